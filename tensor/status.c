@@ -36,7 +36,8 @@ enum wf_status wf_fail_in(struct wf_error *e, const char *fmt, ...)
     int n = vsnprintf(where, sizeof where, fmt, ap);
     va_end(ap);
     if (n < 0 || (size_t)n >= sizeof where) n = sizeof where - 1;
-    snprintf(where + n, sizeof where - (size_t)n, ": %s", e->message);
+    int room = (int)sizeof where - n - 3;
+    snprintf(where + n, sizeof where - (size_t)n, ": %.*s", room > 0 ? room : 0, e->message);
     memcpy(e->message, where, sizeof where);
     return e->status;
 }

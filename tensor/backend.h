@@ -1,0 +1,125 @@
+/* backend.h - a backend: memory, and one table of kernels.
+ *
+ * tensor/kernels.def lists every kernel once; that list makes the table here, the prototypes and
+ * tables of the backends, and the wfk_NAME() dispatchers. A backend without a kernel does not link.
+ * Kernels take shapes that the ops above have checked; they return WF_OK, WF_ENOMEM for lack of
+ * scratch memory, or WF_EDEVICE. One thread at a time may use a backend. */
+#ifndef WF_BACKEND_H
+#define WF_BACKEND_H
+
+#include "tensor/csr.h"
+#include "tensor/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum wf_unary {
+    WF_SIGMOID,
+    WF_TANH,
+    WF_RELU,
+    WF_EXP,
+    WF_LOG,
+    WF_SQRT,
+    WF_SQUARE,
+    WF_ABS,
+    WF_RECIP0 /* 1/x, and 0 where x is 0 */
+};
+enum wf_binary { WF_ADD, WF_SUB, WF_MUL, WF_DIV, WF_MAX, WF_MIN };
+
+/* Activation at the end of a fused op. */
+enum wf_act { WF_ACT_NONE, WF_ACT_SIGMOID, WF_ACT_TANH, WF_ACT_RELU };
+
+/* Elementwise error; the loss is a (masked) mean of it, and for RMSE the root of that mean. HUBER
+ * has delta 1. MAPE is a fraction, not per cent. */
+enum wf_loss_kind { WF_MAE, WF_MSE, WF_RMSE, WF_MAPE, WF_HUBER };
+
+/* Which targets count: all; those that are numbers; those != 0, weighted as PyTorch Geometric
+ * Temporal does it (the weight is rounded to float32, NaN terms count as 0). */
+enum wf_mask { WF_MASK_NONE, WF_MASK_NAN, WF_MASK_ZERO_PGT };
+
+struct wf_loss_rule {
+    enum wf_loss_kind kind;
+    enum wf_mask mask;
+};
+
+/* What changes from step to step without changing the kernels of the step. Lives in the backend's
+ * memory, written before the step starts. */
+struct wf_step {
+    uint64_t seed, step; /* step counts from 0 over the whole training */
+    double lr;           /* learning rate */
+    double teach;        /* probability that a decoder sees the truth */
+};
+
+/* One diffusion convolution, Y = act(sum_m T_m(X) W_m + b), T_m as S says and X = [x0 x1].
+ * x[i] [B, N, C_i], channel stride 1, x[1] may be NULL; w [M * C, O] contiguous with row m * C + c,
+ * C = C_0 + C_1; b [O] or NULL. */
+struct wf_dconv_in {
+    const struct wf_supports *S;
+    const struct wf_tensor *x[2], *w, *b;
+    enum wf_act act;
+};
+/* Where its gradients are added; any of them may be NULL. dvalue[s] [E] belongs to S->value[s]. */
+struct wf_dconv_grad {
+    struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
+};
+
+/* A batch of windows: y[b, t, n, :] = row start[b] + offset + t of the series.
+ * Columns: the C standardised features (x - mean) / std, missing ones `fill`ed; with `raw`, the
+ * first `keep` features untouched, missing ones NaN. Then time of day in [0, 1) and the day of the
+ * week / 7, when asked for. */
+struct wf_window_in {
+    const wf_real *series; /* [E, N, C] */
+    const int64_t *time_s; /* [E] seconds since 1970-01-01 (a Thursday), or NULL */
+    const int *start;      /* [B] */
+    int channels, keep, offset;
+    bool raw, time_of_day, day_of_week;
+    const wf_real *mean, *std; /* [C] */
+    wf_real fill;
+};
+
+/* PyTorch's Adam and SGD on a slice of the parameter block. norm is the 2-norm of the whole
+ * gradient, used when clip > 0: g *= min(1, clip / (norm + 1e-6)). lr and t = step + 1 come from
+ * *step. */
+struct wf_optim_rule {
+    double beta1, beta2, eps, weight_decay, momentum, clip;
+    bool amsgrad;
+};
+
+struct wf_kernels {
+#define K(name, params, args) enum wf_status(*name) params;
+#include "tensor/kernels.def"
+#undef K
+};
+
+struct wf_backend {
+    const char *name;
+    const struct wf_kernels *k;
+    /* Plain memory, zeroed; NULL when there is none. */
+    void *(*alloc)(struct wf_backend *be, size_t bytes);
+    void (*free)(struct wf_backend *be, void *p, size_t bytes);
+    /* A range of addresses of which [0, bytes) is backed after commit. */
+    void *(*reserve)(struct wf_backend *be, size_t bytes);
+    bool (*commit)(struct wf_backend *be, void *base, size_t from, size_t to);
+    void (*unreserve)(struct wf_backend *be, void *base, size_t bytes);
+    /* Copies between host and backend; `move` stays inside and allows overlap. */
+    enum wf_status (*upload)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
+    enum wf_status (*download)(struct wf_backend *be, void *host, const void *src, size_t bytes);
+    enum wf_status (*move)(struct wf_backend *be, void *dst, const void *src, size_t bytes);
+};
+
+#define K(name, params, args)                                                                      \
+    static inline enum wf_status wfk_##name params                                                 \
+    {                                                                                              \
+        return be->k->name args;                                                                   \
+    }
+#include "tensor/kernels.def"
+#undef K
+
+/* The CPU: OpenMP threads and BLAS. One per process is enough; it is never freed. */
+struct wf_backend *wf_backend_cpu(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,75 @@
+/* tensor.h - strided arrays and views of them, in the memory of a backend.
+ *
+ * A tensor never owns memory: parameters own theirs in nn/params.h, a persistent array in
+ * wf_tensor_alloc(), everything an op returns lives in the step arena of its tape. This header
+ * knows nothing of gradients but the two fields that autograd fills. Layout everywhere: channels
+ * last, [B, T, N, C]. */
+#ifndef WF_TENSOR_H
+#define WF_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "tensor/real.h"
+#include "tensor/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { WF_MAXDIM = 6 };
+
+struct wf_backend;
+
+struct wf_tensor {
+    wf_real *data; /* host or device; never moves */
+    struct wf_backend *be;
+    int ndim;
+    int shape[WF_MAXDIM];
+    ptrdiff_t stride[WF_MAXDIM]; /* in elements; 0 on a broadcast axis */
+    struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
+    struct wf_tensor *grad;      /* NULL until needed */
+    bool needs_grad;
+};
+
+/* A shape as an argument: wf_zeros(g, 3, wf_dims(B, N, C)). */
+#define wf_dims(...) ((const int[]){ __VA_ARGS__ })
+
+/* Fills ndim, shape and row-major strides; leaves the other fields alone. */
+void wf_tensor_shape(struct wf_tensor *t, int ndim, const int *shape);
+
+ptrdiff_t wf_tensor_count(const struct wf_tensor *t); /* elements; a broadcast axis counts whole */
+bool wf_tensor_contiguous(const struct wf_tensor *t);
+bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b);
+
+/* "[2, 3, 4]" into text, for messages; returns text. */
+enum { WF_SHAPE_TEXT = 80 };
+const char *wf_tensor_shape_text(const struct wf_tensor *t, char text[WF_SHAPE_TEXT]);
+
+/* Views: shallow copies with other shape and strides, base set to x. The caller guarantees that the
+ * axis and the range are inside x. axis is 0 .. ndim-1. */
+struct wf_tensor wf_view_slice(struct wf_tensor *x, int axis, int from, int to);
+struct wf_tensor wf_view_select(struct wf_tensor *x, int axis, int i);
+struct wf_tensor wf_view_permute(struct wf_tensor *x, const int *axes);
+
+/* Tries to give t another shape without moving data; false when its strides do not allow it. */
+bool wf_view_reshape(struct wf_tensor *view, struct wf_tensor *x, int ndim, const int *shape);
+
+/* x as if it had the given shape, by NumPy's broadcasting rule; false when it cannot be. */
+bool wf_view_broadcast(struct wf_tensor *view, const struct wf_tensor *x, int ndim,
+                       const int *shape);
+
+/* A persistent array of its own, zeroed, row-major. Free with wf_tensor_free. */
+enum wf_status wf_tensor_alloc(struct wf_tensor *t, struct wf_backend *be, int ndim,
+                               const int *shape, struct wf_error *err);
+void wf_tensor_free(struct wf_tensor *t);
+
+/* Whole-tensor transfers between host memory (row-major, wf_tensor_count elements) and t, which
+ * must be contiguous. */
+enum wf_status wf_tensor_upload(struct wf_tensor *t, const wf_real *host);
+enum wf_status wf_tensor_download(const struct wf_tensor *t, wf_real *host);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

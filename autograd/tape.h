@@ -41,7 +41,7 @@ struct wf_tape {
     struct wf_backend *be;
     struct wf_arena mem;               /* tensor data: backend memory */
     struct wf_chunks *nodes, *tensors; /* host; grown in chunks, addresses stable */
-    struct wf_block *unused;           /* gradients given back during the reverse sweep */
+    struct wf_chunks *unused;          /* gradient memory given back during the reverse sweep */
     struct wf_step *step;              /* seed, step number, rates; backend memory */
     uint32_t stream;                   /* the random op's number within the step */
     bool training;                     /* dropout and sampling are on */

@@ -108,19 +108,15 @@ bool wf_view_reshape(struct wf_tensor *view, struct wf_tensor *x, int ndim, cons
                 break;
         } while (have != want || (i < x->ndim && x->shape[i] == 1) || (k < ndim && shape[k] == 1));
         if (have != want) return have == 0 || want == 0;
-        ptrdiff_t stride = 0;
+        ptrdiff_t inner = 1, next = 0, size = 1;
+        bool any = false;
         for (int a = i - 1; a >= first; a--) {
             if (x->shape[a] == 1) continue;
-            if (stride && x->stride[a] != stride) return false;
-            stride = x->stride[a] * x->shape[a];
+            if (!any) inner = x->stride[a];
+            if (any && x->stride[a] != next) return false;
+            next = x->stride[a] * x->shape[a];
+            any = true;
         }
-        ptrdiff_t inner = 1;
-        for (int a = i - 1; a >= first; a--)
-            if (x->shape[a] != 1) {
-                inner = x->stride[a];
-                break;
-            }
-        ptrdiff_t size = 1;
         for (int b = k - 1; b >= 0 && size < want; b--) {
             v.stride[b] = inner * size;
             size *= shape[b];

@@ -1,0 +1,172 @@
+#include "autograd/internal.h"
+
+struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    if (x->ndim < 2)
+        return wf_tape_fail(g, WF_EINVAL, "%s: x is %s, want [.., N, C]", op,
+                            wf_tensor_shape_text(x, text));
+    int N = x->shape[x->ndim - 2], C = x->shape[x->ndim - 1];
+    if (x->ndim != 3) x = wf_reshape(g, x, 3, wf_dims(-1, N, C));
+    if (g->error.status == WF_OK && C > 1 && x->stride[2] != 1) x = wf_contiguous(g, x);
+    return x;
+}
+
+/* ---- sparse product ---- */
+
+static void spmm_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    const struct wf_csr *A = n->ptr;
+    struct wf_tensor *x = n->in[0], *val = n->in[1], *dy = n->out->grad;
+    struct wf_tensor *dx = wf_tape_grad(g, x), *dval = wf_tape_grad(g, val);
+    bool transpose = n->i[0];
+    if (dx) WF_RUN(g, wfk_spmm(g->be, dx, A, val, dy, !transpose, true));
+    if (dval) WF_RUN(g, wfk_spmm_bwd_val(g->be, dval, A, transpose ? x : dy, transpose ? dy : x));
+}
+
+static bool values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
+                       const struct wf_tensor *values)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return false;
+    if (values->ndim == 1 && values->shape[0] == A->nnz) return true;
+    wf_tape_fail(g, WF_EINVAL, "%s: the pattern has %d entries, the values are %s", op, A->nnz,
+                 wf_tensor_shape_text(values, text));
+    return false;
+}
+
+struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                          struct wf_tensor *x, bool transpose)
+{
+    static const struct wf_op op = { "spmm", spmm_vjp };
+    char text[WF_SHAPE_TEXT];
+    if (!values_fit(g, op.name, A, values)) return &g->poison;
+    int in = transpose ? A->rows : A->cols, out = transpose ? A->cols : A->rows;
+    int shape[WF_MAXDIM], ndim = x->ndim;
+    if (ndim < 2 || x->shape[ndim - 2] != in)
+        return wf_tape_fail(g, WF_EINVAL, "spmm: x is %s, want [.., %d, C]",
+                            wf_tensor_shape_text(x, text), in);
+    for (int i = 0; i < ndim; i++) shape[i] = i == ndim - 2 ? out : x->shape[i];
+    x = wf_as_bnc(g, op.name, x);
+    values = wf_contiguous(g, values);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *y = wf_tape_new(g, 3, wf_dims(x->shape[0], out, x->shape[2]));
+    WF_RUN(g, wfk_spmm(g->be, y, A, values, x, transpose, false));
+    wf_tape_record(g, (struct wf_node){
+                          .op = &op, .out = y, .in = { x, values }, .ptr = A, .i = { transpose } });
+    return wf_reshape(g, y, ndim, shape);
+}
+
+/* ---- sums over edges ---- */
+
+static void edge_sum_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_edge_spread(g->be, dx, n->ptr, n->out->grad, n->i[0], true));
+}
+
+struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                              bool columns)
+{
+    static const struct wf_op op = { "edge_sum", edge_sum_vjp };
+    if (!values_fit(g, op.name, A, values)) return &g->poison;
+    values = wf_contiguous(g, values);
+    struct wf_tensor *y = wf_tape_new(g, 1, wf_dims(columns ? A->cols : A->rows));
+    WF_RUN(g, wfk_edge_sum(g->be, y, A, values, columns, false));
+    return wf_tape_record(
+        g, (struct wf_node){ .op = &op, .out = y, .in = { values }, .ptr = A, .i = { columns } });
+}
+
+static void edge_spread_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_edge_sum(g->be, dx, n->ptr, n->out->grad, n->i[0], true));
+}
+
+struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
+                                 bool columns)
+{
+    static const struct wf_op op = { "edge_spread", edge_spread_vjp };
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    int want = columns ? A->cols : A->rows;
+    if (x->ndim != 1 || x->shape[0] != want)
+        return wf_tape_fail(g, WF_EINVAL, "edge_spread: x is %s, want [%d]",
+                            wf_tensor_shape_text(x, text), want);
+    x = wf_contiguous(g, x);
+    struct wf_tensor *y = wf_tape_new(g, 1, wf_dims(A->nnz));
+    WF_RUN(g, wfk_edge_spread(g->be, y, A, x, columns, false));
+    return wf_tape_record(
+        g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .ptr = A, .i = { columns } });
+}
+
+struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
+                                   struct wf_tensor *values)
+{
+    struct wf_tensor *degree = wf_edge_sum(g, A, values, false);               /* [N] */
+    struct wf_tensor *inv = wf_edge_spread(g, A, wf_recip0(g, degree), false); /* [E] */
+    return wf_mul(g, values, inv);
+}
+
+/* ---- diffusion convolution ---- node inputs: x, h, w, b, then the supports' values */
+
+static struct wf_dconv_in dconv_in(const struct wf_node *n)
+{
+    return (struct wf_dconv_in){ .S = n->ptr,
+                                 .x = { n->in[0], n->in[1] },
+                                 .w = n->in[2],
+                                 .b = n->in[3],
+                                 .act = (enum wf_act)n->i[0] };
+}
+
+static void dconv_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_dconv_in in = dconv_in(n);
+    struct wf_dconv_grad d = { .dx = { wf_tape_grad(g, n->in[0]), wf_tape_grad(g, n->in[1]) },
+                               .dw = wf_tape_grad(g, n->in[2]),
+                               .db = wf_tape_grad(g, n->in[3]) };
+    for (int s = 0; s < in.S->count; s++) d.dvalue[s] = wf_tape_grad(g, n->in[4 + s]);
+    WF_RUN(g, wfk_dconv_bwd(g->be, &d, &in, n->out, n->out->grad));
+}
+
+static bool dconv_fits(struct wf_tape *g, const struct wf_supports *S, const struct wf_tensor *x,
+                       const struct wf_tensor *h, const struct wf_tensor *w,
+                       const struct wf_tensor *b)
+{
+    char tx[WF_SHAPE_TEXT], th[WF_SHAPE_TEXT], tw[WF_SHAPE_TEXT], tb[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return false;
+    bool ok = x->ndim == 3 && w->ndim == 2 && (S->count == 0 || x->shape[1] == S->nodes);
+    if (ok && h) ok = h->ndim == 3 && h->shape[0] == x->shape[0] && h->shape[1] == x->shape[1];
+    if (ok) ok = w->shape[0] == S->terms * (x->shape[2] + (h ? h->shape[2] : 0));
+    if (ok && b) ok = b->ndim == 1 && b->shape[0] == w->shape[1];
+    if (ok) return true;
+    wf_tape_fail(g, WF_EINVAL,
+                 "dconv: x %s, h %s, weight %s, bias %s, %d nodes, %d terms: want x [B, N, C0], "
+                 "h [B, N, C1], weight [terms * (C0 + C1), O], bias [O]",
+                 wf_tensor_shape_text(x, tx), h ? wf_tensor_shape_text(h, th) : "none",
+                 wf_tensor_shape_text(w, tw), b ? wf_tensor_shape_text(b, tb) : "none", S->nodes,
+                 S->terms);
+    return false;
+}
+
+struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
+                              struct wf_tensor *h, struct wf_tensor *w, struct wf_tensor *b,
+                              enum wf_act act)
+{
+    static const struct wf_op op = { "dconv", dconv_vjp };
+    if (!dconv_fits(g, S, x, h, w, b)) return &g->poison;
+    for (int s = 0; s < S->count; s++)
+        if (!values_fit(g, op.name, S->pattern[s], S->value[s])) return &g->poison;
+    x = wf_as_bnc(g, op.name, x);
+    if (h) h = wf_as_bnc(g, op.name, h);
+    w = wf_contiguous(g, w);
+    if (b) b = wf_contiguous(g, b);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_node n = { .op = &op, .in = { x, h, w, b }, .ptr = S, .i = { (int)act } };
+    for (int s = 0; s < S->count; s++) n.in[4 + s] = S->value[s];
+    n.out = wf_tape_new(g, 3, wf_dims(x->shape[0], x->shape[1], w->shape[1]));
+    struct wf_dconv_in in = dconv_in(&n);
+    WF_RUN(g, wfk_dconv(g->be, n.out, &in));
+    return wf_tape_record(g, n);
+}

@@ -1,0 +1,20 @@
+/* internal.h - what the files of autograd/ share. */
+#ifndef WF_AUTOGRAD_INTERNAL_H
+#define WF_AUTOGRAD_INTERNAL_H
+
+#include "autograd/ops.h"
+
+/* Resolves a negative axis; fails the tape, naming the op, and returns -1 when it is not in x. */
+int wf_axis(struct wf_tape *g, const char *op, const struct wf_tensor *x, int axis);
+
+/* dx += dy summed over the axes on which x was broadcast to dy's shape. */
+void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy);
+
+/* x as [B, N, C] with channel stride 1, by a view where possible; leading axes are joined. */
+struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x);
+
+/* "op: a [2, 3] and b [3]: why" */
+struct wf_tensor *wf_shape_error(struct wf_tape *g, const char *op, const struct wf_tensor *a,
+                                 const struct wf_tensor *b, const char *why);
+
+#endif

@@ -1,0 +1,113 @@
+/* ops.h - the differentiable ops.
+ *
+ * Each takes the tape first, runs at once and returns a new tensor (or view) that lives until the
+ * tape is reset. Shapes: B batch, T time, N nodes, C, O channels, E edges; "..": any leading axes.
+ * A negative axis counts from the end. A wrong shape makes the tape fail with a message that names
+ * the op and the shapes. "broadcasts" means NumPy's rule. */
+#ifndef WF_OPS_H
+#define WF_OPS_H
+
+#include "autograd/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- leaves ---- */
+struct wf_tensor *wf_zeros(struct wf_tape *g, int ndim, const int *shape);
+struct wf_tensor *wf_full(struct wf_tape *g, double value, int ndim, const int *shape);
+struct wf_tensor *wf_input(struct wf_tape *g, const wf_real *host, int ndim, const int *shape);
+
+/* ---- elementwise ---- */
+struct wf_tensor *wf_sigmoid(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_tanh(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_relu(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_exp(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_log(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_sqrt(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_square(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_abs(struct wf_tape *g, struct wf_tensor *x);
+struct wf_tensor *wf_recip0(struct wf_tape *g, struct wf_tensor *x); /* 1/x, 0 where x = 0 */
+struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift);
+struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a,
+                         struct wf_tensor *b); /* broadcasts */
+struct wf_tensor *wf_sub(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+struct wf_tensor *wf_mul(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+struct wf_tensor *wf_div(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+struct wf_tensor *wf_max(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+struct wf_tensor *wf_min(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+
+/* (1 - w) a + w b, one kernel; the update of a gated unit. Equal shapes. */
+struct wf_tensor *wf_lerp(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                          struct wf_tensor *w);
+
+/* Zeroes elements with probability p and scales the others by 1/(1 - p); x itself when the tape is
+ * not training. */
+struct wf_tensor *wf_dropout(struct wf_tape *g, struct wf_tensor *x, double p);
+
+/* [1]: 1 with the probability wf_step.teach of this step, else 0; 0 when not training. */
+struct wf_tensor *wf_coin(struct wf_tape *g);
+
+/* ---- shape ---- views: no data moves ---- */
+struct wf_tensor *wf_slice(struct wf_tape *g, struct wf_tensor *x, int axis, int from, int to);
+struct wf_tensor *wf_select(struct wf_tape *g, struct wf_tensor *x, int axis, int i); /* drops it */
+struct wf_tensor *wf_permute(struct wf_tape *g, struct wf_tensor *x, ...); /* x->ndim ints */
+struct wf_tensor *wf_unsqueeze(struct wf_tape *g, struct wf_tensor *x, int axis);
+/* -1 once in shape: that axis follows from the others. Copies only when the strides demand it. */
+struct wf_tensor *wf_reshape(struct wf_tape *g, struct wf_tensor *x, int ndim, const int *shape);
+struct wf_tensor *wf_contiguous(struct wf_tape *g, struct wf_tensor *x); /* x or a copy */
+struct wf_tensor *wf_expand(struct wf_tape *g, struct wf_tensor *x, int ndim, const int *shape);
+
+/* Along the last axis; and n tensors along any axis (concat_n), or along a new one (stack). */
+struct wf_tensor *wf_concat(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+struct wf_tensor *wf_concat_n(struct wf_tape *g, struct wf_tensor *const *x, int n, int axis);
+struct wf_tensor *wf_stack(struct wf_tape *g, struct wf_tensor *const *x, int n, int axis);
+
+/* Rows ix->idx of x [range, ..]: [n, ..]. ix must live until the tape is reset. */
+struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct wf_index *ix);
+
+/* ---- reductions ---- the axis stays with size 1 when keep, else it goes ---- */
+struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
+struct wf_tensor *wf_mean(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
+struct wf_tensor *wf_sum_all(struct wf_tape *g, struct wf_tensor *x);  /* [1] */
+struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x); /* [1] */
+struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis);
+
+/* ---- products ---- */
+/* [.., M, K] x [K, N] -> [.., M, N], or with equal leading axes [.., M, K] x [.., K, N]. */
+struct wf_tensor *wf_matmul(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
+/* x [.., C] w [C, O] + b [O] (NULL: none) -> [.., O] */
+struct wf_tensor *wf_linear_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
+                               struct wf_tensor *b);
+
+/* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
+ */
+/* A x (or A^T x) for x [.., N, C] */
+struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                          struct wf_tensor *x, bool transpose);
+/* Sum of values [E] over each row (or column): [rows] (or [cols]) */
+struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                              bool columns);
+/* x[row of e] (or x[column of e]) for every entry e: [E] */
+struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
+                                 bool columns);
+/* values / (sum of their row), 0 in empty rows: the random walk D^-1 A. [E] */
+struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
+                                   struct wf_tensor *values);
+
+/* Diffusion convolution act(sum_m T_m([x h]) W_m + b) (DCRNN, Li et al. 2018, eq. 2), one op.
+ * x [B, N, C0], h [B, N, C1] or NULL, w [M * C, O] with row m * C + c, b [O] or NULL -> [B, N, O].
+ * Differentiable in x, h, w, b and in the supports' values. */
+struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
+                              struct wf_tensor *h, struct wf_tensor *w, struct wf_tensor *b,
+                              enum wf_act act);
+
+/* ---- losses ---- p and t of one shape -> [1]; t has no gradient. The mean runs over the targets
+ * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
+struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                          enum wf_loss_kind kind, enum wf_mask mask);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

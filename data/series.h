@@ -1,0 +1,96 @@
+/* series.h - one copy of a series, windows on the fly (index-batching).
+ *
+ * A series [E, N, C] is held once, as wf_real; missing values are NaN. A window is its start index
+ * s: input x = rows s .. s+T-1, target y = rows s+T .. s+T+Q-1. A batch is gathered by one kernel,
+ * which standardises and adds features of time, so nothing but the series is ever stored. The
+ * `base` mode, which materialises every window as the reference does, exists to be compared with.
+ */
+#ifndef WF_SERIES_H
+#define WF_SERIES_H
+
+#include "tensor/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_series {
+    struct wf_backend *be;
+    int64_t E;       /* time steps */
+    int N, C;        /* nodes, measured channels */
+    wf_real *values; /* [E, N, C] in the backend's memory */
+    int64_t *time_s; /* [E] seconds since 1970 in the data's own clock; NULL when unknown */
+    int interval_s;  /* seconds between steps; 0 when unknown */
+};
+
+/* Takes rows from host memory (float [E, N, C]); zero_missing turns zeros of channel 0 into NaN.
+ * A uniform clock t0_s + e * interval_s is built when interval_s > 0 and time_s is NULL. */
+enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_t E, int N, int C,
+                              struct wf_error *err);
+enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, const float *host,
+                             bool zero_missing);
+enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64_t t0_s,
+                               int interval_s, struct wf_error *err);
+void wf_series_free(struct wf_series *s);
+
+/* Chronological split of the windows; the number of windows is E - (T + Q - 1), in order train,
+ * validation, test. Rounding as the reference's: round half to even for train and test. */
+struct wf_split {
+    int first[3], count[3]; /* window starts: train, validation, test */
+};
+enum wf_part { WF_TRAIN, WF_VALID, WF_TEST };
+enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int T, int Q,
+                             const double share[3], struct wf_error *err);
+
+/* Standardisation per channel, in double on the way. */
+struct wf_scaler {
+    int C;
+    wf_real mean[8], std[8];
+};
+/* Fitted on the rows that training windows touch (first .. first + count + T - 2 for inputs),
+ * missing values left out; population standard deviation. With `whole`, on every row, zeros and
+ * all, as PyTorch Geometric Temporal does. A channel without spread gets std 1. */
+enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
+                             const struct wf_split *sp, int T, bool whole, struct wf_error *err);
+
+struct wf_window_config {
+    int T, Q;                      /* input and target steps */
+    bool time_of_day, day_of_week; /* added to the inputs */
+    int targets;                   /* first channels that are forecast; default 1 */
+    bool base;                     /* materialise all windows */
+};
+
+/* What a model sees of a batch. Tensors are owned by struct wf_windows and rewritten in place by
+ * the next wf_windows_batch of the same size. */
+struct wf_batch {
+    int B, T, Q, N, C;      /* C: input channels with the features of time */
+    struct wf_tensor x;     /* [B, T, N, C] standardised, missing filled with 0 (the mean) */
+    struct wf_tensor y;     /* [B, Q, N, targets] in the data's units, missing NaN */
+    struct wf_tensor y_std; /* [B, Q, N, C'] standardised targets plus features of time */
+    const struct wf_supports *supports;
+    int valid; /* first `valid` samples count, the rest is padding */
+};
+
+struct wf_windows {
+    const struct wf_series *series;
+    struct wf_window_config cfg;
+    struct wf_scaler scaler;
+    int B;                        /* largest batch */
+    int channels;                 /* input channels with the features of time */
+    struct wf_tensor x, y, y_std; /* buffers of a whole batch */
+    wf_real *base_x, *base_y;     /* base mode: every window, [windows, T or Q, N, C] */
+    int *start;                   /* [B] of the current batch, backend memory */
+};
+/* In base mode says how much memory it will take and refuses when that exceeds what is free. */
+enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
+                               struct wf_window_config cfg, const struct wf_scaler *sc, int B,
+                               struct wf_error *err);
+void wf_windows_free(struct wf_windows *w);
+
+/* Fills the batch with windows start[0..n), n <= B; a short batch has shape [n, ..]. */
+enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* optim.h - optimizers over the parameter block, gradient clipping, learning-rate schedules.
+ *
+ * Semantics are PyTorch's: weight decay is L2 (added to the gradient), clipping is by the 2-norm of
+ * the whole gradient. The moments are blocks beside the parameters, saved with them. */
+#ifndef WF_OPTIM_H
+#define WF_OPTIM_H
+
+#include "nn/params.h"
+#include "tensor/arena.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum wf_optim_kind { WF_ADAM, WF_SGD };
+
+struct wf_optim_config {
+    enum wf_optim_kind kind;
+    double lr, beta1, beta2, eps, weight_decay, momentum;
+    double clip; /* largest 2-norm of the gradient; 0: no clipping */
+    bool amsgrad;
+};
+/* Adam, lr 1e-3, betas 0.9 and 0.999, eps 1e-8, nothing else. */
+struct wf_optim_config wf_optim_defaults(void);
+
+struct wf_optim {
+    struct wf_optim_config cfg;
+    struct wf_params *ps;
+    struct wf_tensor m, v, vmax; /* [P]; those the kind needs, else data is NULL */
+    struct wf_tensor norm;       /* [1], gradient norm before clipping, of the last step */
+};
+enum wf_status wf_optim_init(struct wf_optim *o, struct wf_params *ps, struct wf_optim_config cfg,
+                             struct wf_error *err);
+void wf_optim_free(struct wf_optim *o);
+
+/* One update from ps->grad with the learning rate and step number in *step (backend memory). */
+enum wf_status wf_optim_step(struct wf_optim *o, const struct wf_step *step);
+
+enum wf_schedule_kind { WF_LR_CONSTANT, WF_LR_MULTISTEP, WF_LR_COSINE };
+enum { WF_MAXMILESTONE = 16 };
+struct wf_schedule {
+    enum wf_schedule_kind kind;
+    int milestones, milestone[WF_MAXMILESTONE]; /* MULTISTEP: lr * gamma^(milestones <= t) */
+    double gamma;
+    int period; /* COSINE: from lr to lr_min over t = 0..period */
+    double lr_min;
+};
+/* Learning rate at time t (an epoch or a step, as the caller counts). */
+double wf_schedule_lr(const struct wf_schedule *s, double lr, int t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

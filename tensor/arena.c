@@ -1,0 +1,49 @@
+#include "tensor/arena.h"
+#include "tensor/alloc.h"
+
+/* Half a terabyte of addresses is more than any machine here has memory; where a limit on addresses
+ * forbids it, ask for less. Memory is committed in steps that fit huge pages. */
+enum { ALIGN = 64 };
+static const size_t RESERVE = (size_t)512 << 30, RESERVE_MIN = (size_t)64 << 20;
+static const size_t COMMIT = (size_t)4 << 20;
+
+enum wf_status wf_arena_init(struct wf_arena *a, struct wf_backend *be, struct wf_error *err)
+{
+    *a = (struct wf_arena){ .be = be };
+    if (!wf_alloc_should_fail())
+        for (size_t bytes = RESERVE; !a->base && bytes >= RESERVE_MIN; bytes /= 2) {
+            a->base = be->reserve(be, bytes);
+            a->reserved = bytes;
+        }
+    if (a->base) return WF_OK;
+    return wf_fail(err, WF_ENOMEM, "no %zu bytes of addresses for the step arena on %s",
+                   RESERVE_MIN, be->name);
+}
+
+void wf_arena_free(struct wf_arena *a)
+{
+    if (a->base) a->be->unreserve(a->be, a->base, a->reserved);
+    *a = (struct wf_arena){ 0 };
+}
+
+void *wf_arena_alloc(struct wf_arena *a, size_t bytes)
+{
+    size_t end = a->used + (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (end < a->used || end > a->reserved) return NULL;
+    if (end > a->committed) {
+        size_t to = (end + COMMIT - 1) / COMMIT * COMMIT;
+        if (to > a->reserved) to = a->reserved;
+        if (wf_alloc_should_fail() || !a->be->commit(a->be, a->base, a->committed, to)) return NULL;
+        a->committed = to;
+    }
+    void *p = a->base + a->used;
+    a->used = end;
+    if (a->used > a->peak) a->peak = a->used;
+    return p;
+}
+
+void wf_arena_release(struct wf_arena *a, size_t mark)
+{
+    WF_CHECK(mark <= a->used);
+    a->used = mark;
+}

@@ -1,0 +1,372 @@
+#include <math.h>
+#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/loop.h"
+#include "tensor/cpu/vmath.h"
+#include "tensor/rng.h"
+
+/* y[i] = expr for i in [0, n): unit strides get a loop that vectorises. p0 is written, p1, p2, p3
+ * are read; each macro names the operands it uses. */
+#define EACH1(expr)                                                                                \
+    do {                                                                                           \
+        if (s[0] == 1 && s[1] == 1) {                                                              \
+            _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++)                                  \
+            {                                                                                      \
+                wf_real a = p[1][i];                                                               \
+                (void)a;                                                                           \
+                p[0][i] = (expr);                                                                  \
+            }                                                                                      \
+        } else                                                                                     \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                    \
+                wf_real a = p[1][i * s[1]];                                                        \
+                (void)a;                                                                           \
+                p[0][i * s[0]] = (expr);                                                           \
+            }                                                                                      \
+    } while (0)
+
+#define EACH2(expr)                                                                                \
+    do {                                                                                           \
+        if (s[0] == 1 && s[1] == 1 && s[2] == 1) {                                                 \
+            _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++)                                  \
+            {                                                                                      \
+                wf_real a = p[1][i], b = p[2][i];                                                  \
+                p[0][i] = (expr);                                                                  \
+            }                                                                                      \
+        } else                                                                                     \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                    \
+                wf_real a = p[1][i * s[1]], b = p[2][i * s[2]];                                    \
+                p[0][i * s[0]] = (expr);                                                           \
+            }                                                                                      \
+    } while (0)
+
+/* p0[i] += expr of a, b, c. */
+#define ADD3(expr)                                                                                 \
+    do {                                                                                           \
+        if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1) {                                    \
+            _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++)                                  \
+            {                                                                                      \
+                wf_real a = p[1][i], b = p[2][i], c = p[3][i];                                     \
+                (void)a, (void)b;                                                                  \
+                p[0][i] += (expr);                                                                 \
+            }                                                                                      \
+        } else                                                                                     \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                    \
+                wf_real a = p[1][i * s[1]], b = p[2][i * s[2]], c = p[3][i * s[3]];                \
+                (void)a, (void)b;                                                                  \
+                p[0][i * s[0]] += (expr);                                                          \
+            }                                                                                      \
+    } while (0)
+
+#define BODY(name)                                                                                 \
+    static void name(void *ctx, ptrdiff_t first, ptrdiff_t n, wf_real *const *p, const ptrdiff_t *s)
+
+struct scalars {
+    wf_real scale, shift;
+    bool add;
+};
+
+BODY(fill_body)
+{
+    (void)first;
+    wf_real v = ((const struct scalars *)ctx)->shift;
+    for (ptrdiff_t i = 0; i < n; i++) p[0][i * s[0]] = v;
+}
+
+enum wf_status wf_cpu_fill(struct wf_backend *be, struct wf_tensor *y, double v)
+{
+    (void)be;
+    struct scalars c = { .shift = (wf_real)v };
+    wf_cpu_loop(1, (const struct wf_tensor *const[]){ y }, &c, fill_body);
+    return WF_OK;
+}
+
+BODY(copy_body)
+{
+    (void)first;
+    if (((const struct scalars *)ctx)->add)
+        EACH1(p[0][i * s[0]] + a);
+    else
+        EACH1(a);
+}
+
+enum wf_status wf_cpu_copy(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *x,
+                           bool add)
+{
+    (void)be;
+    struct scalars c = { .add = add };
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &c, copy_body);
+    return WF_OK;
+}
+
+BODY(affine_body)
+{
+    (void)first;
+    const struct scalars *c = ctx;
+    if (c->add)
+        EACH1(p[0][i * s[0]] + c->scale * a + c->shift);
+    else
+        EACH1(c->scale * a + c->shift);
+}
+
+enum wf_status wf_cpu_affine(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *x,
+                             double scale, double shift, bool add)
+{
+    (void)be;
+    struct scalars c = { (wf_real)scale, (wf_real)shift, add };
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &c, affine_body);
+    return WF_OK;
+}
+
+BODY(unary_body)
+{
+    (void)first;
+    switch (*(const enum wf_unary *)ctx) {
+    case WF_SIGMOID:
+        EACH1(wf_vsigmoid(a));
+        break;
+    case WF_TANH:
+        EACH1(wf_vtanh(a));
+        break;
+    case WF_RELU:
+        EACH1(a > 0 ? a : a != a ? a : 0);
+        break;
+    case WF_EXP:
+        EACH1(wf_vexp(a));
+        break;
+    case WF_LOG:
+        EACH1((wf_real)log((double)a));
+        break;
+    case WF_SQRT:
+        EACH1((wf_real)sqrt((double)a));
+        break;
+    case WF_SQUARE:
+        EACH1(a * a);
+        break;
+    case WF_ABS:
+        EACH1(a < 0 ? -a : a);
+        break;
+    case WF_RECIP0:
+        EACH1(a == 0 ? 0 : 1 / a);
+        break;
+    }
+}
+
+enum wf_status wf_cpu_unary(struct wf_backend *be, enum wf_unary f, struct wf_tensor *y,
+                            const struct wf_tensor *x)
+{
+    (void)be;
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &f, unary_body);
+    return WF_OK;
+}
+
+/* a = x, b = y, c = dy */
+BODY(unary_bwd_body)
+{
+    (void)first;
+    switch (*(const enum wf_unary *)ctx) {
+    case WF_SIGMOID:
+        ADD3(c * b * (1 - b));
+        break;
+    case WF_TANH:
+        ADD3(c * (1 - b * b));
+        break;
+    case WF_RELU:
+        ADD3(a > 0 ? c : 0);
+        break;
+    case WF_EXP:
+        ADD3(c * b);
+        break;
+    case WF_LOG:
+        ADD3(c / a);
+        break;
+    case WF_SQRT:
+        ADD3(c / (2 * b));
+        break;
+    case WF_SQUARE:
+        ADD3(2 * a * c);
+        break;
+    case WF_ABS:
+        ADD3(a > 0 ? c : a < 0 ? -c : 0);
+        break;
+    case WF_RECIP0:
+        ADD3(-c * b * b);
+        break;
+    }
+}
+
+enum wf_status wf_cpu_unary_bwd(struct wf_backend *be, enum wf_unary f, struct wf_tensor *dx,
+                                const struct wf_tensor *x, const struct wf_tensor *y,
+                                const struct wf_tensor *dy)
+{
+    (void)be;
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, &f, unary_bwd_body);
+    return WF_OK;
+}
+
+BODY(binary_body)
+{
+    (void)first;
+    switch (*(const enum wf_binary *)ctx) {
+    case WF_ADD:
+        EACH2(a + b);
+        break;
+    case WF_SUB:
+        EACH2(a - b);
+        break;
+    case WF_MUL:
+        EACH2(a * b);
+        break;
+    case WF_DIV:
+        EACH2(a / b);
+        break;
+    case WF_MAX:
+        EACH2(a >= b ? a : b);
+        break;
+    case WF_MIN:
+        EACH2(a <= b ? a : b);
+        break;
+    }
+}
+
+enum wf_status wf_cpu_binary(struct wf_backend *be, enum wf_binary f, struct wf_tensor *y,
+                             const struct wf_tensor *a, const struct wf_tensor *b)
+{
+    (void)be;
+    wf_cpu_loop(3, (const struct wf_tensor *const[]){ y, a, b }, &f, binary_body);
+    return WF_OK;
+}
+
+/* a, b = the operands, c = dy; ctx = { which function, which operand }. At a tie, max and min give
+ * the whole gradient to the first operand. */
+BODY(binary_bwd_body)
+{
+    (void)first;
+    const int *which = ctx;
+    switch (which[0] * 2 + which[1]) {
+    case WF_ADD * 2:
+    case WF_ADD * 2 + 1:
+    case WF_SUB * 2:
+        EACH1(p[0][i * s[0]] + p[3][i * s[3]]);
+        break;
+    case WF_SUB * 2 + 1:
+        EACH1(p[0][i * s[0]] - p[3][i * s[3]]);
+        break;
+    case WF_MUL * 2:
+        ADD3(b * c);
+        break;
+    case WF_MUL * 2 + 1:
+        ADD3(a * c);
+        break;
+    case WF_DIV * 2:
+        ADD3(c / b);
+        break;
+    case WF_DIV * 2 + 1:
+        ADD3(-c * a / (b * b));
+        break;
+    case WF_MAX * 2:
+        ADD3(a >= b ? c : 0);
+        break;
+    case WF_MAX * 2 + 1:
+        ADD3(a >= b ? 0 : c);
+        break;
+    case WF_MIN * 2:
+        ADD3(a <= b ? c : 0);
+        break;
+    case WF_MIN * 2 + 1:
+        ADD3(a <= b ? 0 : c);
+        break;
+    }
+}
+
+enum wf_status wf_cpu_binary_bwd(struct wf_backend *be, enum wf_binary f, int operand,
+                                 struct wf_tensor *d, const struct wf_tensor *a,
+                                 const struct wf_tensor *b, const struct wf_tensor *dy)
+{
+    (void)be;
+    int which[2] = { (int)f, operand };
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ d, a, b, dy }, which, binary_bwd_body);
+    return WF_OK;
+}
+
+BODY(lerp_body)
+{
+    (void)first;
+    (void)ctx;
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1) {
+#pragma omp simd
+        for (ptrdiff_t i = 0; i < n; i++) p[0][i] = p[1][i] + p[3][i] * (p[2][i] - p[1][i]);
+    } else
+        for (ptrdiff_t i = 0; i < n; i++) {
+            wf_real a = p[1][i * s[1]], b = p[2][i * s[2]], w = p[3][i * s[3]];
+            p[0][i * s[0]] = a + w * (b - a);
+        }
+}
+
+enum wf_status wf_cpu_lerp(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *a,
+                           const struct wf_tensor *b, const struct wf_tensor *w)
+{
+    (void)be;
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ y, a, b, w }, NULL, lerp_body);
+    return WF_OK;
+}
+
+/* p: dy, a, b, w, da, db, dw */
+BODY(lerp_bwd_body)
+{
+    (void)first;
+    (void)ctx;
+    if (p[4])
+        for (ptrdiff_t i = 0; i < n; i++) p[4][i * s[4]] += (1 - p[3][i * s[3]]) * p[0][i * s[0]];
+    if (p[5])
+        for (ptrdiff_t i = 0; i < n; i++) p[5][i * s[5]] += p[3][i * s[3]] * p[0][i * s[0]];
+    if (p[6])
+        for (ptrdiff_t i = 0; i < n; i++)
+            p[6][i * s[6]] += (p[2][i * s[2]] - p[1][i * s[1]]) * p[0][i * s[0]];
+}
+
+enum wf_status wf_cpu_lerp_bwd(struct wf_backend *be, struct wf_tensor *da, struct wf_tensor *db,
+                               struct wf_tensor *dw, const struct wf_tensor *a,
+                               const struct wf_tensor *b, const struct wf_tensor *w,
+                               const struct wf_tensor *dy)
+{
+    (void)be;
+    wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, NULL,
+                lerp_bwd_body);
+    return WF_OK;
+}
+
+struct drop {
+    double p;
+    const struct wf_step *step;
+    uint32_t stream;
+    bool add;
+};
+
+BODY(dropout_body)
+{
+    const struct drop *d = ctx;
+    wf_real keep = (wf_real)(1 / (1 - d->p));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        uint64_t e = (uint64_t)(first + i);
+        struct wf_philox r = wf_philox(d->step->seed, d->stream, d->step->step, e / 4);
+        wf_real v = wf_uniform_f32(r.v[e % 4]) < d->p ? 0 : p[1][i * s[1]] * keep;
+        p[0][i * s[0]] = d->add ? p[0][i * s[0]] + v : v;
+    }
+}
+
+enum wf_status wf_cpu_dropout(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *x,
+                              double p, const struct wf_step *step, uint32_t stream, bool add)
+{
+    (void)be;
+    struct drop d = { p, step, stream, add };
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &d, dropout_body);
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_coin(struct wf_backend *be, struct wf_tensor *y, const struct wf_step *step,
+                           uint32_t stream)
+{
+    (void)be;
+    struct wf_philox r = wf_philox(step->seed, stream, step->step, 0);
+    y->data[0] = wf_uniform_f64(r.v[0], r.v[1]) < step->teach;
+    return WF_OK;
+}

@@ -1,0 +1,66 @@
+#include "tensor/cpu/loop.h"
+
+enum { PIECE = 8192 }; /* elements a thread takes at a time */
+
+struct nest {
+    int nop, ndim;
+    ptrdiff_t shape[WF_MAXDIM], stride[WF_MAXDIM][WF_LOOP_MAX];
+    wf_real *data[WF_LOOP_MAX];
+};
+
+static bool merges(const struct nest *n, int d, const struct wf_tensor *const *op, int axis)
+{
+    for (int k = 0; k < n->nop; k++)
+        if (op[k] && n->stride[d][k] != op[k]->stride[axis] * op[k]->shape[axis]) return false;
+    return true;
+}
+
+static struct nest merge_axes(int nop, const struct wf_tensor *const *op)
+{
+    struct nest n = { .nop = nop };
+    for (int k = 0; k < nop; k++) n.data[k] = op[k] ? op[k]->data : NULL;
+    for (int a = 0; a < op[0]->ndim; a++) {
+        if (op[0]->shape[a] == 1) continue;
+        if (n.ndim && merges(&n, n.ndim - 1, op, a))
+            n.shape[n.ndim - 1] *= op[0]->shape[a];
+        else
+            n.shape[n.ndim++] = op[0]->shape[a];
+        for (int k = 0; k < nop; k++) n.stride[n.ndim - 1][k] = op[k] ? op[k]->stride[a] : 0;
+    }
+    if (n.ndim == 0) {
+        n.shape[0] = 1;
+        n.ndim = 1;
+    }
+    return n;
+}
+
+void wf_cpu_loop(int nop, const struct wf_tensor *const *op, void *ctx,
+                 void (*body)(void *ctx, ptrdiff_t first, ptrdiff_t n, wf_real *const *p,
+                              const ptrdiff_t *s))
+{
+    struct nest nest = merge_axes(nop, op);
+    ptrdiff_t inner = nest.shape[nest.ndim - 1], total = wf_tensor_count(op[0]);
+    if (total == 0) return;
+    ptrdiff_t outer = total / inner;
+    ptrdiff_t rows = inner >= PIECE ? 1 : PIECE / inner;                /* rows per job */
+    ptrdiff_t parts = inner >= PIECE ? (inner + PIECE - 1) / PIECE : 1; /* jobs per row */
+    ptrdiff_t jobs = (outer + rows - 1) / rows * parts;
+#pragma omp parallel for schedule(static) if (jobs > 1)
+    for (ptrdiff_t job = 0; job < jobs; job++) {
+        ptrdiff_t row0 = job / parts * rows, row1 = row0 + rows < outer ? row0 + rows : outer;
+        ptrdiff_t from = job % parts * PIECE;
+        ptrdiff_t n = parts == 1 ? inner : from + PIECE < inner ? PIECE : inner - from;
+        for (ptrdiff_t row = row0; row < row1; row++) {
+            wf_real *p[WF_LOOP_MAX];
+            ptrdiff_t offset[WF_LOOP_MAX], rest = row;
+            for (int k = 0; k < nop; k++) offset[k] = from * nest.stride[nest.ndim - 1][k];
+            for (int d = nest.ndim - 2; d >= 0; d--) {
+                ptrdiff_t i = rest % nest.shape[d];
+                rest /= nest.shape[d];
+                for (int k = 0; k < nop; k++) offset[k] += i * nest.stride[d][k];
+            }
+            for (int k = 0; k < nop; k++) p[k] = nest.data[k] ? nest.data[k] + offset[k] : NULL;
+            body(ctx, row * inner + from, n, p, nest.stride[nest.ndim - 1]);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/* loop.h - runs a body over the elements of several strided tensors of one shape.
+ *
+ * Axes that lie evenly in all operands are merged, so that contiguous operands become one long row;
+ * rows are split over threads. */
+#ifndef WF_LOOP_H
+#define WF_LOOP_H
+
+#include "tensor/tensor.h"
+
+enum { WF_LOOP_MAX = 8 };
+
+/* body(ctx, first, n, p, s): n elements, operand k at p[k][i * s[k]]; first is the row-major number
+ * of element 0. All operands have the shape of op[0]; NULL operands are passed on as NULL. */
+void wf_cpu_loop(int nop, const struct wf_tensor *const *op, void *ctx,
+                 void (*body)(void *ctx, ptrdiff_t first, ptrdiff_t n, wf_real *const *p,
+                              const ptrdiff_t *s));
+
+#endif

@@ -141,7 +141,8 @@ static void lay_out(struct dconv *d, struct arena *a)
     d->db_at = M * po * C * WF_PANEL;
     d->dvalue_at = d->db_at + po * WF_PANEL;
     d->part_size = d->dvalue_at;
-    if (d->want_value) d->part_size += wf_hops_size(S) / sizeof(struct wf_entry);
+    for (int s = 0; s < (d->want_value ? S->count : 0); s++)
+        d->part_size += (size_t)S->pattern[s]->nnz;
     d->part_size = (d->part_size + WF_LANES - 1) / WF_LANES * WF_LANES;
     d->parts = carve_reals(a, d->part_size * (size_t)d->chunks);
 }
@@ -217,6 +218,18 @@ static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
     }
 }
 
+/* Row i, column c of term 0. */
+static wf_real *cell(struct wf_tile T, int i, int c)
+{
+    return T.x + ((ptrdiff_t)(c / WF_PANEL) * T.rows + i) * WF_PANEL + c % WF_PANEL;
+}
+
+/* Lanes in use in the vector that begins at column c. */
+static int lanes_left(int width, int c)
+{
+    return width - c < WF_LANES ? width - c : WF_LANES;
+}
+
 static void store_y(const struct dconv *d, struct wf_tile Y, struct wf_rows r, const wf_real *bias)
 {
     r.x = d->y;
@@ -224,14 +237,12 @@ static void store_y(const struct dconv *d, struct wf_tile Y, struct wf_rows r, c
         wf_narrow_store(Y, r, bias, d->in->act);
         return;
     }
-    wf_real *y = d->y->data + r.b * d->y->stride[0];
-    for (int c = 0; c < d->O; c += WF_LANES) {
-        const wf_real *from = wf_tile_panel(Y, 0, c / WF_PANEL) + c % WF_PANEL;
-        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
-        wf_vec shift = bias ? vec_load(bias + c) : vec_set(0);
-        for (int i = r.from; i < r.to; i++) {
-            wf_vec v = vec_add(vec_load(from + (ptrdiff_t)i * WF_PANEL), shift);
-            vec_store_some(y + i * d->y->stride[1] + c, act_apply(d->in->act, v), n);
+    for (int i = r.from; i < r.to; i++) {
+        wf_real *y = d->y->data + r.b * d->y->stride[0] + i * d->y->stride[1];
+        for (int c = 0; c < d->O; c += WF_LANES) {
+            wf_vec v = vec_load(cell(Y, i, c));
+            if (bias != NULL) v = vec_add(v, vec_load(bias + c));
+            vec_store_some(y + c, act_apply(d->in->act, v), lanes_left(d->O, c));
         }
     }
 }
@@ -302,14 +313,13 @@ static void load_grad(const struct dconv *d, struct wf_tile D, struct wf_rows r)
         wf_narrow_load_grad(D, r, d->y, d->in->act);
         return;
     }
-    const wf_real *dy = row0(d->dy, r.b), *y = row0(d->y, r.b);
-    for (int c = 0; c < d->O; c += WF_LANES) {
-        wf_real *to = wf_tile_panel(D, 0, c / WF_PANEL) + c % WF_PANEL;
-        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
-        for (int i = r.from; i < r.to; i++) {
-            wf_vec v = vec_load_some(dy + i * d->dy->stride[1] + c, n);
-            wf_vec u = vec_load_some(y + i * d->y->stride[1] + c, n);
-            vec_store(to + (ptrdiff_t)i * WF_PANEL, act_grad(d->in->act, u, v));
+    for (int i = r.from; i < r.to; i++) {
+        const wf_real *dy = row0(d->dy, r.b) + i * d->dy->stride[1];
+        const wf_real *y = row0(d->y, r.b) + i * d->y->stride[1];
+        for (int c = 0; c < d->O; c += WF_LANES) {
+            wf_vec v = vec_load_some(dy + c, lanes_left(d->O, c));
+            wf_vec u = vec_load_some(y + c, lanes_left(d->O, c));
+            vec_store(cell(D, i, c), act_grad(d->in->act, u, v));
         }
     }
 }
@@ -329,9 +339,8 @@ static void add_dx(const struct dconv *d, struct wf_tile X, struct wf_rows r)
                 for (int c = 0, n; c < width; c += n) {
                     int col = at + c, lane = col % WF_LANES;
                     n = width - c < WF_LANES - lane ? width - c : WF_LANES - lane;
-                    const wf_real *from = wf_tile_panel(X, 0, col / WF_PANEL) +
-                                          (ptrdiff_t)row * WF_PANEL + col % WF_PANEL;
-                    wf_vec v = vec_add(vec_load_some(to + c, n), vec_load_some(from, n));
+                    wf_vec v = vec_load_some(cell(X, row, col), n);
+                    v = vec_add(vec_load_some(to + c, n), v);
                     vec_store_some(to + c, v, n);
                 }
             }

@@ -1,118 +1,4 @@
-#include <stdbool.h>
-#include <string.h>
 #include "tensor/cpu/tile.h"
-
-size_t wf_hops_size(const struct wf_supports *S)
-{
-    size_t n = 0;
-    for (int s = 0; s < S->count; s++) n += (size_t)S->pattern[s]->nnz;
-    return n * sizeof(struct wf_entry);
-}
-
-void wf_hops_init(struct wf_hops *h, const struct wf_supports *S, bool transpose, void *memory)
-{
-    struct wf_entry *entry = memory;
-    h->terms = S->terms;
-    h->hop = S->hop;
-    for (int s = 0; s < S->count; s++) {
-        const struct wf_csr *A = S->pattern[s];
-        const struct wf_tensor *value = S->value[s];
-        h->ptr[s] = transpose ? A->tptr : A->ptr;
-        h->entry[s] = entry;
-        for (int e = 0; e < A->nnz; e++) {
-            ptrdiff_t at = transpose ? A->tperm[e] : e;
-            entry[e].from = (transpose ? A->tidx[e] : A->idx[e]) * WF_PANEL;
-            entry[e].value = value->data[at * value->stride[0]];
-        }
-        entry += A->nnz;
-    }
-}
-
-/* y_i = scale sum_e value_e x_e - sub_i */
-WF_INLINE void hop_rows(wf_real *y, const wf_real *x, const wf_real *sub, const int *ptr,
-                        const struct wf_entry *entry, int rows, wf_real scale, int vecs)
-{
-    for (int i = 0; i < rows; i++) {
-        wf_vec s[2] = { vec_set(0), vec_set(0) };
-        for (int e = ptr[i]; e < ptr[i + 1]; e++) {
-            const wf_real *from = x + entry[e].from;
-            wf_vec value = vec_set(entry[e].value);
-            s[0] = vec_fma(value, vec_load(from), s[0]);
-            if (vecs > 1) s[1] = vec_fma(value, vec_load(from + WF_LANES), s[1]);
-        }
-        for (int v = 0; v < vecs; v++) {
-            ptrdiff_t at = (ptrdiff_t)i * WF_PANEL + v * WF_LANES;
-            s[v] = vec_mul(vec_set(scale), s[v]);
-            if (sub != NULL) s[v] = vec_sub(s[v], vec_load(sub + at));
-            vec_store(y + at, s[v]);
-        }
-    }
-}
-
-/* y_i += scale sum_e value_e x_e, and sub -= x */
-WF_INLINE void fold_rows(wf_real *y, const wf_real *x, wf_real *sub, const int *ptr,
-                         const struct wf_entry *entry, int rows, wf_real scale, int vecs)
-{
-    for (int i = 0; i < rows; i++) {
-        wf_vec s[2] = { vec_set(0), vec_set(0) };
-        for (int e = ptr[i]; e < ptr[i + 1]; e++) {
-            const wf_real *from = x + entry[e].from;
-            wf_vec value = vec_set(entry[e].value);
-            s[0] = vec_fma(value, vec_load(from), s[0]);
-            if (vecs > 1) s[1] = vec_fma(value, vec_load(from + WF_LANES), s[1]);
-        }
-        for (int v = 0; v < vecs; v++) {
-            ptrdiff_t at = (ptrdiff_t)i * WF_PANEL + v * WF_LANES;
-            vec_store(y + at, vec_fma(vec_set(scale), s[v], vec_load(y + at)));
-            if (sub != NULL) vec_store(sub + at, vec_sub(vec_load(sub + at), vec_load(x + at)));
-        }
-    }
-}
-
-/* One hop on one panel, or, in a larger team, on the half of it that begins at column `half`. */
-static void hop(wf_real *const term[3], const struct wf_hops *h, int m, int rows, int vecs,
-                bool fold)
-{
-    const struct wf_hop *hop = &h->hop[m];
-    const int *ptr = h->ptr[hop->support];
-    const struct wf_entry *entry = h->entry[hop->support];
-    wf_real scale = hop->sub < 0 ? 1 : 2;
-    if (fold && vecs == 1) fold_rows(term[1], term[0], term[2], ptr, entry, rows, scale, 1);
-    if (fold && vecs == 2) fold_rows(term[1], term[0], term[2], ptr, entry, rows, scale, 2);
-    if (!fold && vecs == 1) hop_rows(term[0], term[1], term[2], ptr, entry, rows, scale, 1);
-    if (!fold && vecs == 2) hop_rows(term[0], term[1], term[2], ptr, entry, rows, scale, 2);
-}
-
-/* Columns are independent of each other: each takes all hops in turn while its panel is at hand.
- * Alone, a thread takes whole panels; in a team the unit is a vector, so that few columns go
- * round. */
-static void hops(struct wf_tile T, const struct wf_hops *h, struct wf_team t, bool fold)
-{
-    int step = t.size > 1 ? 1 : 2;
-    int units = (T.width + step * WF_LANES - 1) / (step * WF_LANES);
-    int to = wf_team_from(t, t.rank + 1, units);
-    for (int u = wf_team_from(t, t.rank, units); u < to; u++) {
-        int p = u * step / 2, at = (u * step % 2) * WF_LANES;
-        int vecs = step == 1 ? 1 : wf_tile_vecs(T, p);
-        for (int i = 1; i < h->terms; i++) {
-            int m = fold ? h->terms - i : i;
-            const struct wf_hop *now = &h->hop[m];
-            wf_real *term[3] = { wf_tile_panel(T, m, p) + at, wf_tile_panel(T, now->src, p) + at,
-                                 now->sub < 0 ? NULL : wf_tile_panel(T, now->sub, p) + at };
-            hop(term, h, m, T.rows, vecs, fold);
-        }
-    }
-}
-
-void wf_tile_build(struct wf_tile T, const struct wf_hops *h, struct wf_team t)
-{
-    hops(T, h, t, false);
-}
-
-void wf_tile_fold(struct wf_tile T, const struct wf_hops *h, struct wf_team t)
-{
-    hops(T, h, t, true);
-}
 
 /* One block of R rows and V vectors of columns, kept in registers over the whole sum. */
 WF_INLINE void mix_block(wf_real *y, const wf_real *a, const wf_real *w, const wf_real *bias,
@@ -185,6 +71,9 @@ void wf_tile_mix(const struct wf_mix *mix, int from, int to)
     }
 }
 
+/* Rows of A and B that stay in the first cache while all columns of A go by. */
+enum { CUT = 104 };
+
 /* R columns of A times V vectors of columns of B, kept in registers over all rows. */
 WF_INLINE void outer_block(wf_real *d, const wf_real *a, const wf_real *b, int rows, int R, int V)
 {
@@ -235,10 +124,17 @@ void wf_tile_outer(const struct wf_outer *outer, struct wf_team t)
         const wf_real *a = wf_tile_panel(A, outer->a, q), *b = wf_tile_panel(B, outer->b, p);
         wf_real *d = outer->D + ((ptrdiff_t)p * A.width + q * WF_PANEL) * WF_PANEL;
         int width = A.width - q * WF_PANEL < WF_PANEL ? A.width - q * WF_PANEL : WF_PANEL;
-        int blocks = wf_blocks(width, WF_MIX_ROWS);
-        for (int i = 0; i < blocks; i++) {
-            int c = wf_block_from(i, blocks, width), R = wf_block_from(i + 1, blocks, width) - c;
-            outer_rows(d + (ptrdiff_t)c * WF_PANEL, a + c, b, A.rows, R, wf_tile_vecs(B, p));
+        int blocks = wf_blocks(width, WF_MIX_ROWS), cuts = wf_blocks(A.rows, CUT);
+        for (int k = 0; k < cuts; k++) {
+            int from = wf_block_from(k, cuts, A.rows),
+                n = wf_block_from(k + 1, cuts, A.rows) - from;
+            const wf_real *ak = a + (ptrdiff_t)from * WF_PANEL,
+                          *bk = b + (ptrdiff_t)from * WF_PANEL;
+            for (int i = 0; i < blocks; i++) {
+                int c = wf_block_from(i, blocks, width),
+                    R = wf_block_from(i + 1, blocks, width) - c;
+                outer_rows(d + (ptrdiff_t)c * WF_PANEL, ak + c, bk, n, R, wf_tile_vecs(B, p));
+            }
         }
     }
 }

@@ -72,7 +72,11 @@ static inline int wf_block_from(int block, int blocks, int rows)
     return (int)((ptrdiff_t)rows * block / blocks);
 }
 
-/* The matrices of the supports in the order in which a kernel walks them, transposed or not. */
+/* The matrices of the supports as the hops walk them, transposed or not: rows in an order of their
+ * own, their entries one after the other. */
+struct wf_hop_row {
+    int row, entries;
+};
 struct wf_entry {
     int from; /* row that is read, times 32 */
     wf_real value;
@@ -80,7 +84,7 @@ struct wf_entry {
 struct wf_hops {
     int terms;
     const struct wf_hop *hop;
-    const int *ptr[WF_MAXSUPPORT];
+    const struct wf_hop_row *row[WF_MAXSUPPORT];
     const struct wf_entry *entry[WF_MAXSUPPORT];
 };
 

@@ -19,6 +19,13 @@ enum { WF_LANES = 16 };
 #define WF_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Brings the line of p closer, to be read or written. */
+#if defined(__GNUC__)
+#define vec_prefetch(p, write) __builtin_prefetch(p, write, 2)
+#else
+#define vec_prefetch(p, write) ((void)(p))
+#endif
+
 #if defined(__AVX512F__) && !defined(WF_DOUBLE) && !defined(WF_PLAIN)
 
 #include <immintrin.h>

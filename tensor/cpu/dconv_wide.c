@@ -1,4 +1,4 @@
-#include "tensor/cpu/tile.h"
+#include "tensor/cpu/dconv.h"
 
 /* One block of R rows and V vectors of columns, kept in registers over the whole sum. */
 WF_INLINE void mix_block(wf_real *y, const wf_real *a, const wf_real *w, const wf_real *bias,
@@ -54,20 +54,14 @@ static void mix_rows(wf_real *y, const wf_real *a, const wf_real *w, const wf_re
     }
 }
 
-void wf_tile_mix(const struct wf_mix *mix, int from, int to)
+static void wide_mix(const struct wf_mix *mix, int from, int rows, int to)
 {
     struct wf_tile Y = mix->Y, A = mix->A;
-    int blocks = wf_blocks(Y.rows, WF_MIX_ROWS);
     for (int p = 0; p < wf_panels(Y.width); p++) {
-        wf_real *y = wf_tile_panel(Y, mix->term, p);
+        wf_real *y = wf_tile_panel(Y, mix->term, p) + (ptrdiff_t)to * WF_PANEL;
         const wf_real *w = mix->W + (ptrdiff_t)p * mix->terms * A.width * WF_PANEL;
         const wf_real *bias = mix->bias ? mix->bias + p * WF_PANEL : NULL;
-        for (int b = from; b < to; b++) {
-            int row = wf_block_from(b, blocks, Y.rows);
-            int rows = wf_block_from(b + 1, blocks, Y.rows) - row;
-            ptrdiff_t at = (ptrdiff_t)row * WF_PANEL;
-            mix_rows(y + at, A.x + at, w, bias, mix, rows, wf_tile_vecs(Y, p));
-        }
+        mix_rows(y, A.x + (ptrdiff_t)from * WF_PANEL, w, bias, mix, rows, wf_tile_vecs(Y, p));
     }
 }
 
@@ -114,7 +108,7 @@ static void outer_rows(wf_real *d, const wf_real *a, const wf_real *b, int rows,
     }
 }
 
-void wf_tile_outer(const struct wf_outer *outer, struct wf_team t)
+static void wide_outer(const struct wf_outer *outer, struct wf_team t)
 {
     struct wf_tile A = outer->A, B = outer->B;
     int pa = wf_panels(A.width), units = wf_panels(B.width) * pa;
@@ -139,17 +133,86 @@ void wf_tile_outer(const struct wf_outer *outer, struct wf_team t)
     }
 }
 
-void wf_tile_load(struct wf_tile T, int at, const wf_real *x, ptrdiff_t stride, int n, int from,
-                  int to)
+/* Row i, column c of term 0. */
+static wf_real *cell(struct wf_tile T, int i, int c)
 {
-    for (int row = from; row < to; row++) {
-        const wf_real *src = x + row * stride;
+    return T.x + ((ptrdiff_t)(c / WF_PANEL) * T.rows + i) * WF_PANEL + c % WF_PANEL;
+}
+
+/* Lanes in use in the vector that begins at column c. */
+static int lanes_left(int width, int c)
+{
+    return width - c < WF_LANES ? width - c : WF_LANES;
+}
+
+static wf_real *row_of(const struct wf_tensor *x, int b, int i)
+{
+    return x->data + b * x->stride[0] + i * x->stride[1];
+}
+
+static void wide_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r)
+{
+    int n = x->shape[2];
+    for (int i = r.from; i < r.to; i++) {
+        const wf_real *from = row_of(x, r.b, i);
         for (int c = 0, step; c < n; c += step) {
-            int col = at + c, lane = col % WF_LANES;
-            step = n - c < WF_LANES - lane ? n - c : WF_LANES - lane;
-            wf_real *dst = T.x + ((ptrdiff_t)(col / WF_PANEL) * T.rows + row) * WF_PANEL;
-            int fill = col + step == T.width ? WF_LANES - lane : step;
-            vec_store_some(dst + col % WF_PANEL, vec_load_some(src + c, step), fill);
+            int col = first + c, room = WF_LANES - col % WF_LANES;
+            step = n - c < room ? n - c : room;
+            int fill = col + step == T.width ? room : step; /* the columns beyond are 0 */
+            vec_store_some(cell(T, i - r.shift, col), vec_load_some(from + c, step), fill);
         }
     }
 }
+
+static void wide_load_grad(struct wf_tile T, const struct wf_tensor *dy, const struct wf_tensor *y,
+                           enum wf_act act, struct wf_rows r)
+{
+    for (int i = r.from; i < r.to; i++) {
+        const wf_real *a = row_of(y, r.b, i), *da = row_of(dy, r.b, i);
+        for (int c = 0; c < T.width; c += WF_LANES) {
+            int n = lanes_left(T.width, c);
+            wf_vec v = act_grad(act, vec_load_some(a + c, n), vec_load_some(da + c, n));
+            vec_store(cell(T, i - r.shift, c), v);
+        }
+    }
+}
+
+static void wide_store(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias,
+                       enum wf_act act, struct wf_rows r)
+{
+    for (int i = r.from; i < r.to; i++) {
+        wf_real *to = row_of(y, r.b, i);
+        for (int c = 0; c < T.width; c += WF_LANES) {
+            wf_vec v = vec_load(cell(T, i - r.shift, c));
+            if (bias != NULL) v = vec_add(v, vec_load(bias + c));
+            vec_store_some(to + c, act_apply(act, v), lanes_left(T.width, c));
+        }
+    }
+}
+
+static void wide_add(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r)
+{
+    int n = x->shape[2];
+    for (int i = r.from; i < r.to; i++) {
+        wf_real *to = row_of(x, r.b, i);
+        for (int c = 0, step; c < n; c += step) {
+            int col = first + c, room = WF_LANES - col % WF_LANES;
+            step = n - c < room ? n - c : room;
+            wf_vec v = vec_load_some(cell(T, i - r.shift, col), step);
+            vec_store_some(to + c, vec_add(vec_load_some(to + c, step), v), step);
+        }
+    }
+}
+
+static void wide_sum(wf_real *sum, struct wf_tile T, struct wf_team t)
+{
+    int units = (T.width + WF_LANES - 1) / WF_LANES, to = wf_team_from(t, t.rank + 1, units);
+    for (int u = wf_team_from(t, t.rank, units); u < to; u++) {
+        wf_vec s = vec_load(sum + u * WF_LANES);
+        for (int i = 0; i < T.rows; i++) s = vec_add(s, vec_load(cell(T, i, u * WF_LANES)));
+        vec_store(sum + u * WF_LANES, s);
+    }
+}
+
+const struct wf_steps wf_steps_wide = { wide_load, wide_load_grad, wide_store, wide_add,
+                                        wide_mix,  wide_outer,     wide_sum };

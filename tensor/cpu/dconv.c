@@ -211,27 +211,6 @@ static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
     d->steps->load(X, d->C1, x0, r);
 }
 
-static void look_at(const struct wf_tensor *x, struct wf_rows r, bool write)
-{
-    enum { LINE = 64 / sizeof(wf_real) };
-    for (int i = r.from; x != NULL && i < r.to; i++) {
-        const wf_real *row = x->data + r.b * x->stride[0] + i * x->stride[1];
-        for (int c = 0; c < x->shape[2]; c += LINE) vec_prefetch(row + c, write);
-    }
-}
-
-/* While the arithmetic units are busy with these rows, the memory fetches those of the next
- * sample. */
-static void look_ahead(const struct dconv *d, struct wf_rows r)
-{
-    if (d->lanes > 1 || ++r.b == d->B) return;
-    look_at(d->in->x[0], r, false);
-    look_at(d->in->x[1], r, false);
-    if (d->grad == NULL) return;
-    look_at(d->y, r, false);
-    look_at(d->dy, r, false);
-}
-
 static void hops_first(const struct dconv *d, int group, wf_real *memory, struct wf_team t)
 {
     int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
@@ -246,7 +225,6 @@ static void hops_first(const struct dconv *d, int group, wf_real *memory, struct
         d->steps->mix(&job, r.from, r.to - r.from, 0);
         r.shift = r.from;
         d->steps->store(d->y, Y, NULL, d->in->act, r);
-        look_ahead(d, r);
     }
     wf_team_sync(t);
 }
@@ -263,7 +241,6 @@ static void mix_first(const struct dconv *d, int group, wf_real *memory, struct 
         struct wf_rows r = rows_of(d, group, i, i + 1);
         for (; job.term < d->M; job.term++, job.W += step)
             d->steps->mix(&job, r.from, r.to - r.from, r.from);
-        look_ahead(d, r);
     }
     wf_team_sync(t);
     wf_tile_fold(U, &d->hops, t);
@@ -378,7 +355,6 @@ static void mix_last(const struct dconv *d, int group, wf_real *memory, wf_real 
         d->steps->mix(&job, r.from, r.to - r.from, 0);
         r.shift = r.from;
         add_dx(d, dX, r);
-        look_ahead(d, r);
     }
     if (d->want_w) add_dw(d, (struct wf_outer){ .A = X, .B = G, .D = part }, false, t);
     wf_team_sync(t);
@@ -401,7 +377,6 @@ static void hops_last(const struct dconv *d, int group, wf_real *memory, wf_real
         struct wf_rows r = rows_of(d, group, i, i + 1);
         for (; job.term < d->M; job.term++, job.W += step)
             d->steps->mix(&job, r.from, r.to - r.from, r.from);
-        look_ahead(d, r);
     }
     wf_team_sync(t);
     if (want_z) wf_tile_build(Z, &d->hops, t);

@@ -74,8 +74,8 @@ WF_INLINE void outer_block(wf_real *d, const wf_real *a, const wf_real *b, int r
     wf_vec s[WF_MIX_ROWS][2];
     WF_UNROLL for (int i = 0; i < R; i++)
     {
-        s[i][0] = vec_load(d + i * WF_PANEL);
-        if (V > 1) s[i][1] = vec_load(d + i * WF_PANEL + WF_LANES);
+        s[i][0] = vec_set(0);
+        if (V > 1) s[i][1] = vec_set(0);
     }
     for (int n = 0; n < rows; n++, a += WF_PANEL, b += WF_PANEL) {
         wf_vec b0 = vec_load(b), b1 = V > 1 ? vec_load(b + WF_LANES) : b0;
@@ -88,8 +88,9 @@ WF_INLINE void outer_block(wf_real *d, const wf_real *a, const wf_real *b, int r
     }
     WF_UNROLL for (int i = 0; i < R; i++)
     {
-        vec_store(d + i * WF_PANEL, s[i][0]);
-        if (V > 1) vec_store(d + i * WF_PANEL + WF_LANES, s[i][1]);
+        wf_real *to = d + i * WF_PANEL;
+        vec_store(to, vec_add(vec_load(to), s[i][0]));
+        if (V > 1) vec_store(to + WF_LANES, vec_add(vec_load(to + WF_LANES), s[i][1]));
     }
 }
 

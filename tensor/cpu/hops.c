@@ -10,10 +10,11 @@ static size_t padded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+/* Rows and entries; at least one entry, since the sort counts lengths where the entries will be. */
 static size_t support_size(const struct wf_csr *A)
 {
     return padded((size_t)A->rows * sizeof(struct wf_hop_row)) +
-           padded((size_t)A->nnz * sizeof(struct wf_entry));
+           padded(((size_t)A->nnz + 1) * sizeof(struct wf_entry));
 }
 
 size_t wf_hops_size(const struct wf_supports *S)
@@ -24,22 +25,22 @@ size_t wf_hops_size(const struct wf_supports *S)
 }
 
 /* Rows by their length, longest first and otherwise in order: a row's loop is as long as the one
- * before, which a processor foresees. Lengths are few, so it goes over the rows once for each. */
-static void sort_rows(struct wf_hop_row *row, const int *ptr, int n)
+ * before, which a processor foresees. count has room for all lengths. */
+static void sort_rows(struct wf_hop_row *row, int *count, const int *ptr, int n)
 {
-    int length = 0, at = 0;
+    int longest = 0;
     for (int i = 0; i < n; i++)
-        if (ptr[i + 1] - ptr[i] > length) length = ptr[i + 1] - ptr[i];
-    while (at < n) {
-        int next = -1;
-        for (int i = 0; i < n; i++) {
-            int len = ptr[i + 1] - ptr[i];
-            if (len == length)
-                row[at++] = (struct wf_hop_row){ i, len };
-            else if (len < length && len > next)
-                next = len;
-        }
-        length = next;
+        if (ptr[i + 1] - ptr[i] > longest) longest = ptr[i + 1] - ptr[i];
+    for (int l = 0; l <= longest; l++) count[l] = 0;
+    for (int i = 0; i < n; i++) count[ptr[i + 1] - ptr[i]]++;
+    for (int l = longest, at = 0; l >= 0; l--) {
+        int rows = count[l];
+        count[l] = at;
+        at += rows;
+    }
+    for (int i = 0; i < n; i++) {
+        int length = ptr[i + 1] - ptr[i];
+        row[count[length]++] = (struct wf_hop_row){ i, length };
     }
 }
 
@@ -47,7 +48,7 @@ static void init_support(struct wf_hop_row *row, struct wf_entry *entry, const s
                          const struct wf_tensor *value, bool transpose)
 {
     const int *ptr = transpose ? A->tptr : A->ptr, *idx = transpose ? A->tidx : A->idx;
-    sort_rows(row, ptr, A->rows);
+    sort_rows(row, (int *)entry, ptr, A->rows);
     for (int r = 0; r < A->rows; r++) {
         int from = ptr[row[r].row], to = ptr[row[r].row + 1];
         for (int e = from; e < to; e++) {
@@ -67,7 +68,7 @@ void wf_hops_init(struct wf_hops *h, const struct wf_supports *S, bool transpose
         struct wf_hop_row *row = (struct wf_hop_row *)at;
         at += padded((size_t)A->rows * sizeof *row);
         struct wf_entry *entry = (struct wf_entry *)at;
-        at += padded((size_t)A->nnz * sizeof *entry);
+        at += padded(((size_t)A->nnz + 1) * sizeof *entry);
         h->row[s] = row;
         h->entry[s] = entry;
         init_support(row, entry, A, S->value[s], transpose);

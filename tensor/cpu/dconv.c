@@ -1,0 +1,511 @@
+#include <omp.h>
+#include <string.h>
+#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/dconv.h"
+
+/* Gradients of weights are summed in at most this many partial sums, whatever the threads. */
+enum { CHUNKS = 16 };
+
+/* Y = act(sum_m T_m(X) W_m + b), one group of samples after the other, each in a tile that stays in
+ * the cache of its core. With P_m the polynomial of term m there are two orders,
+ *     hops first:  Z_m = P_m X, Y = sum_m Z_m W_m              hops on the C input channels
+ *     mix first:   U_m = X W_m, Y = sum_m P_m U_m (fold)       hops on the O output channels
+ * and for the gradient, with D = dY act'(Y),
+ *     mix last:    G_m = P_m^T D, dX = sum_m G_m W_m^T, dW_m = X^T G_m    hops on O, once
+ *     hops last:   E_m = D W_m^T, dX = sum_m P_m^T E_m (fold), dW_m = (P_m X)^T D
+ *                                                              hops on C, for dX and for dW
+ * Mix first and mix last turn the order of the hops round, so they need hops that commute; the
+ * gradient of the supports needs the terms that hops last makes. Products cost the same in all. */
+struct dconv {
+    const struct wf_dconv_in *in;
+    const struct wf_dconv_grad *grad;
+    const struct wf_tensor *y, *dy;
+    int B, N, C, O, M;
+    int C1;    /* columns of x[1], which comes first in a tile: mostly the wide and aligned one */
+    int Cx;    /* leading columns whose gradient is wanted */
+    int lanes; /* samples per group: 1 or 16 */
+    int groups, chunks, threads;
+    bool mix_outside; /* mix first, or mix last */
+    bool want_x, want_w, want_value;
+    struct wf_hops hops, back; /* plain and transposed */
+    wf_real *pack, *bias;      /* packed weights; bias padded to whole panels, or NULL */
+    wf_real *tiles, *parts;    /* one per thread; one per chunk */
+    size_t tile_size, part_size, db_at, dvalue_at;
+};
+
+/* Scratch memory is laid out twice: without memory, to learn the size, and with it. */
+struct arena {
+    char *base;
+    size_t used;
+};
+
+static void *carve(struct arena *a, size_t bytes)
+{
+    char *p = a->base ? a->base + a->used : NULL;
+    a->used += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+static wf_real *carve_reals(struct arena *a, size_t n)
+{
+    return carve(a, n * sizeof(wf_real));
+}
+
+/* Channel of the input at column c of a tile. */
+static int channel(const struct dconv *d, int c)
+{
+    return c < d->C1 ? d->C - d->C1 + c : c - d->C1;
+}
+
+static int vectors(const struct dconv *d, int width)
+{
+    return (width * d->lanes + WF_LANES - 1) / WF_LANES * ((d->B + d->lanes - 1) / d->lanes);
+}
+
+/* The cost model: products cost the same in every order, so it counts the vectors that pass through
+ * hops. */
+static bool mix_outside_wins(const struct dconv *d)
+{
+    if (d->want_value || d->M == 1 || !wf_supports_commute(d->in->S)) return false;
+    if (d->grad == NULL) return vectors(d, d->O) < vectors(d, d->C);
+    int inside = (d->want_w ? vectors(d, d->C) : 0) + (d->want_x ? vectors(d, d->Cx) : 0);
+    return vectors(d, d->O) <= inside;
+}
+
+/* 16 samples side by side pay when few channels would leave most lanes empty. */
+static int lanes_of(const struct dconv *d)
+{
+    if (d->want_value || d->C > WF_NARROW_MAX || d->O > WF_NARROW_MAX) return 1;
+    struct dconv one = *d, many = *d;
+    one.lanes = 1;
+    many.lanes = WF_LANES;
+    int wide = vectors(&one, d->C) + vectors(&one, d->O) + vectors(&one, d->O) * d->C;
+    int narrow = vectors(&many, d->C) + vectors(&many, d->O) + vectors(&many, d->O) * d->C;
+    return 2 * narrow <= wide ? WF_LANES : 1;
+}
+
+static void dconv_init(struct dconv *d, const struct wf_dconv_in *in,
+                       const struct wf_dconv_grad *grad)
+{
+    const struct wf_tensor *x0 = in->x[0], *x1 = in->x[1];
+    d->in = in;
+    d->grad = grad;
+    d->B = x0->shape[0];
+    d->N = x0->shape[1];
+    d->C1 = x1 ? x1->shape[2] : 0;
+    d->C = x0->shape[2] + d->C1;
+    d->O = in->w->shape[in->w->ndim - 1];
+    d->M = in->S->terms;
+    d->threads = omp_get_max_threads();
+    if (grad != NULL) {
+        d->want_w = grad->dw != NULL;
+        for (int s = 0; s < in->S->count; s++) d->want_value |= grad->dvalue[s] != NULL;
+        bool all = grad->dx[0] != NULL || d->want_value;
+        d->want_x = all || grad->dx[1] != NULL;
+        d->Cx = all ? d->C : d->C1;
+    }
+    d->lanes = lanes_of(d);
+    d->groups = (d->B + d->lanes - 1) / d->lanes;
+    d->chunks = d->groups < CHUNKS ? d->groups : CHUNKS;
+    d->mix_outside = mix_outside_wins(d);
+}
+
+static size_t term_size(const struct dconv *d, int width)
+{
+    return wf_term_size(d->N, width * d->lanes);
+}
+
+static size_t tile_size(const struct dconv *d)
+{
+    size_t M = (size_t)d->M, c = term_size(d, d->C), o = term_size(d, d->O);
+    if (d->grad == NULL) return d->mix_outside ? c + M * o : M * c + o;
+    size_t x = d->want_x ? term_size(d, d->Cx) : 0;
+    return d->mix_outside ? c + M * o + x : M * c + o + M * x;
+}
+
+static void lay_out(struct dconv *d, struct arena *a)
+{
+    const struct wf_supports *S = d->in->S;
+    size_t M = (size_t)d->M, C = (size_t)d->C, O = (size_t)d->O;
+    size_t po = (size_t)wf_panels(d->O), pc = (size_t)wf_panels(d->C);
+    for (int back = 0; back < (d->grad ? 2 : 1); back++) {
+        void *memory = carve(a, wf_hops_size(S));
+        if (memory != NULL) wf_hops_init(back ? &d->back : &d->hops, S, back, memory);
+    }
+    d->pack = carve_reals(a, M * WF_PANEL * (d->grad ? pc * O : po * C));
+    d->bias = carve_reals(a, d->in->b ? po * WF_PANEL : 0);
+    if (d->in->b == NULL) d->bias = NULL;
+    d->tile_size = (tile_size(d) + WF_PANEL - 1) / WF_PANEL * WF_PANEL;
+    d->tiles = carve_reals(a, d->tile_size * (size_t)d->threads);
+    if (d->grad == NULL) return;
+    d->db_at = M * po * C * WF_PANEL;
+    d->dvalue_at = d->db_at + po * WF_PANEL;
+    d->part_size = d->dvalue_at;
+    if (d->want_value) d->part_size += wf_hops_size(S) / sizeof(struct wf_entry);
+    d->part_size = (d->part_size + WF_LANES - 1) / WF_LANES * WF_LANES;
+    d->parts = carve_reals(a, d->part_size * (size_t)d->chunks);
+}
+
+/* Packs the weights for wf_tile_mix: lanes are output channels in the forward products, columns of
+ * the tile in the backward ones. `joined`: the terms of one panel follow each other, because they
+ * are summed; else the panels of one term do. Shares the terms among the threads. */
+static void pack(const struct dconv *d, bool joined)
+{
+    int C = d->C, O = d->O, M = d->M, lanes = d->grad ? d->Cx : O, K = d->grad ? O : C;
+    int P = wf_panels(lanes);
+#pragma omp for
+    for (int mp = 0; mp < M * P; mp++) {
+        int m = mp / P, p = mp % P;
+        wf_real *to = d->pack + (ptrdiff_t)(joined ? p * M + m : mp) * K * WF_PANEL;
+        const wf_real *w = d->in->w->data + (ptrdiff_t)m * C * O;
+        for (int k = 0; k < K; k++) {
+            for (int l = 0; l < WF_PANEL; l++, to++) {
+                int lane = p * WF_PANEL + l, c = d->grad ? lane : k, o = d->grad ? k : lane;
+                *to = lane < lanes ? w[(ptrdiff_t)channel(d, c) * O + o] : 0;
+            }
+        }
+    }
+#pragma omp for
+    for (int o = 0; o < (d->bias ? wf_panels(O) * WF_PANEL : 0); o++)
+        d->bias[o] = o < O ? d->in->b->data[o * d->in->b->stride[0]] : 0;
+}
+
+static struct wf_tile tile(const struct dconv *d, wf_real *x, int width)
+{
+    return (struct wf_tile){ x, d->N, width * d->lanes };
+}
+
+static const wf_real *row0(const struct wf_tensor *x, int b)
+{
+    return x->data + b * x->stride[0];
+}
+
+/* The rows that this thread moves between tile and tensors in row-wise steps: whole blocks of the
+ * products, so that a product and the store after it touch the same rows. */
+static struct wf_rows rows_of(const struct dconv *d, int group, struct wf_team t)
+{
+    int blocks = wf_blocks(d->N, WF_MIX_ROWS), b = group * d->lanes;
+    return (struct wf_rows){
+        .b = b,
+        .count = d->B - b < d->lanes ? d->B - b : d->lanes,
+        .from = wf_block_from(wf_team_from(t, t.rank, blocks), blocks, d->N),
+        .to = wf_block_from(wf_team_from(t, t.rank + 1, blocks), blocks, d->N),
+    };
+}
+
+static void mix(const struct dconv *d, const struct wf_mix *job, struct wf_team t)
+{
+    int blocks = wf_blocks(d->N, WF_MIX_ROWS);
+    int from = wf_team_from(t, t.rank, blocks), to = wf_team_from(t, t.rank + 1, blocks);
+    if (d->lanes > 1) wf_narrow_mix(job, from, to);
+    else wf_tile_mix(job, from, to);
+}
+
+static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
+{
+    for (int i = 1, at = 0; i >= 0; i--) {
+        const struct wf_tensor *x = d->in->x[i];
+        if (x == NULL) continue;
+        r.x = x;
+        if (d->lanes > 1) wf_narrow_load(X, at, r);
+        else wf_tile_load(X, at, row0(x, r.b), x->stride[1], x->shape[2], r.from, r.to);
+        at += x->shape[2];
+    }
+}
+
+static void store_y(const struct dconv *d, struct wf_tile Y, struct wf_rows r, const wf_real *bias)
+{
+    r.x = d->y;
+    if (d->lanes > 1) {
+        wf_narrow_store(Y, r, bias, d->in->act);
+        return;
+    }
+    wf_real *y = d->y->data + r.b * d->y->stride[0];
+    for (int c = 0; c < d->O; c += WF_LANES) {
+        const wf_real *from = wf_tile_panel(Y, 0, c / WF_PANEL) + c % WF_PANEL;
+        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
+        wf_vec shift = bias ? vec_load(bias + c) : vec_set(0);
+        for (int i = r.from; i < r.to; i++) {
+            wf_vec v = vec_add(vec_load(from + (ptrdiff_t)i * WF_PANEL), shift);
+            vec_store_some(y + i * d->y->stride[1] + c, act_apply(d->in->act, v), n);
+        }
+    }
+}
+
+static void forward(const struct dconv *d, int group, wf_real *memory, struct wf_team t)
+{
+    struct wf_rows r = rows_of(d, group, t);
+    struct wf_tile X = tile(d, memory, d->C), Y = tile(d, NULL, d->O);
+    Y.x = memory + (d->mix_outside ? 1 : (size_t)d->M) * term_size(d, d->C);
+    load_x(d, X, r);
+    wf_team_sync(t);
+    if (d->mix_outside) {
+        struct wf_mix job = { .Y = Y, .A = X, .terms = 1, .W = d->pack };
+        size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
+        for (; job.term < d->M; job.term++, job.W += step) mix(d, &job, t);
+        wf_team_sync(t);
+        wf_tile_fold(Y, &d->hops, t);
+        wf_team_sync(t);
+        store_y(d, Y, r, d->bias);
+    } else {
+        wf_tile_build(X, &d->hops, t);
+        wf_team_sync(t);
+        struct wf_mix job = { .Y = Y, .A = X, .terms = d->M, .W = d->pack, .bias = d->bias };
+        mix(d, &job, t);
+        store_y(d, Y, r, NULL);
+    }
+    wf_team_sync(t);
+}
+
+/* Few groups: all threads work on one at a time. */
+static bool together(const struct dconv *d, int pieces)
+{
+    return d->threads > 1 && pieces < 2 * d->threads;
+}
+
+enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
+                            const struct wf_dconv_in *in)
+{
+    struct dconv d = { .y = y };
+    dconv_init(&d, in, NULL);
+    if (d.B == 0 || d.N == 0) return WF_OK;
+    struct arena a = { 0 };
+    lay_out(&d, &a);
+    a = (struct arena){ .base = wf_cpu_scratch(be, a.used) };
+    if (a.base == NULL) return WF_ENOMEM;
+    lay_out(&d, &a);
+#pragma omp parallel num_threads(d.threads)
+    {
+        pack(&d, !d.mix_outside);
+        int rank = omp_get_thread_num();
+        if (together(&d, d.groups)) {
+            struct wf_team t = { rank, omp_get_num_threads() };
+            for (int g = 0; g < d.groups; g++) forward(&d, g, d.tiles, t);
+        } else {
+#pragma omp for schedule(dynamic)
+            for (int g = 0; g < d.groups; g++)
+                forward(&d, g, d.tiles + (size_t)rank * d.tile_size, (struct wf_team){ 0, 1 });
+        }
+    }
+    return WF_OK;
+}
+
+/* D = dy act'(y) */
+static void load_grad(const struct dconv *d, struct wf_tile D, struct wf_rows r)
+{
+    r.x = d->dy;
+    if (d->lanes > 1) {
+        wf_narrow_load_grad(D, r, d->y, d->in->act);
+        return;
+    }
+    const wf_real *dy = row0(d->dy, r.b), *y = row0(d->y, r.b);
+    for (int c = 0; c < d->O; c += WF_LANES) {
+        wf_real *to = wf_tile_panel(D, 0, c / WF_PANEL) + c % WF_PANEL;
+        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
+        for (int i = r.from; i < r.to; i++) {
+            wf_vec v = vec_load_some(dy + i * d->dy->stride[1] + c, n);
+            wf_vec u = vec_load_some(y + i * d->y->stride[1] + c, n);
+            vec_store(to + (ptrdiff_t)i * WF_PANEL, act_grad(d->in->act, u, v));
+        }
+    }
+}
+
+/* dx += term 0 of X */
+static void add_dx(const struct dconv *d, struct wf_tile X, struct wf_rows r)
+{
+    for (int i = 1, at = 0; i >= 0; i--) {
+        struct wf_tensor *dx = d->grad->dx[i];
+        int width = d->in->x[i] ? d->in->x[i]->shape[2] : 0;
+        if (dx != NULL && d->lanes > 1) {
+            r.x = dx;
+            wf_narrow_add(X, at, r);
+        } else if (dx != NULL) {
+            for (int row = r.from; row < r.to; row++) {
+                wf_real *to = dx->data + r.b * dx->stride[0] + row * dx->stride[1];
+                for (int c = 0, n; c < width; c += n) {
+                    int col = at + c, lane = col % WF_LANES;
+                    n = width - c < WF_LANES - lane ? width - c : WF_LANES - lane;
+                    const wf_real *from = wf_tile_panel(X, 0, col / WF_PANEL) +
+                                          (ptrdiff_t)row * WF_PANEL + col % WF_PANEL;
+                    wf_vec v = vec_add(vec_load_some(to + c, n), vec_load_some(from, n));
+                    vec_store_some(to + c, v, n);
+                }
+            }
+        }
+        at += width;
+    }
+}
+
+static void add_db(const struct dconv *d, struct wf_tile D, wf_real *db, struct wf_team t)
+{
+    int units = (D.width + WF_LANES - 1) / WF_LANES, to = wf_team_from(t, t.rank + 1, units);
+    for (int u = wf_team_from(t, t.rank, units); u < to; u++) {
+        const wf_real *x = wf_tile_panel(D, 0, u / 2) + (u % 2) * WF_LANES;
+        wf_vec sum = vec_set(0);
+        for (int i = 0; i < d->N; i++) sum = vec_add(sum, vec_load(x + (ptrdiff_t)i * WF_PANEL));
+        if (d->lanes > 1) db[u] += vec_sum(sum);
+        else vec_store(db + u * WF_LANES, vec_add(vec_load(db + u * WF_LANES), sum));
+    }
+}
+
+static void add_dw(const struct dconv *d, struct wf_outer job, bool a_has_terms, struct wf_team t)
+{
+    size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
+    for (int m = 0; m < d->M; m++, job.D += step) {
+        job.a = a_has_terms ? m : 0;
+        job.b = a_has_terms ? 0 : m;
+        if (d->lanes > 1) wf_narrow_outer(&job, t);
+        else wf_tile_outer(&job, t);
+    }
+}
+
+/* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
+static void add_dvalue(const struct dconv *d, struct wf_tile Z, struct wf_tile E, wf_real *out,
+                       struct wf_team t)
+{
+    const struct wf_supports *S = d->in->S;
+    for (int s = 0; s < S->count; out += S->pattern[s++]->nnz) {
+        const struct wf_csr *A = S->pattern[s];
+        int to = wf_team_from(t, t.rank + 1, A->rows);
+        for (int m = 1; m < d->M; m++) {
+            if (S->hop[m].support != s || d->grad->dvalue[s] == NULL) continue;
+            const wf_real *e = wf_tile_panel(E, m, 0), *z = wf_tile_panel(Z, S->hop[m].src, 0);
+            for (int i = wf_team_from(t, t.rank, A->rows); i < to; i++) {
+                for (int k = A->ptr[i]; k < A->ptr[i + 1]; k++) {
+                    wf_vec sum = vec_set(0);
+                    for (int c = 0; c < d->C; c += WF_LANES) {
+                        ptrdiff_t at = (ptrdiff_t)(c / WF_PANEL) * d->N * WF_PANEL + c % WF_PANEL;
+                        sum = vec_fma(vec_load(e + at + (ptrdiff_t)i * WF_PANEL),
+                                      vec_load(z + at + (ptrdiff_t)A->idx[k] * WF_PANEL), sum);
+                    }
+                    out[k] += (S->hop[m].sub < 0 ? 1 : 2) * vec_sum(sum);
+                }
+            }
+        }
+    }
+}
+
+static void mix_last(const struct dconv *d, struct wf_rows r, wf_real *memory, wf_real *part,
+                     struct wf_team t)
+{
+    struct wf_tile X = tile(d, memory, d->C), G = tile(d, NULL, d->O), dX = tile(d, NULL, d->Cx);
+    G.x = X.x + term_size(d, d->C);
+    dX.x = G.x + (size_t)d->M * term_size(d, d->O);
+    if (d->want_w) load_x(d, X, r);
+    load_grad(d, G, r);
+    wf_team_sync(t);
+    wf_tile_build(G, &d->back, t);
+    if (d->grad->db) add_db(d, G, part + d->db_at, t);
+    wf_team_sync(t);
+    if (d->want_x) {
+        struct wf_mix job = { .Y = dX, .A = G, .terms = d->M, .W = d->pack };
+        mix(d, &job, t);
+        add_dx(d, dX, r);
+    }
+    if (d->want_w) add_dw(d, (struct wf_outer){ .A = X, .B = G, .D = part }, false, t);
+    wf_team_sync(t);
+}
+
+static void hops_last(const struct dconv *d, struct wf_rows r, wf_real *memory, wf_real *part,
+                      struct wf_team t)
+{
+    struct wf_tile Z = tile(d, memory, d->C), D = tile(d, NULL, d->O), E = tile(d, NULL, d->Cx);
+    D.x = Z.x + (size_t)d->M * term_size(d, d->C);
+    E.x = D.x + term_size(d, d->O);
+    if (d->want_w || d->want_value) load_x(d, Z, r);
+    load_grad(d, D, r);
+    wf_team_sync(t);
+    if (d->want_w || d->want_value) wf_tile_build(Z, &d->hops, t);
+    if (d->grad->db) add_db(d, D, part + d->db_at, t);
+    if (d->want_x) {
+        struct wf_mix job = { .Y = E, .A = D, .terms = 1, .W = d->pack };
+        size_t step = (size_t)wf_panels(d->Cx) * (size_t)d->O * WF_PANEL;
+        for (; job.term < d->M; job.term++, job.W += step) mix(d, &job, t);
+        wf_team_sync(t);
+        wf_tile_fold(E, &d->back, t);
+    }
+    wf_team_sync(t);
+    if (d->want_x) add_dx(d, E, r);
+    if (d->want_w) add_dw(d, (struct wf_outer){ .A = Z, .B = D, .D = part }, true, t);
+    if (d->want_value) add_dvalue(d, Z, E, part + d->dvalue_at, t);
+    wf_team_sync(t);
+}
+
+/* The groups of one chunk, in order. */
+static void backward(const struct dconv *d, int chunk, wf_real *memory, struct wf_team t)
+{
+    wf_real *part = d->parts + (size_t)chunk * d->part_size;
+    if (t.rank == 0) memset(part, 0, d->part_size * sizeof(wf_real));
+    wf_team_sync(t);
+    int to = wf_block_from(chunk + 1, d->chunks, d->groups);
+    for (int g = wf_block_from(chunk, d->chunks, d->groups); g < to; g++) {
+        struct wf_rows r = rows_of(d, g, t);
+        if (d->mix_outside) mix_last(d, r, memory, part, t);
+        else hops_last(d, r, memory, part, t);
+    }
+}
+
+static wf_real sum_parts(const struct dconv *d, size_t at)
+{
+    wf_real s = 0;
+    for (int i = 0; i < d->chunks; i++) s += d->parts[(size_t)i * d->part_size + at];
+    return s;
+}
+
+/* Adds the partial sums up, in their order. */
+static void reduce(const struct dconv *d)
+{
+    const struct wf_supports *S = d->in->S;
+    int C = d->C, O = d->O, P = wf_panels(O);
+#pragma omp for
+    for (int mc = 0; mc < (d->want_w ? d->M * C : 0); mc++) {
+        int m = mc / C, c = mc % C;
+        wf_real *dw = d->grad->dw->data + ((ptrdiff_t)m * C + channel(d, c)) * O;
+        for (int o = 0; o < O; o++) {
+            ptrdiff_t row = ((ptrdiff_t)m * P + o / WF_PANEL) * C + c;
+            dw[o] += sum_parts(d, (size_t)(row * WF_PANEL + o % WF_PANEL));
+        }
+    }
+#pragma omp single
+    {
+        struct wf_tensor *db = d->grad->db;
+        for (int o = 0; o < (db ? O : 0); o++)
+            db->data[o * db->stride[0]] += sum_parts(d, d->db_at + (size_t)o);
+    }
+    size_t at = d->dvalue_at;
+    for (int s = 0; s < (d->want_value ? S->count : 0); at += (size_t)S->pattern[s++]->nnz) {
+        struct wf_tensor *dv = d->grad->dvalue[s];
+#pragma omp for
+        for (int e = 0; e < (dv ? S->pattern[s]->nnz : 0); e++)
+            dv->data[e * dv->stride[0]] += sum_parts(d, at + (size_t)e);
+    }
+}
+
+enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_grad *grad,
+                                const struct wf_dconv_in *in, const struct wf_tensor *y,
+                                const struct wf_tensor *dy)
+{
+    struct dconv d = { .y = y, .dy = dy };
+    dconv_init(&d, in, grad);
+    if (d.B == 0 || d.N == 0) return WF_OK;
+    struct arena a = { 0 };
+    lay_out(&d, &a);
+    a = (struct arena){ .base = wf_cpu_scratch(be, a.used) };
+    if (a.base == NULL) return WF_ENOMEM;
+    lay_out(&d, &a);
+#pragma omp parallel num_threads(d.threads)
+    {
+        if (d.want_x) pack(&d, d.mix_outside);
+        int rank = omp_get_thread_num();
+        if (together(&d, d.chunks)) {
+            struct wf_team t = { rank, omp_get_num_threads() };
+            for (int i = 0; i < d.chunks; i++) backward(&d, i, d.tiles, t);
+        } else {
+#pragma omp for schedule(dynamic)
+            for (int i = 0; i < d.chunks; i++)
+                backward(&d, i, d.tiles + (size_t)rank * d.tile_size, (struct wf_team){ 0, 1 });
+        }
+        reduce(&d);
+    }
+    return WF_OK;
+}

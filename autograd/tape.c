@@ -235,8 +235,8 @@ struct wf_mark wf_tape_mark(const struct wf_tape *g)
 /* Kept blocks move down in the order of their addresses, so none overwrites one yet to move. */
 static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)
 {
-    struct wf_tensor old[WF_MAXIN];
-    int order[WF_MAXIN];
+    struct wf_tensor old[WF_MAXKEEP];
+    int order[WF_MAXKEEP];
     for (int i = 0; i < n; i++) {
         old[i] = *keep[i];
         int k = i;
@@ -260,7 +260,7 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
 void wf_tape_release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)
 {
     if (g->recording || g->error.status != WF_OK) return;
-    WF_CHECK(n <= WF_MAXIN);
+    WF_CHECK(n <= WF_MAXKEEP);
     for (int i = 0; i < n; i++)
         if (!wf_tensor_contiguous(keep[i])) {
             struct wf_tensor *c = wf_tape_new(g, keep[i]->ndim, keep[i]->shape);

@@ -247,8 +247,10 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
     g->tensors->n = mark.tensors;
     for (int k = 0; k < n; k++) {
         struct wf_tensor *from = &old[order[k]];
-        if ((char *)from->data < g->mem.base + mark.used) continue; /* was there before the mark */
-        struct wf_tensor *to = wf_tape_new(g, from->ndim, from->shape);
+        bool before = (char *)from->data < g->mem.base + mark.used; /* stays; its header may not */
+        from->base = NULL;
+        struct wf_tensor *to =
+            before ? wf_tape_view(g, *from) : wf_tape_new(g, from->ndim, from->shape);
         if (g->error.status != WF_OK) return;
         if (to->data != from->data)
             WF_RUN(g, g->be->move(g->be, to->data, from->data,

@@ -197,8 +197,10 @@ static void mix(const struct dconv *d, const struct wf_mix *job, struct wf_team 
 {
     int blocks = wf_blocks(d->N, WF_MIX_ROWS);
     int from = wf_team_from(t, t.rank, blocks), to = wf_team_from(t, t.rank + 1, blocks);
-    if (d->lanes > 1) wf_narrow_mix(job, from, to);
-    else wf_tile_mix(job, from, to);
+    if (d->lanes > 1)
+        wf_narrow_mix(job, from, to);
+    else
+        wf_tile_mix(job, from, to);
 }
 
 static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
@@ -207,8 +209,10 @@ static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
         const struct wf_tensor *x = d->in->x[i];
         if (x == NULL) continue;
         r.x = x;
-        if (d->lanes > 1) wf_narrow_load(X, at, r);
-        else wf_tile_load(X, at, row0(x, r.b), x->stride[1], x->shape[2], r.from, r.to);
+        if (d->lanes > 1)
+            wf_narrow_load(X, at, r);
+        else
+            wf_tile_load(X, at, row0(x, r.b), x->stride[1], x->shape[2], r.from, r.to);
         at += x->shape[2];
     }
 }
@@ -343,8 +347,10 @@ static void add_db(const struct dconv *d, struct wf_tile D, wf_real *db, struct 
         const wf_real *x = wf_tile_panel(D, 0, u / 2) + (u % 2) * WF_LANES;
         wf_vec sum = vec_set(0);
         for (int i = 0; i < d->N; i++) sum = vec_add(sum, vec_load(x + (ptrdiff_t)i * WF_PANEL));
-        if (d->lanes > 1) db[u] += vec_sum(sum);
-        else vec_store(db + u * WF_LANES, vec_add(vec_load(db + u * WF_LANES), sum));
+        if (d->lanes > 1)
+            db[u] += vec_sum(sum);
+        else
+            vec_store(db + u * WF_LANES, vec_add(vec_load(db + u * WF_LANES), sum));
     }
 }
 
@@ -354,8 +360,10 @@ static void add_dw(const struct dconv *d, struct wf_outer job, bool a_has_terms,
     for (int m = 0; m < d->M; m++, job.D += step) {
         job.a = a_has_terms ? m : 0;
         job.b = a_has_terms ? 0 : m;
-        if (d->lanes > 1) wf_narrow_outer(&job, t);
-        else wf_tile_outer(&job, t);
+        if (d->lanes > 1)
+            wf_narrow_outer(&job, t);
+        else
+            wf_tile_outer(&job, t);
     }
 }
 
@@ -440,8 +448,10 @@ static void backward(const struct dconv *d, int chunk, wf_real *memory, struct w
     int to = wf_block_from(chunk + 1, d->chunks, d->groups);
     for (int g = wf_block_from(chunk, d->chunks, d->groups); g < to; g++) {
         struct wf_rows r = rows_of(d, g, t);
-        if (d->mix_outside) mix_last(d, r, memory, part, t);
-        else hops_last(d, r, memory, part, t);
+        if (d->mix_outside)
+            mix_last(d, r, memory, part, t);
+        else
+            hops_last(d, r, memory, part, t);
     }
 }
 

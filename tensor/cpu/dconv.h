@@ -16,20 +16,28 @@ enum { WF_NARROW_MAX = WF_PANEL };
 WF_INLINE wf_vec act_apply(enum wf_act act, wf_vec x)
 {
     switch (act) {
-    case WF_ACT_SIGMOID: return vec_sigmoid(x);
-    case WF_ACT_TANH: return vec_tanh(x);
-    case WF_ACT_RELU: return vec_relu(x);
-    default: return x;
+    case WF_ACT_SIGMOID:
+        return vec_sigmoid(x);
+    case WF_ACT_TANH:
+        return vec_tanh(x);
+    case WF_ACT_RELU:
+        return vec_relu(x);
+    default:
+        return x;
     }
 }
 
 WF_INLINE wf_vec act_grad(enum wf_act act, wf_vec y, wf_vec dy)
 {
     switch (act) {
-    case WF_ACT_SIGMOID: return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
-    case WF_ACT_TANH: return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
-    case WF_ACT_RELU: return vec_where_positive(y, dy);
-    default: return dy;
+    case WF_ACT_SIGMOID:
+        return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
+    case WF_ACT_TANH:
+        return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
+    case WF_ACT_RELU:
+        return vec_where_positive(y, dy);
+    default:
+        return dy;
     }
 }
 

@@ -80,7 +80,8 @@ WF_INLINE void mix_block(const struct wf_mix *mix, int row, int c, int R, int V)
     WF_UNROLL for (int v = 0; v < V; v++)
     {
         wf_real *y = wf_tile_panel(Y, mix->term, (c + v) / 2) + ((c + v) % 2) * WF_LANES;
-        WF_UNROLL for (int i = 0; i < R; i++) vec_store(y + (ptrdiff_t)(row + i) * WF_PANEL, s[i][v]);
+        WF_UNROLL for (int i = 0; i < R; i++)
+            vec_store(y + (ptrdiff_t)(row + i) * WF_PANEL, s[i][v]);
     }
 }
 
@@ -93,14 +94,30 @@ void wf_narrow_mix(const struct wf_mix *mix, int from, int to)
         for (int c = 0; c < width; c += 4) {
             int V = width - c < 4 ? width - c : 4;
             switch (R == 4 ? 4 + V : V) {
-            case 1: mix_block(mix, row, c, 1, 1); break;
-            case 2: mix_block(mix, row, c, 1, 2); break;
-            case 3: mix_block(mix, row, c, 1, 3); break;
-            case 4: mix_block(mix, row, c, 1, 4); break;
-            case 5: mix_block(mix, row, c, 4, 1); break;
-            case 6: mix_block(mix, row, c, 4, 2); break;
-            case 7: mix_block(mix, row, c, 4, 3); break;
-            case 8: mix_block(mix, row, c, 4, 4); break;
+            case 1:
+                mix_block(mix, row, c, 1, 1);
+                break;
+            case 2:
+                mix_block(mix, row, c, 1, 2);
+                break;
+            case 3:
+                mix_block(mix, row, c, 1, 3);
+                break;
+            case 4:
+                mix_block(mix, row, c, 1, 4);
+                break;
+            case 5:
+                mix_block(mix, row, c, 4, 1);
+                break;
+            case 6:
+                mix_block(mix, row, c, 4, 2);
+                break;
+            case 7:
+                mix_block(mix, row, c, 4, 3);
+                break;
+            case 8:
+                mix_block(mix, row, c, 4, 4);
+                break;
             }
         }
     }
@@ -141,10 +158,18 @@ void wf_narrow_outer(const struct wf_outer *outer, struct wf_team t)
         int R = C - c < 4 ? C - c : 4, V = O - o < 4 ? O - o : 4;
         switch (R * 4 + V - 5) {
 #define X(r)                                                                                       \
-    case r * 4 - 4: outer_block(outer, c, o, r, 1); break;                                         \
-    case r * 4 - 3: outer_block(outer, c, o, r, 2); break;                                         \
-    case r * 4 - 2: outer_block(outer, c, o, r, 3); break;                                         \
-    case r * 4 - 1: outer_block(outer, c, o, r, 4); break;
+    case r * 4 - 4:                                                                                \
+        outer_block(outer, c, o, r, 1);                                                            \
+        break;                                                                                     \
+    case r * 4 - 3:                                                                                \
+        outer_block(outer, c, o, r, 2);                                                            \
+        break;                                                                                     \
+    case r * 4 - 2:                                                                                \
+        outer_block(outer, c, o, r, 3);                                                            \
+        break;                                                                                     \
+    case r * 4 - 1:                                                                                \
+        outer_block(outer, c, o, r, 4);                                                            \
+        break;
             X(1) X(2) X(3) X(4)
 #undef X
         }

@@ -157,8 +157,12 @@ static void mix_rows(wf_real *y, const wf_real *a, const wf_real *w, const wf_re
 {
     switch (2 * rows + vecs) {
 #define X(R)                                                                                       \
-    case 2 * R + 1: mix_block(y, a, w, bias, mix, R, 1); break;                                    \
-    case 2 * R + 2: mix_block(y, a, w, bias, mix, R, 2); break;
+    case 2 * R + 1:                                                                                \
+        mix_block(y, a, w, bias, mix, R, 1);                                                       \
+        break;                                                                                     \
+    case 2 * R + 2:                                                                                \
+        mix_block(y, a, w, bias, mix, R, 2);                                                       \
+        break;
         EACH_ROWS(X)
 #undef X
     }
@@ -210,8 +214,12 @@ static void outer_rows(wf_real *d, const wf_real *a, const wf_real *b, int rows,
 {
     switch (2 * R + vecs) {
 #define X(R)                                                                                       \
-    case 2 * R + 1: outer_block(d, a, b, rows, R, 1); break;                                       \
-    case 2 * R + 2: outer_block(d, a, b, rows, R, 2); break;
+    case 2 * R + 1:                                                                                \
+        outer_block(d, a, b, rows, R, 1);                                                          \
+        break;                                                                                     \
+    case 2 * R + 2:                                                                                \
+        outer_block(d, a, b, rows, R, 2);                                                          \
+        break;
         EACH_ROWS(X)
 #undef X
     }

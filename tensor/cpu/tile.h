@@ -96,8 +96,8 @@ void wf_tile_fold(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
 /* Rows per block of a product. */
 enum { WF_MIX_ROWS = WF_VEC_FAST ? 14 : 4 };
 
-/* Term `term` of Y = bias + [A_0 .. A_{terms-1}] W. W is packed: for each panel of Y the rows in A's
- * order, 32 columns each. bias NULL or padded to whole panels. Row blocks [from, to). */
+/* Term `term` of Y = bias + [A_0 .. A_{terms-1}] W. W is packed: for each panel of Y the rows in
+ * A's order, 32 columns each. bias NULL or padded to whole panels. Row blocks [from, to). */
 struct wf_mix {
     struct wf_tile Y, A;
     int term, terms;
@@ -105,8 +105,8 @@ struct wf_mix {
 };
 void wf_tile_mix(const struct wf_mix *mix, int from, int to);
 
-/* D[c, :] += sum over rows of A[row, c] B[row, :], A term a of A and B term b of B. D is packed: for
- * each panel of B, the columns of A in order, 32 numbers each. */
+/* D[c, :] += sum over rows of A[row, c] B[row, :], A term a of A and B term b of B. D is packed:
+ * for each panel of B, the columns of A in order, 32 numbers each. */
 struct wf_outer {
     struct wf_tile A, B;
     int a, b;

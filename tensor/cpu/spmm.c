@@ -1,0 +1,180 @@
+#include <string.h>
+#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/vec.h"
+
+/* Columns go in blocks of four vectors, rows in blocks that are worth a thread's while; samples of
+ * the gradient of the values are summed in at most CHUNKS partial sums. */
+enum { COLS = 4 * WF_LANES, ROWS = 512, CHUNKS = 16 };
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+struct product {
+    const int *ptr, *idx, *perm; /* perm NULL: entries are in the order of the values */
+    const wf_real *val;
+    ptrdiff_t val_stride;
+    bool add;
+};
+
+static wf_real value(const struct product *p, int e)
+{
+    return p->val[(p->perm ? p->perm[e] : e) * p->val_stride];
+}
+
+/* y [to - from, n] (+)= rows of A times x, with V vectors of columns, the last one `tail` wide. */
+WF_INLINE void rows(const struct product *p, wf_real *y, ptrdiff_t ys, const wf_real *x,
+                    ptrdiff_t xs, int from, int to, int V, int tail)
+{
+    for (int i = from; i < to; i++) {
+        wf_vec s[4];
+        wf_real *out = y + i * ys;
+        WF_UNROLL for (int v = 0; v < V; v++) s[v] = vec_set(0);
+        for (int e = p->ptr[i]; e < p->ptr[i + 1]; e++) {
+            const wf_real *in = x + p->idx[e] * xs;
+            wf_vec a = vec_set(value(p, e));
+            WF_UNROLL for (int v = 0; v < V; v++)
+            {
+                wf_vec b = v < V - 1 ? vec_load(in + v * WF_LANES)
+                                     : vec_load_some(in + v * WF_LANES, tail);
+                s[v] = vec_fma(a, b, s[v]);
+            }
+        }
+        WF_UNROLL for (int v = 0; v < V; v++)
+        {
+            int n = v < V - 1 ? WF_LANES : tail;
+            if (p->add) s[v] = vec_add(vec_load_some(out + v * WF_LANES, n), s[v]);
+            vec_store_some(out + v * WF_LANES, s[v], n);
+        }
+    }
+}
+
+static void block(const struct product *p, struct wf_tensor *y, const struct wf_tensor *x, int b,
+                  int c, int from, int to)
+{
+    wf_real *out = y->data + b * y->stride[0] + c;
+    const wf_real *in = x->data + b * x->stride[0] + c;
+    int left = y->shape[2] - c, n = left < COLS ? left : COLS;
+    int V = ceil_div(n, WF_LANES), tail = n - (V - 1) * WF_LANES;
+    switch (V) {
+    case 1:
+        rows(p, out, y->stride[1], in, x->stride[1], from, to, 1, tail);
+        break;
+    case 2:
+        rows(p, out, y->stride[1], in, x->stride[1], from, to, 2, tail);
+        break;
+    case 3:
+        rows(p, out, y->stride[1], in, x->stride[1], from, to, 3, tail);
+        break;
+    case 4:
+        rows(p, out, y->stride[1], in, x->stride[1], from, to, 4, tail);
+        break;
+    }
+}
+
+enum wf_status wf_cpu_spmm(struct wf_backend *be, struct wf_tensor *y, const struct wf_csr *A,
+                           const struct wf_tensor *val, const struct wf_tensor *x, bool transpose,
+                           bool add)
+{
+    (void)be;
+    struct product p = { .ptr = transpose ? A->tptr : A->ptr,
+                         .idx = transpose ? A->tidx : A->idx,
+                         .perm = transpose ? A->tperm : NULL,
+                         .val = val->data,
+                         .val_stride = val->stride[0],
+                         .add = add };
+    int B = y->shape[0], N = y->shape[1];
+    int cols = ceil_div(y->shape[2], COLS), parts = ceil_div(N, ROWS);
+#pragma omp parallel for collapse(3)
+    for (int b = 0; b < B; b++) {
+        for (int c = 0; c < cols; c++) {
+            for (int r = 0; r < parts; r++) {
+                int to = (r + 1) * ROWS < N ? (r + 1) * ROWS : N;
+                block(&p, y, x, b, c * COLS, r * ROWS, to);
+            }
+        }
+    }
+    return WF_OK;
+}
+
+/* out[e] += dy[i, :] . x[j, :] for the entries of rows [from, to) */
+static void dots(wf_real *out, const struct wf_csr *A, const wf_real *dy, ptrdiff_t ds,
+                 const wf_real *x, ptrdiff_t xs, int n, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        for (int e = A->ptr[i]; e < A->ptr[i + 1]; e++) {
+            const wf_real *a = dy + i * ds, *b = x + A->idx[e] * xs;
+            wf_vec s = vec_set(0);
+            int c = 0;
+            for (; c + WF_LANES <= n; c += WF_LANES)
+                s = vec_fma(vec_load(a + c), vec_load(b + c), s);
+            if (c < n) s = vec_fma(vec_load_some(a + c, n - c), vec_load_some(b + c, n - c), s);
+            out[e] += vec_sum(s);
+        }
+    }
+}
+
+enum wf_status wf_cpu_spmm_bwd_val(struct wf_backend *be, struct wf_tensor *dval,
+                                   const struct wf_csr *A, const struct wf_tensor *dy,
+                                   const struct wf_tensor *x)
+{
+    int B = x->shape[0], E = A->nnz, N = A->rows, chunks = B < CHUNKS ? B : CHUNKS;
+    wf_real *part = wf_cpu_scratch(be, (size_t)chunks * (size_t)E * sizeof *part + 1);
+    if (part == NULL) return WF_ENOMEM;
+    int parts = ceil_div(N, ROWS);
+#pragma omp parallel
+    {
+#pragma omp for collapse(2) schedule(dynamic)
+        for (int k = 0; k < chunks; k++) {
+            for (int r = 0; r < parts; r++) {
+                int from = r * ROWS, to = from + ROWS < N ? from + ROWS : N;
+                wf_real *out = part + (ptrdiff_t)k * E;
+                memset(out + A->ptr[from], 0, (size_t)(A->ptr[to] - A->ptr[from]) * sizeof *out);
+                int b_to = (int)((ptrdiff_t)B * (k + 1) / chunks);
+                for (int b = (int)((ptrdiff_t)B * k / chunks); b < b_to; b++)
+                    dots(out, A, dy->data + b * dy->stride[0], dy->stride[1],
+                         x->data + b * x->stride[0], x->stride[1], x->shape[2], from, to);
+            }
+        }
+#pragma omp for
+        for (int e = 0; e < E; e++) {
+            wf_real s = 0;
+            for (int k = 0; k < chunks; k++) s += part[(ptrdiff_t)k * E + e];
+            dval->data[e * dval->stride[0]] += s;
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_edge_sum(struct wf_backend *be, struct wf_tensor *y, const struct wf_csr *A,
+                               const struct wf_tensor *x, bool columns, bool add)
+{
+    (void)be;
+    const int *ptr = columns ? A->tptr : A->ptr;
+    int n = columns ? A->cols : A->rows;
+#pragma omp parallel for if (A->nnz > 1 << 14)
+    for (int i = 0; i < n; i++) {
+        wf_real s = 0, *out = y->data + i * y->stride[0];
+        for (int e = ptr[i]; e < ptr[i + 1]; e++)
+            s += x->data[(columns ? A->tperm[e] : e) * x->stride[0]];
+        *out = add ? *out + s : s;
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_edge_spread(struct wf_backend *be, struct wf_tensor *y,
+                                  const struct wf_csr *A, const struct wf_tensor *x, bool columns,
+                                  bool add)
+{
+    (void)be;
+#pragma omp parallel for if (A->nnz > 1 << 14)
+    for (int i = 0; i < A->rows; i++) {
+        for (int e = A->ptr[i]; e < A->ptr[i + 1]; e++) {
+            wf_real v = x->data[(columns ? A->idx[e] : i) * x->stride[0]];
+            wf_real *out = y->data + e * y->stride[0];
+            *out = add ? *out + v : v;
+        }
+    }
+    return WF_OK;
+}

@@ -92,26 +92,28 @@ struct wf_tensor wf_view_permute(struct wf_tensor *x, const int *axes)
  * equal size; inside a group the axes of x must lie evenly one in the other. */
 bool wf_view_reshape(struct wf_tensor *view, struct wf_tensor *x, int ndim, const int *shape)
 {
-    struct wf_tensor v = view_of(x), old = { 0 };
+    struct wf_tensor v = view_of(x);
+    ptrdiff_t size[WF_MAXDIM] = { 0 }, stride[WF_MAXDIM] = { 0 };
+    int axes = 0;
     wf_tensor_shape(&v, ndim, shape);
     if (wf_tensor_count(&v) != wf_tensor_count(x)) return false;
     for (int i = 0; i < x->ndim; i++) {
         if (x->shape[i] == 1) continue;
-        old.shape[old.ndim] = x->shape[i];
-        old.stride[old.ndim++] = x->stride[i];
+        size[axes] = x->shape[i];
+        stride[axes++] = x->stride[i];
     }
     int i = 0, k = 0;
-    while (i < old.ndim && k < ndim && wf_tensor_count(x) > 0) {
+    while (i < axes && k < ndim && wf_tensor_count(x) > 0) {
         int i1 = i + 1, k1 = k + 1;
-        ptrdiff_t have = old.shape[i], want = shape[k];
+        ptrdiff_t have = size[i], want = shape[k];
         while (have != want)
             if (have < want)
-                have *= old.shape[i1++];
+                have *= size[i1++];
             else
                 want *= shape[k1++];
         for (int a = i; a + 1 < i1; a++)
-            if (old.stride[a] != old.stride[a + 1] * old.shape[a + 1]) return false;
-        v.stride[k1 - 1] = old.stride[i1 - 1];
+            if (stride[a] != stride[a + 1] * size[a + 1]) return false;
+        v.stride[k1 - 1] = stride[i1 - 1];
         for (int b = k1 - 1; b > k; b--) v.stride[b - 1] = v.stride[b] * shape[b];
         i = i1;
         k = k1;

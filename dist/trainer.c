@@ -128,7 +128,8 @@ enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
     if (s == WF_OK) s = wf_tensor_alloc(&t->std, be, 1, &targets, err);
     if (s == WF_OK) s = wf_tensor_upload(&t->mean, w->scaler.mean);
     if (s == WF_OK) s = wf_tensor_upload(&t->std, w->scaler.std);
-    t->order = wf_malloc((size_t)windows * sizeof *t->order);
+    int most = windows > w->B ? windows : w->B;
+    t->order = wf_malloc((size_t)most * sizeof *t->order);
     for (int k = 0; k < 2; k++) t->host[k] = wf_malloc(batch * sizeof(wf_real));
     if (s == WF_OK && (!t->order || !t->host[0] || !t->host[1]))
         s = wf_fail(err, WF_ENOMEM, "no memory for a trainer of %d windows", windows);
@@ -282,7 +283,9 @@ static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, d
                                    struct wf_progress *bar, struct wf_error *err)
 {
     struct wf_train_state *st = &t->state;
-    WF_TRY(wf_trainer_evaluate(t, WF_VALID, m, err));
+    enum wf_status s = wf_trainer_evaluate(t, WF_VALID, m, err);
+    if (s == WF_EINTR) WF_TRY(save(t, "last.h5", err)); /* the epoch's steps are done */
+    WF_TRY(s);
     double mae = wf_metrics_mae(m, -1);
     struct wf_epoch_stats stats = { st->epoch, wf_now() - started,
                                     st->loss_count > 0 ? st->loss_sum / st->loss_count : 0, mae };

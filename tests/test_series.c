@@ -88,10 +88,11 @@ Test(series, adopt_gives_what_put_gives)
         float *block = wf_malloc(sizeof(float) * E * N * C);
         cr_assert(block != NULL);
         for (int i = 0; i < E * N * C; i++) block[i] = sample(i / (N * C), i / C % N, i % C);
+        block[1] = s.values[1] = 0; /* a zero of channel 1 is data */
         cr_assert(wf_series_init(&a, s.be, E, N, C, &err) == WF_OK);
         cr_assert(wf_series_adopt(&a, block, zero_missing) == WF_OK);
         for (int i = 0; i < E * N * C; i++) {
-            wf_real plain = (wf_real)sample(i / (N * C), i / C % N, i % C);
+            wf_real plain = i == 1 ? 0 : (wf_real)sample(i / (N * C), i / C % N, i % C);
             cr_assert(same(a.values[i], zero_missing ? s.values[i] : plain), "value %d", i);
         }
 #ifndef WF_DOUBLE

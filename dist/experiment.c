@@ -130,8 +130,7 @@ static enum wf_status make_text(struct wf_experiment *x, struct wf_error *err)
     return fclose(f) == 0 ? WF_OK : wf_fail(err, WF_ENOMEM, "no memory for the configuration");
 }
 
-/* Makes the folder and those above it. */
-static enum wf_status make_folder(const char *path, struct wf_error *err)
+enum wf_status wf_make_folder(const char *path, struct wf_error *err)
 {
     char at[WF_CONFIG_TEXT];
     snprintf(at, sizeof at, "%s", path);
@@ -217,7 +216,7 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
     x->source.graph_optional = x->cfg.graph == WF_NO_GRAPH;
     if (x->cfg.debug) x->train.epochs = 1;
     WF_TRY(make_text(x, err));
-    WF_TRY(make_folder(x->cfg.out, err));
+    WF_TRY(wf_make_folder(x->cfg.out, err));
     WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
     WF_TRY(open_graph(x, err));
     WF_TRY(open_windows(x, log, err));

@@ -59,11 +59,23 @@ void wf_experiment_free(struct wf_experiment *x);
 /* Loads the data and builds everything up to a trainer. Says what it found on `log`. */
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err);
 
+/* Makes a folder and those above it, and sees that files can be written there. */
+enum wf_status wf_make_folder(const char *path, struct wf_error *err);
+
 /* A configuration under a name: --preset NAME, see presets.def. NULL: unknown. */
 const char *wf_preset_text(const char *name);
 
-/* The main() of an app: options over `preset`, then train, test, report. Returns the exit code. */
-int wf_experiment_main(int argc, char **argv, const char *about, const char *preset);
+/* What makes an app of all this. */
+struct wf_app {
+    const char *about, *preset;
+    const struct wf_config *extra; /* options of the app's own; may be NULL */
+    enum wf_status (*prepare)(void *at, FILE *log,
+                              struct wf_error *err); /* with extra->at, first */
+};
+
+/* The main() of an app: options over its preset, then train, test, report. Returns the exit code.
+ */
+int wf_experiment_main(int argc, char **argv, const struct wf_app *app);
 
 #ifdef __cplusplus
 }

@@ -25,7 +25,7 @@ static const char *early_option(int argc, char **argv, const char *name)
     return NULL;
 }
 
-static void usage(const struct wf_experiment *x, const char *program, const char *about)
+static void usage(const struct wf_config *tables, int n, const char *program, const char *about)
 {
     printf("%s - %s\n\nUsage: %s --data FILE [--adjacency FILE] [options]\n"
            "       %s --preset NAME --data FILE [options]\n\nShort: -m mode, -g gpu, -d debug, "
@@ -35,12 +35,12 @@ static void usage(const struct wf_experiment *x, const char *program, const char
 #include "dist/presets.def"
 #undef PRESET
     printf("\n");
-    wf_config_help(x->tables, WF_EXPERIMENT_TABLES, stdout);
+    wf_config_help(tables, n, stdout);
 }
 
-/* Configuration from the app's preset, then --preset, then the options. */
-static enum wf_status configure(struct wf_experiment *x, int argc, char **argv, const char *preset,
-                                struct wf_cli *cli, struct wf_error *err)
+/* The app's preset, then --preset, then --model. */
+static enum wf_status start(struct wf_experiment *x, int argc, char **argv, const char *preset,
+                            struct wf_error *err)
 {
     char lines[2048];
     const char *name = early_option(argc, argv, "preset"), *more = name ? wf_preset_text(name) : "";
@@ -49,9 +49,7 @@ static enum wf_status configure(struct wf_experiment *x, int argc, char **argv, 
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
     snprintf(lines, sizeof lines, "%s%s%s%s%s", preset, more, model ? "model=" : "",
              model ? model : "", model ? "\n" : "");
-    WF_TRY(wf_experiment_init(x, lines, err));
-    cli->aliases = aliases;
-    return wf_cli_parse(argc, argv, x->tables, WF_EXPERIMENT_TABLES, cli, err);
+    return wf_experiment_init(x, lines, err);
 }
 
 struct row {
@@ -88,18 +86,26 @@ static enum wf_status run(struct wf_experiment *x, struct wf_error *err)
     return WF_OK;
 }
 
-int wf_experiment_main(int argc, char **argv, const char *about, const char *preset)
+int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
 {
     struct wf_experiment x;
-    struct wf_cli cli = { 0 };
+    struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
+    struct wf_cli cli = { .aliases = aliases };
     struct wf_error err = { 0 };
-    enum wf_status s = configure(&x, argc, argv, preset, &cli, &err);
+    int n = WF_EXPERIMENT_TABLES;
+    enum wf_status s = start(&x, argc, argv, app->preset, &err);
+    memcpy(tables, x.tables, sizeof x.tables);
+    if (app->extra) tables[n++] = *app->extra;
+    if (s == WF_OK) s = wf_cli_parse(argc, argv, tables, n, &cli, &err);
+    if (s == WF_OK && cli.positionals)
+        s = wf_fail(&err, WF_EINVAL, "'%s': want options only", cli.positional[0]);
     if (s == WF_OK && cli.help) {
-        usage(&x, argv[0], about);
+        usage(tables, n, argv[0], app->about);
     } else if (s == WF_OK) {
         wf_cli_catch_signals();
-        wf_config_print(x.tables, WF_EXPERIMENT_TABLES, stdout);
-        s = run(&x, &err);
+        wf_config_print(tables, n, stdout);
+        if (app->prepare) s = app->prepare(app->extra->at, stdout, &err);
+        if (s == WF_OK) s = run(&x, &err);
     }
     wf_experiment_free(&x);
     return s == WF_OK ? 0 : wf_cli_fail(argv[0], &err);

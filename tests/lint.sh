@@ -103,7 +103,7 @@ unlisted()
         missing=
         for file in "$folder"/*.[ch] "$folder"/*.def "$folder"/cpu/*.[ch]; do
             name=${file##*/}
-            if [ -f "$file" ] && ! grep -qF -e "\`$name\`" -e "\`${name%.*}.[hc]\`" "$folder/README.md"
+            if [ -f "$file" ] && ! grep -qF -e "$name" -e "${name%.*}.[hc]" -e "${name%.*}.h, .c" "$folder/README.md"
             then missing+=" $name"; fi
         done
         [ -z "$missing" ] || echo "$folder/README.md: warning: does not list$missing"

@@ -32,6 +32,8 @@ struct wf_series_file {
  * the result and at most 8 MiB (or one row). */
 enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
                                    struct wf_error *err);
+enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,
+                                    const char *key, struct wf_error *err);
 void wf_series_file_free(struct wf_series_file *s);
 
 /* Writes Weft's layout, in place of the old file only once it is complete. */

@@ -412,6 +412,11 @@ enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
     return WF_OK;
 }
 
+struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w)
+{
+    return w->f;
+}
+
 enum wf_status wf_series_writer_commit(struct wf_series_writer *w, struct wf_error *err)
 {
     enum wf_status s = WF_OK;

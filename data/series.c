@@ -163,7 +163,7 @@ enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                            "scaler: channel %d has no valid value in rows %lld to %lld", c,
                            (long long)from, (long long)to - 1);
         double std = sqrt(square[c] / (double)count[c]);
-        if (!isfinite(std))
+        if (!isfinite(mean[c]) || !isfinite(std))
             return wf_fail(err, WF_ENUMERIC, "scaler: channel %d has infinite values", c);
         sc->mean[c] = (wf_real)mean[c];
         sc->std[c] = (wf_real)std > 0 ? (wf_real)std : 1;

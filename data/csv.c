@@ -327,8 +327,8 @@ enum wf_status wf_csv_parse(const void *bytes, size_t size, enum wf_csv_header h
                             struct wf_csv *out, struct wf_error *err)
 {
     struct table t = { .out = out };
-    struct scan s;
-    char *copy;
+    struct scan s = { 0 };
+    char *copy = NULL;
     *out = (struct wf_csv){ 0 };
     WF_TRY(start(&s, bytes, size, &copy, err));
     enum wf_status rc = take_table(&s, &t, header);

@@ -28,11 +28,6 @@ static int sections(struct section out[SECTIONS], const struct wf_checkpoint *c)
     return n;
 }
 
-static ptrdiff_t offset(const struct wf_params *ps, const struct wf_param *p)
-{
-    return p->value.data - (p->state ? ps->state.data : ps->value.data);
-}
-
 static struct wf_array as_array(const struct wf_tensor *t, wf_real *data)
 {
     struct wf_array a = { .elem = sizeof *data == sizeof(float) ? WF_F32 : WF_F64,
@@ -95,7 +90,7 @@ static enum wf_status write_section(struct wf_h5 *f, const struct wf_params *ps,
     for (int i = 0; i < ps->count; i++) {
         const struct wf_param *p = ps->param[i];
         if (p->state != s->state) continue;
-        struct wf_array a = as_array(&p->value, host + offset(ps, p));
+        struct wf_array a = as_array(&p->value, host + wf_params_offset(ps, p));
         WF_TRY(wf_h5_write(f, member(name, s->group, p->name), &a, err));
     }
     return WF_OK;
@@ -374,7 +369,7 @@ static enum wf_status read_section(const struct wf_h5 *f, const struct wf_params
         const struct wf_param *p = ps->param[i];
         if (p->state != s->state) continue;
         member(name, s->group, p->name);
-        WF_TRY(read_member(f, name, &p->value, host + offset(ps, p), err));
+        WF_TRY(read_member(f, name, &p->value, host + wf_params_offset(ps, p), err));
     }
     return check_members(f, ps, s, err);
 }

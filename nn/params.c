@@ -255,6 +255,11 @@ enum wf_status wf_params_commit(struct wf_params *ps, uint64_t seed, struct wf_e
     return WF_OK;
 }
 
+ptrdiff_t wf_params_offset(const struct wf_params *ps, const struct wf_param *p)
+{
+    return p->value.data - (p->state ? ps->state.data : ps->value.data);
+}
+
 ptrdiff_t wf_params_size(const struct wf_params *ps)
 {
     ptrdiff_t n = 0;

@@ -64,6 +64,8 @@ enum wf_status wf_params_commit(struct wf_params *ps, uint64_t seed, struct wf_e
 
 struct wf_param *wf_params_find(const struct wf_params *ps, const char *name); /* NULL: none */
 ptrdiff_t wf_params_size(const struct wf_params *ps); /* scalars to learn, without padding */
+/* Where p begins in its block of values, gradients or state, in elements; after the commit. */
+ptrdiff_t wf_params_offset(const struct wf_params *ps, const struct wf_param *p);
 enum wf_status wf_params_zero_grad(struct wf_params *ps);
 
 /* "prefix.name" into text, for layers that declare parameters; the name alone when prefix is NULL

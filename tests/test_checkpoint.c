@@ -50,7 +50,7 @@ static void fill(struct run *r, double salt)
     struct wf_tensor *block[] = { &r->o.m, &r->o.v, &r->o.vmax };
     for (int i = 0; i < r->ps.count; i++) {
         struct wf_param *p = r->ps.param[i];
-        ptrdiff_t at = p->value.data - (p->state ? r->ps.state.data : r->ps.value.data);
+        ptrdiff_t at = wf_params_offset(&r->ps, p);
         for (ptrdiff_t k = 0; k < wf_tensor_count(&p->value); k++) {
             p->value.data[k] = (wf_real)sin(salt + i + (double)k / 3);
             for (int b = 0; b < 3 && !p->state; b++)

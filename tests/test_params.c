@@ -45,6 +45,8 @@ Test(params, lie_in_one_block_at_multiples_of_64_bytes_with_zeros_between)
     cr_expect(all_are(ps.state.data, 3, LINE, 0));
     cr_expect(all_are(ps.grad.data, 0, 3 * LINE, 0));
     cr_expect_eq(wf_params_size(&ps), LINE + 2);
+    cr_expect_eq(wf_params_offset(&ps, wf_params_find(&ps, "b")), 2 * LINE);
+    cr_expect_eq(wf_params_offset(&ps, wf_params_find(&ps, "s")), 0);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
 }

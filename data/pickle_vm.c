@@ -110,7 +110,7 @@ static enum wf_status line(struct wf_pickle *p, const char **text, size_t *len)
 static enum wf_status word(struct wf_pickle *p, char *out, size_t size)
 {
     const char *text;
-    size_t len;
+    size_t len = 0;
     WF_TRY(line(p, &text, &len));
     if (len == 0 || len >= size || memchr(text, 0, len)) return wf_pk_bad(p, "bad number");
     memcpy(out, text, len);

@@ -270,7 +270,7 @@ static enum wf_status read_text(const struct wf_h5 *f, const char *name, char **
 
 static enum wf_status check_model(const struct wf_h5 *f, const char *model, struct wf_error *err)
 {
-    char *found;
+    char *found = NULL;
     if (!model) return WF_OK;
     WF_TRY(read_text(f, "model", &found, err));
     enum wf_status s = WF_OK;

@@ -76,7 +76,9 @@ static enum wf_status check_names(const struct source *src, const struct wf_rena
 static bool fits(const struct wf_array *a, const struct wf_tensor *t, const struct wf_rename *row)
 {
     bool turned = row->layout == WF_LAYOUT_TRANSPOSED;
-    if (a->ndim != t->ndim || (turned && t->ndim != 2)) return false;
+    if (a->ndim != t->ndim || (row->layout != WF_LAYOUT_SAME && t->ndim != 2)) return false;
+    if (row->layout == WF_LAYOUT_TERM_LAST && (row->terms < 1 || t->shape[0] % row->terms != 0))
+        return false;
     for (int i = 0; i < t->ndim; i++) {
         ptrdiff_t theirs = a->dim[turned ? 1 - i : i];
         if (i + 1 < t->ndim ? theirs != t->shape[i]
@@ -84,6 +86,14 @@ static bool fits(const struct wf_array *a, const struct wf_tensor *t, const stru
             return false;
     }
     return t->ndim > 0 || row->first == 0;
+}
+
+/* The row of theirs that becomes row i of ours. */
+static ptrdiff_t their_row(const struct wf_rename *row, ptrdiff_t i, ptrdiff_t height)
+{
+    if (row->layout != WF_LAYOUT_TERM_LAST) return i;
+    ptrdiff_t channels = height / row->terms;
+    return i % channels * row->terms + i / channels;
 }
 
 static enum wf_status place(wf_real *out, bool *seen, const struct wf_array *a,
@@ -95,15 +105,17 @@ static enum wf_status place(wf_real *out, bool *seen, const struct wf_array *a,
     ptrdiff_t width = t->ndim ? t->shape[t->ndim - 1] : 1;
     ptrdiff_t cols = t->ndim ? a->dim[turned ? 0 : t->ndim - 1] : 1;
     ptrdiff_t height = wf_tensor_count(t) / width;
-    for (ptrdiff_t i = 0; i < height; i++)
+    for (ptrdiff_t i = 0; i < height; i++) {
+        ptrdiff_t from = their_row(row, i, height);
         for (ptrdiff_t j = 0; j < cols; j++) {
             ptrdiff_t at = i * width + row->first + j;
             if (seen[at])
                 return wf_fail(err, WF_EINVAL, "'%s' goes where '%s' is filled already",
                                row->theirs, row->ours);
             seen[at] = true;
-            out[at] = in[turned ? j * height + i : i * cols + j];
+            out[at] = in[turned ? j * height + from : from * cols + j];
         }
+    }
     return WF_OK;
 }
 

@@ -16,7 +16,9 @@ extern "C" {
 
 enum wf_layout {
     WF_LAYOUT_SAME,
-    WF_LAYOUT_TRANSPOSED /* theirs [out, in], as PyTorch's linear; ours [in, out] */
+    WF_LAYOUT_TRANSPOSED, /* theirs [out, in], as PyTorch's linear; ours [in, out] */
+    WF_LAYOUT_TERM_LAST /* of a diffusion convolution: row c * terms + m of theirs is row m * C + c
+                         * of ours, C channels */
 };
 
 struct wf_rename {
@@ -25,6 +27,7 @@ struct wf_rename {
     enum wf_layout layout;
     int first; /* where theirs begins on the last axis of ours: several gates may lie side by side
                 */
+    int terms; /* WF_LAYOUT_TERM_LAST only */
 };
 
 /* path: an archive when it ends in ".npz", else HDF5, where group is the path of a group of arrays

@@ -41,9 +41,9 @@ static void model(struct wf_params *ps)
 }
 
 static const struct wf_rename good[] = {
-    { "z.w", "gates", WF_LAYOUT_SAME, 0 },      { "r.w", "gates", WF_LAYOUT_SAME, 2 },
-    { "lin", "head", WF_LAYOUT_TRANSPOSED, 0 }, { "s", "scale", WF_LAYOUT_SAME, 0 },
-    { "old", NULL, WF_LAYOUT_SAME, 0 },
+    { "z.w", "gates", WF_LAYOUT_SAME, 0, 0 },      { "r.w", "gates", WF_LAYOUT_SAME, 2, 0 },
+    { "lin", "head", WF_LAYOUT_TRANSPOSED, 0, 0 }, { "s", "scale", WF_LAYOUT_SAME, 0, 0 },
+    { "old", NULL, WF_LAYOUT_SAME, 0, 0 },
 };
 enum { ROWS = sizeof good / sizeof *good };
 
@@ -80,8 +80,8 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     struct wf_error err = { 0 };
     const char *path = scratch("group.h5");
     const struct wf_init init = { 0 };
-    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0 },
-                                       { "mean", "mean", WF_LAYOUT_SAME, 0 } };
+    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0, 0 },
+                                       { "mean", "mean", WF_LAYOUT_SAME, 0, 0 } };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), init);
     wf_params_add_state(&ps, "mean", 1, wf_dims(2), 0);
@@ -97,6 +97,30 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     expect_values(&ps, "mean", (double[]){ 3, 4 }, 2);
     cr_expect_eq(wf_weights_load(&ps, path, "case/none", table, 2, &err), WF_EFORMAT);
     cr_expect(strstr(err.message, "no group 'case/none'"), "%s", err.message);
+    wf_params_free(&ps);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
+/* Two terms of three channels: their rows are c0m0 c0m1 c1m0 .., ours c0m0 c1m0 c2m0 c0m1 .. */
+Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
+{
+    struct wf_params ps;
+    struct wf_h5 *f;
+    struct wf_error err = { 0 };
+    const char *path = scratch("terms.h5");
+    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_TERM_LAST, 1, 2 },
+                                       { "u", "w", WF_LAYOUT_SAME, 0, 0 } };
+    wf_params_init(&ps, wf_backend_cpu());
+    wf_params_add(&ps, "w", 2, wf_dims(6, 2), (struct wf_init){ 0 });
+    cr_assert_eq(wf_params_commit(&ps, 1, NULL), WF_OK);
+    struct wf_array w = { WF_F64, 2, { 6, 1 }, 6, { (double[]){ 1, 2, 3, 4, 5, 6 } } };
+    struct wf_array u = { WF_F64, 2, { 6, 1 }, 6, { (double[]){ 7, 8, 9, 10, 11, 12 } } };
+    cr_assert_eq(wf_h5_create(&f, path, NULL), WF_OK);
+    cr_assert_eq(wf_h5_write(f, "w", &w, NULL), WF_OK);
+    cr_assert_eq(wf_h5_write(f, "u", &u, NULL), WF_OK);
+    cr_assert_eq(wf_h5_commit(f, NULL), WF_OK);
+    cr_assert_eq(wf_weights_load(&ps, path, NULL, table, 2, &err), WF_OK, "%s", err.message);
+    expect_values(&ps, "w", (double[]){ 7, 1, 8, 3, 9, 5, 10, 2, 11, 4, 12, 6 }, 12);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -123,7 +147,7 @@ Test(weights, come_out_of_an_npz_archive)
 {
     struct wf_params ps;
     struct wf_error err = { 0 };
-    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0 } };
+    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0, 0 } };
     const char *path = scratch_file("theirs.npz", archive, sizeof archive);
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), (struct wf_init){ 0 });
@@ -144,17 +168,19 @@ static const struct {
     const char *says;
 } bad[] = {
     { 4, 1, { 0 }, WF_EINVAL, "holds 'old', which is not in the table" },
-    { 4, 0, { "older", NULL, WF_LAYOUT_SAME, 0 }, WF_EINVAL, "holds 'old'" },
-    { 1, 0, { "r.w", "gate", WF_LAYOUT_SAME, 2 }, WF_EINVAL, "'r.w' goes to 'gate', which" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 1 }, WF_EINVAL, "'gates' is filled already" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 3 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, -1 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", NULL, WF_LAYOUT_SAME, 0 }, WF_EINVAL, "6 of 12 elements of 'gates'" },
-    { 2, 0, { "lin", "head", WF_LAYOUT_SAME, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
-    { 3, 0, { "s", "mean", WF_LAYOUT_SAME, 0 }, WF_EINVAL, "'s' has shape []" },
-    { 3, 0, { "s", NULL, WF_LAYOUT_SAME, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
-    { 4, 0, { "old", "mean", WF_LAYOUT_SAME, 0 }, WF_EINVAL, "1 of 2 elements of 'mean'" },
-    { 4, 0, { "old", "mean", WF_LAYOUT_TRANSPOSED, 0 }, WF_EINVAL, "'old' has shape [1]" },
+    { 4, 0, { "older", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "holds 'old'" },
+    { 1, 0, { "r.w", "gate", WF_LAYOUT_SAME, 2, 0 }, WF_EINVAL, "'r.w' goes to 'gate', which" },
+    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 1, 0 }, WF_EINVAL, "'gates' is filled already" },
+    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 3, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, -1, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1, 0, { "r.w", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "6 of 12 elements of 'gates'" },
+    { 2, 0, { "lin", "head", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
+    { 3, 0, { "s", "mean", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "'s' has shape []" },
+    { 3, 0, { "s", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
+    { 4, 0, { "old", "mean", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "1 of 2 elements of 'mean'" },
+    { 4, 0, { "old", "mean", WF_LAYOUT_TRANSPOSED, 0, 0 }, WF_EINVAL, "'old' has shape [1]" },
+    { 1, 0, { "r.w", "gates", WF_LAYOUT_TERM_LAST, 2, 2 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1, 0, { "r.w", "gates", WF_LAYOUT_TERM_LAST, 2, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
 };
 
 Test(weights, that_do_not_match_change_nothing)
@@ -184,7 +210,7 @@ Test(weights, named_in_the_table_must_be_in_the_file)
     struct wf_error err = { 0 };
     struct wf_rename table[ROWS + 1] = { 0 };
     memcpy(table, good, sizeof good);
-    table[ROWS] = (struct wf_rename){ "bias", NULL, WF_LAYOUT_SAME, 0 };
+    table[ROWS] = (struct wf_rename){ "bias", NULL, WF_LAYOUT_SAME, 0, 0 };
     model(&ps);
     cr_expect_eq(wf_weights_load(&ps, published(), NULL, table, ROWS + 1, &err), WF_EFORMAT);
     cr_expect(strstr(err.message, "bias"), "%s", err.message);

@@ -69,7 +69,7 @@ struct wf_synth_config wf_synth_defaults(void)
                                      .interval_s = 300,
                                      .seed = 1,
                                      .missing = 0.02,
-                                     .noise_mph = 0.5,
+                                     .noise_mph = 1,
                                      .demand = 1,
                                      .incidents = 0.1 };
 }

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include "data/synth.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define WF_ROAD_CELL 0.4  /* miles */
 #define WF_ROAD_FREE 65.0 /* mph */
 #define WF_ROAD_SLOW 0.2  /* share of the free speed lost at capacity */
@@ -86,4 +90,7 @@ void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_
 /* Mean 0, deviation 1, within 3.47: the sum of four uniforms. */
 double wf_road_normal(uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -15,8 +15,8 @@
 #define OUTAGE_S           7200.0 /* mean length */
 
 /* What makes days differ; deviations are shares unless they name a unit. Queues are to be long,
- * slow and different every day, since that is what a graph can tell: a queue's tail then passes a
- * sensor a mile further up every ten minutes or so. */
+ * slow and different every day: their tails then move a few miles an hour, and a sensor's
+ * neighbours know half an hour ahead what its own past does not. */
 #define DAY_SPREAD    0.08   /* of all demand from day to day */
 #define SOURCE_SPREAD 0.12   /* of one source's demand from day to day */
 #define LATE_H        0.5    /* of the hour of the peaks from day to day */
@@ -69,7 +69,7 @@ struct wf_synth_config wf_synth_defaults(void)
                                      .interval_s = 300,
                                      .seed = 1,
                                      .missing = 0.02,
-                                     .noise_mph = 0.5,
+                                     .noise_mph = 1,
                                      .demand = 1,
                                      .incidents = 0.1 };
 }

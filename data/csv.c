@@ -327,7 +327,7 @@ enum wf_status wf_csv_parse(const void *bytes, size_t size, enum wf_csv_header h
                             struct wf_csv *out, struct wf_error *err)
 {
     struct table t = { .out = out };
-    struct scan s;
+    struct scan s = { 0 };
     char *copy;
     *out = (struct wf_csv){ 0 };
     WF_TRY(start(&s, bytes, size, &copy, err));
@@ -437,7 +437,7 @@ enum wf_status wf_csv_adjacency_parse(const void *bytes, size_t size, const stru
                                       double threshold, struct wf_adjacency *out,
                                       struct wf_error *err)
 {
-    struct scan s;
+    struct scan s = { 0 };
     char *copy;
     *out = (struct wf_adjacency){ 0 };
     WF_TRY(start(&s, bytes, size, &copy, err));

@@ -41,6 +41,13 @@ enum wf_status wf_text_close(struct wf_text *t, struct wf_error *err)
     return s;
 }
 
+void wf_text_drop(struct wf_text *t)
+{
+    fclose(t->f);
+    unlink(t->temporary);
+    release(t);
+}
+
 void wf_text_field(FILE *f, const char *s)
 {
     if (!strpbrk(s, ",\"\r\n")) {

@@ -19,6 +19,8 @@ struct wf_text {
 enum wf_status wf_text_open(struct wf_text *t, const char *path, struct wf_error *err);
 /* WF_EIO when any write since open failed; PATH is then what it was. */
 enum wf_status wf_text_close(struct wf_text *t, struct wf_error *err);
+/* Gives up what was written. */
+void wf_text_drop(struct wf_text *t);
 
 /* One field of a comma-separated line, quoted where it has to be. */
 void wf_text_field(FILE *f, const char *s);

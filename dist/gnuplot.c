@@ -170,13 +170,12 @@ enum wf_status wf_picture_end(struct wf_picture *pic, struct wf_error *err)
     if (s == WF_OK) s = s2;
     if (s != WF_OK || pic->plots->missing) return s;
     s = run_gnuplot(pic, &drawn, err);
-    if (s == WF_OK && !drawn) return WF_OK;
     const char *const ends[] = { ".png", ".svg" };
     for (int i = 0; i < 2; i++) {
         s2 = place(pic, ends[i], drawn, s == WF_OK ? err : NULL);
         if (s == WF_OK) s = s2;
     }
-    char *log = drawn ? wf_text_path(pic->plots->folder, pic->name, ".log") : NULL;
+    char *log = s == WF_OK ? wf_text_path(pic->plots->folder, pic->name, ".log") : NULL;
     if (log) unlink(log);
     wf_free(log);
     return s;

@@ -293,9 +293,9 @@ static void spread(double *y, const struct wf_plot_errors *p, double gap)
         if (y[order[i]] - y[order[i - 1]] < gap) y[order[i]] = y[order[i - 1]] + gap;
 }
 
-static void errors_data(FILE *f, const struct wf_plot_errors *p, double per_step)
+static void errors_data(FILE *f, const struct wf_plot_errors *p, bool clock, double per_step)
 {
-    fputs(p->interval_s > 0 ? "minutes" : "step", f);
+    fputs(clock ? "minutes" : "step", f);
     for (int m = 0; m < p->models; m++) {
         putc(',', f);
         wf_text_field(f, p->names[m]);
@@ -342,7 +342,7 @@ enum wf_status wf_plot_errors(struct wf_plots *plots, const struct wf_plot_error
     WF_TRY(wf_picture_begin(&pic, plots, "error_by_horizon", p->title, err));
     bool clock = p->interval_s > 0 && p->interval_s < 86400;
     double per_step = clock ? p->interval_s / 60.0 : 1, lo = 0, hi = -INFINITY;
-    errors_data(pic.data.f, p, per_step);
+    errors_data(pic.data.f, p, clock, per_step);
     FILE *f = pic.script.f;
     widen_double(&lo, &hi, p->mae, (ptrdiff_t)p->models * p->steps);
     settle(&lo, &hi);

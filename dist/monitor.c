@@ -51,7 +51,9 @@ static void *work(void *arg)
     pthread_mutex_lock(&m->lock);
     double due = m->started;
     while (!m->stopping) {
-        due += m->every_s; /* of the clock, not of the last line: no drift */
+        /* Of the clock, not of the last line: no drift; and after a suspension no burst. */
+        double late = floor((wf_now() - due) / m->every_s);
+        due += m->every_s * (1 + fmax(late, 0));
         struct timespec until = { .tv_sec = (time_t)due,
                                   .tv_nsec = (long)((due - floor(due)) * 1e9) };
         int rc = 0;
@@ -59,7 +61,6 @@ static void *work(void *arg)
             rc = pthread_cond_timedwait(&m->wake, &m->lock, &until);
         if (m->stopping) break;
         sample(m);
-        due = fmax(due, wf_now() - m->every_s); /* after a suspension, no burst */
     }
     pthread_mutex_unlock(&m->lock);
     return NULL;

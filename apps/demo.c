@@ -30,7 +30,7 @@ int main(int argc, char **argv)
                                     "hidden=32\nlayers=1\nsampling=False\nepochs=18\n"
                                     "batch-size=64\nlr=0.01\neps=0.001\nclip=5\n"
                                     "schedule=multistep\nmilestones=9,13,16\ngamma=0.3\nhops=2\n"
-                                    "day-of-week=True\n",
+                                    "day-of-week=True\nquantity=speed\nunits=mph\n",
                           .extra = &extra,
                           .prepare = make_data };
     return wf_experiment_main(argc, argv, &app);

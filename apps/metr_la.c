@@ -9,7 +9,7 @@ int main(int argc, char **argv)
         .preset = "model=dcrnn-pgt\ndata=data/metr-la.h5\n"
                   "adjacency=data/adj_mx_metr-la.pkl\nout=results/metr-la\n"
                   "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
+                  "schedule=constant\nhops=2\nquantity=speed\nunits=mph\n"
     };
     return wf_experiment_main(argc, argv, &app);
 }

@@ -34,6 +34,8 @@ static const struct wf_field experiment_fields[] = {
     FIELD("day-of-week", WF_FIELD_BOOL, day_of_week, 0, 1, NULL, "as an input feature"),
     FIELD("baselines", WF_FIELD_BOOL, baselines, 0, 1, NULL, "compare with simple forecasts"),
     FIELD("pictures", WF_FIELD_BOOL, pictures, 0, 1, NULL, "draw them, with gnuplot"),
+    FIELD("quantity", WF_FIELD_TEXT, quantity, 0, 0, NULL, "what is forecast, for the pictures"),
+    FIELD("units", WF_FIELD_TEXT, units, 0, 0, NULL, "of it"),
     { 0 }
 };
 #undef FIELD

@@ -30,6 +30,7 @@ struct wf_experiment_config {
     double train_share, valid_share; /* the rest is for testing */
     bool time_of_day, day_of_week;
     bool baselines, pictures;
+    char quantity[WF_CONFIG_TEXT], units[WF_CONFIG_TEXT]; /* what is forecast, for the pictures */
 };
 
 /* The tables of one experiment: 0 experiment, 1 data, 2 training, 3 model. */

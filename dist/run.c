@@ -1,10 +1,10 @@
 /* run.c - the main() that the experiment apps share. */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "dist/experiment.h"
+#include "dist/monitor.h"
 #include "dist/progress.h"
-#include "models/baselines.h"
+#include "dist/report.h"
+#include "dist/results.h"
 
 static const struct wf_alias aliases[] = { { "m", "mode" },        { "g", "gpu" },
                                            { "d", "debug" },       { "e", "epochs" },
@@ -52,38 +52,77 @@ static enum wf_status start(struct wf_experiment *x, int argc, char **argv, cons
     return wf_experiment_init(x, lines, err);
 }
 
-struct row {
-    const char *name;
-    struct wf_metrics m;
+/* What run() opens beside the experiment, in the order it is closed. */
+struct watch {
+    struct wf_experiment *x;
+    struct wf_monitor monitor;
+    struct wf_history history;
+    struct wf_error failed; /* of a row that could not be written */
 };
 
-static enum wf_status baselines(struct wf_experiment *x, struct row *row, struct wf_error *err)
+static void on_epoch(void *ctx, const struct wf_epoch_stats *row)
 {
-    struct wf_baseline_config c = wf_baseline_defaults();
-    c.T = x->cfg.T;
-    c.Q = x->cfg.Q;
-    for (int k = 0; k < 3; k++)
-        WF_TRY(wf_baseline_eval((enum wf_baseline_kind)k, &x->data.series, &x->split, &c, &row[k].m,
-                                err));
-    return WF_OK;
+    struct watch *w = ctx;
+    wf_history_add(&w->history, row, &w->failed);
+}
+
+static enum wf_status summarise(struct watch *w, const struct wf_results *r, const double clock[3],
+                                struct wf_error *err)
+{
+    const struct wf_experiment *x = w->x;
+    char path[WF_CONFIG_TEXT + 32];
+    struct wf_summary sum = { .model = x->model.type->name,
+                              .dataset = x->data.name,
+                              .mode = x->cfg.mode == WF_MODE_BASE ? "base" : "index",
+                              .nodes = x->data.series.N,
+                              .windows = x->windows.count,
+                              .parameters = wf_params_size(&x->params),
+                              .preprocessing_s = clock[1] - clock[0],
+                              .training_s = clock[2] - clock[1],
+                              .total_s = wf_now() - clock[0],
+                              .best_v_mae = x->trainer.state.best,
+                              .max_system_mb = w->monitor.max_system_mb,
+                              .test = &r->metrics[0] };
+    snprintf(path, sizeof path, "%s/stats.csv", x->cfg.out);
+    return wf_summary_write(path, &sum, &r->horizons, err);
+}
+
+/* Train, test, report; the monitor runs. */
+static enum wf_status work(struct watch *w, const double started, struct wf_error *err)
+{
+    struct wf_experiment *x = w->x;
+    struct wf_results r;
+    double clock[3] = { started, wf_now(), 0 };
+    x->trainer.epoch_done = on_epoch;
+    x->trainer.ctx = w;
+    WF_TRY(wf_trainer_run(&x->trainer, err));
+    if (w->failed.status != WF_OK) return wf_fail(err, w->failed.status, "%s", w->failed.message);
+    clock[2] = wf_now();
+    WF_TRY(wf_results_make(&r, x, err));
+    enum wf_status s = wf_results_write(&r, x, &w->history, stdout, err);
+    struct wf_error late = { 0 };
+    enum wf_status stopped = wf_monitor_stop(&w->monitor, &late);
+    if (s == WF_OK && stopped != WF_OK) s = wf_fail(err, stopped, "%s", late.message);
+    if (s == WF_OK) s = summarise(w, &r, clock, err);
+    wf_results_free(&r);
+    return s;
 }
 
 static enum wf_status run(struct wf_experiment *x, struct wf_error *err)
 {
-    struct row row[4] = {
-        { "dcrnn", { 0 } }, { "persistence", { 0 } }, { "historical", { 0 } }, { "ridge", { 0 } }
-    };
-    for (int k = 0; k < 4; k++) WF_TRY(wf_metrics_init(&row[k].m, x->cfg.Q, err));
-    WF_TRY(wf_experiment_open(x, stdout, err));
-    WF_TRY(wf_trainer_run(&x->trainer, err));
-    WF_TRY(wf_trainer_evaluate(&x->trainer, WF_TEST, &row[0].m, err));
-    if (x->cfg.baselines) WF_TRY(baselines(x, row + 1, err));
-    for (int k = 0; k < (x->cfg.baselines ? 4 : 1); k++)
-        for (int q = 2; q < x->cfg.Q; q = q * 2 + 1)
-            printf("%s %d: %.4f %.4f %.3f\n", row[k].name, q + 1, wf_metrics_mae(&row[k].m, q),
-                   wf_metrics_rmse(&row[k].m, q), wf_metrics_mape(&row[k].m, q));
-    for (int k = 0; k < 4; k++) wf_metrics_free(&row[k].m);
-    return WF_OK;
+    struct watch w = { .x = x, .monitor = { .append = x->train.resume } };
+    char path[WF_CONFIG_TEXT + 32];
+    double started = wf_now();
+    WF_TRY(wf_make_folder(x->cfg.out, err));
+    snprintf(path, sizeof path, "%s/system_stats.csv", x->cfg.out);
+    WF_TRY(wf_monitor_start(&w.monitor, path, err));
+    enum wf_status s = wf_experiment_open(x, stdout, err);
+    snprintf(path, sizeof path, "%s/per_epoch_stats.csv", x->cfg.out);
+    if (s == WF_OK) s = wf_history_open(&w.history, path, x->train.resume, err);
+    if (s == WF_OK) s = work(&w, started, err);
+    wf_monitor_stop(&w.monitor, NULL);
+    wf_history_free(&w.history);
+    return s;
 }
 
 int wf_experiment_main(int argc, char **argv, const struct wf_app *app)

@@ -20,6 +20,18 @@ static void slurp(const char *path, char *text, size_t size)
     if (f) fclose(f);
 }
 
+/* A path in the test's folder that stays valid, unlike scratch()'s own. */
+struct path {
+    char text[512];
+};
+
+static struct path in_folder(const char *name)
+{
+    struct path p;
+    snprintf(p.text, sizeof p.text, "%s", scratch(name));
+    return p;
+}
+
 /* Runs "dataset ARGUMENTS" and returns its exit status, -1 when a signal ended it. */
 static int run(const char *arguments)
 {
@@ -58,7 +70,8 @@ static void write_text(const char *name, const char *text)
 
 Test(dataset_app, a_simulated_set_is_described_and_converted)
 {
-    const char *h5 = scratch("t.h5"), *csv = scratch("t.csv");
+    const struct path t = in_folder("t.h5"), c = in_folder("t.csv");
+    const char *h5 = t.text, *csv = c.text;
     cr_assert_eq(run(with("synth %s --nodes 8 --days 2 --interval 600 --seed 5%s", h5, "")), 0,
                  "%s", complained);
     cr_assert_eq(run(with("info %s%s", h5, "")), 0, "%s", complained);
@@ -97,7 +110,9 @@ Test(dataset_app, wrong_calls_are_refused_in_one_line)
 Test(dataset_app, damaged_files_are_refused_in_one_line)
 {
     static char bytes[1 << 20];
-    const char *h5 = scratch("t.h5"), *cut = scratch("cut.h5"), *adj = scratch("a.csv");
+    const struct path t = in_folder("t.h5"), c = in_folder("cut.h5"), a = in_folder("a.csv"),
+                      o = in_folder("out.h5");
+    const char *h5 = t.text, *cut = c.text, *adj = a.text;
     cr_assert_eq(run(with("synth %s --nodes 4 --days 1%s", h5, "")), 0, "%s", complained);
     FILE *f = fopen(h5, "rb");
     cr_assert(f);
@@ -107,8 +122,8 @@ Test(dataset_app, damaged_files_are_refused_in_one_line)
     for (size_t n = 1; n < size; n += size / 7) {
         scratch_file("cut.h5", bytes, n);
         refuses(with("info %s%s", cut, ""), "cut.h5");
-        refuses(with("convert %s %s", cut, scratch("out.h5")), "cut.h5");
-        cr_assert(access(scratch("out.h5"), F_OK) != 0);
+        refuses(with("convert %s %s", cut, o.text), "cut.h5");
+        cr_assert(access(o.text, F_OK) != 0);
     }
     refuses(with("info %s --key %s", h5, "speed"), "'speed' is no pandas DataFrame");
     write_text("a.csv", "1,0\n0,1\n");

@@ -7,7 +7,7 @@
 #include "tensor/alloc.h"
 
 /* Rows of float64 that are narrowed by us: HDF5's own conversion takes twice as long. */
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *text)
 {

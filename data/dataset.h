@@ -49,7 +49,7 @@ struct wf_dataset {
     char name[64];         /* the data file's, without folder and ending */
 };
 
-/* HDF5 series need their own float32 size, once, and at most 8 MiB (or one row) besides; a matrix
+/* HDF5 series need their own float32 size, once, and at most 2 MiB (or one row) besides; a matrix
  * that is no HDF5 file is held whole. WF_EINVAL, WF_EFORMAT: shapes or nodes that do not belong
  * together, no graph; WF_ENUMERIC: an infinite value, a weight that is negative or not finite. */
 enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,

@@ -12,7 +12,7 @@
 #include "data/pickle.h"
 #include "tensor/alloc.h"
 
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 /* What is being read, for all steps alike. */
 struct job {

@@ -130,7 +130,7 @@ static void print_graph(const struct wf_dataset *ds, const struct wf_dataset_sta
     fprintf(out, "graph      %d nodes, %d edges, %d of them self-loops; %s\n", ds->series.N,
             ds->edges, st->self_loops, st->symmetric ? "symmetric" : "not symmetric");
     fprintf(out, "weights    %g to %g\n", (double)st->weight_min, (double)st->weight_max);
-    fprintf(out, "degrees    mean %.3g, at most %d out and %d in; %d isolated nodes\n",
+    fprintf(out, "degrees    mean %.3g, at most %d out and %d in; isolated nodes: %d\n",
             (double)ds->edges / ds->series.N, st->out_max, st->in_max, st->isolated);
     if (ds->reordered) fprintf(out, "note       the adjacency's nodes stood in another order\n");
 }
@@ -139,7 +139,7 @@ void wf_dataset_print(const struct wf_dataset *ds, const struct wf_dataset_stats
 {
     const struct wf_series *s = &ds->series;
     fprintf(out, "%s\n", ds->name);
-    fprintf(out, "series     %lld steps, %d nodes%s, %d channel%s; %.1f MiB as float32\n",
+    fprintf(out, "series     %lld steps, %d nodes%s, %d channel%s; %.3g MiB as float32\n",
             (long long)s->E, s->N, ds->nodes.count ? " with names" : "", s->C, s->C > 1 ? "s" : "",
             (double)s->E * s->N * s->C * 4 / (1 << 20));
     if (s->time_s) {

@@ -11,7 +11,7 @@
 #include "tensor/alloc.h"
 
 #define NS_PER_S    INT64_C(1000000000)
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 /* Rows of [rows, width] floats that fit a chunk. */
 static ptrdiff_t rows_of(ptrdiff_t rows, ptrdiff_t width)

@@ -7,7 +7,7 @@
 #include "tensor/alloc.h"
 
 #define NS_PER_S    INT64_C(1000000000)
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 void wf_series_file_free(struct wf_series_file *s)
 {

@@ -29,7 +29,7 @@ struct wf_series_file {
 };
 
 /* key: the pandas key, or NULL for the only one in the file; NULL also for Weft's layout. Needs
- * the result and at most 8 MiB (or one row). */
+ * the result and at most 2 MiB (or one row). */
 enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
                                    struct wf_error *err);
 enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,

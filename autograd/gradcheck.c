@@ -97,7 +97,7 @@ static void run(struct work *w, double *worst, int *which)
     for (int i = 0; i < w->c->leaves && g->error.status == WF_OK; i++) {
         if (!w->c->leaf[i]->needs_grad) continue;
         double e = leaf_error(w, w->c->leaf[i], (uint32_t)(2 + i));
-        if (!(e <= *worst)) { /* NaN counts as worst */
+        if (*worst == *worst && !(e <= *worst)) { /* NaN counts as worst, and stays */
             *worst = e;
             *which = i;
         }

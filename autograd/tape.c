@@ -235,8 +235,8 @@ struct wf_mark wf_tape_mark(const struct wf_tape *g)
 /* Kept blocks move down in the order of their addresses, so none overwrites one yet to move. */
 static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)
 {
-    struct wf_tensor old[WF_MAXIN];
-    int order[WF_MAXIN];
+    struct wf_tensor old[WF_MAXKEEP];
+    int order[WF_MAXKEEP];
     for (int i = 0; i < n; i++) {
         old[i] = *keep[i];
         int k = i;
@@ -247,8 +247,10 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
     g->tensors->n = mark.tensors;
     for (int k = 0; k < n; k++) {
         struct wf_tensor *from = &old[order[k]];
-        if ((char *)from->data < g->mem.base + mark.used) continue; /* was there before the mark */
-        struct wf_tensor *to = wf_tape_new(g, from->ndim, from->shape);
+        bool before = (char *)from->data < g->mem.base + mark.used; /* stays; its header may not */
+        from->base = NULL;
+        struct wf_tensor *to =
+            before ? wf_tape_view(g, *from) : wf_tape_new(g, from->ndim, from->shape);
         if (g->error.status != WF_OK) return;
         if (to->data != from->data)
             WF_RUN(g, g->be->move(g->be, to->data, from->data,
@@ -260,7 +262,7 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
 void wf_tape_release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)
 {
     if (g->recording || g->error.status != WF_OK) return;
-    WF_CHECK(n <= WF_MAXIN);
+    WF_CHECK(n <= WF_MAXKEEP);
     for (int i = 0; i < n; i++)
         if (!wf_tensor_contiguous(keep[i])) {
             struct wf_tensor *c = wf_tape_new(g, keep[i]->ndim, keep[i]->shape);

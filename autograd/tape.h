@@ -74,6 +74,7 @@ struct wf_mark {
     ptrdiff_t tensors;
 };
 struct wf_mark wf_tape_mark(const struct wf_tape *g);
+enum { WF_MAXKEEP = 512 };
 void wf_tape_release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n);
 
 /* ---- for authors of ops ---- */

@@ -4,7 +4,7 @@
  * s: input x = rows s .. s+T-1, target y = rows s+T .. s+T+Q-1. A batch is gathered by one kernel,
  * which standardises and adds features of time, so nothing but the series is ever stored. The
  * `base` mode, which materialises every window as the reference does, exists to be compared with.
- */
+ * Knows nothing of files. Whoever calls an _init calls the _free of the same name. */
 #ifndef WF_SERIES_H
 #define WF_SERIES_H
 
@@ -14,21 +14,33 @@
 extern "C" {
 #endif
 
+enum { WF_MAXCHANNEL = 8 };
+
 struct wf_series {
     struct wf_backend *be;
     int64_t E;       /* time steps */
-    int N, C;        /* nodes, measured channels */
+    int N, C;        /* nodes, measured channels (at most WF_MAXCHANNEL) */
     wf_real *values; /* [E, N, C] in the backend's memory */
-    int64_t *time_s; /* [E] seconds since 1970 in the data's own clock; NULL when unknown */
+    int64_t *time_s; /* [E] in the backend's memory: seconds since 1970 in the data's own clock;
+                      * NULL when unknown */
     int interval_s;  /* seconds between steps; 0 when unknown */
 };
 
-/* Takes rows from host memory (float [E, N, C]); zero_missing turns zeros of channel 0 into NaN.
- * A uniform clock t0_s + e * interval_s is built when interval_s > 0 and time_s is NULL. */
+/* All values 0, no clock. */
 enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_t E, int N, int C,
                               struct wf_error *err);
+
+/* Rows first .. first + rows - 1 from host memory [rows, N, C]; zero_missing turns zeros of channel
+ * 0 into NaN. WF_EINVAL when the rows lie outside the series. */
 enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, const float *host,
                              bool zero_missing);
+
+/* All rows at once, from a wf_malloc'd block [E, N, C] that now belongs to the series, even on
+ * failure. On the CPU the float library keeps the block itself, so no second copy ever exists. */
+enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_missing);
+
+/* Row e is of time_s[e] (host memory, not before 1970), or of t0_s + e * interval_s when time_s is
+ * NULL. With times and interval_s 0 the interval is the smallest step between them. */
 enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64_t t0_s,
                                int interval_s, struct wf_error *err);
 void wf_series_free(struct wf_series *s);
@@ -45,11 +57,12 @@ enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int
 /* Standardisation per channel, in double on the way. */
 struct wf_scaler {
     int C;
-    wf_real mean[8], std[8];
+    wf_real mean[WF_MAXCHANNEL], std[WF_MAXCHANNEL];
 };
-/* Fitted on the rows that training windows touch (first .. first + count + T - 2 for inputs),
- * missing values left out; population standard deviation. With `whole`, on every row, zeros and
- * all, as PyTorch Geometric Temporal does. A channel without spread gets std 1. */
+/* Fitted on the input rows of the training windows (first .. first + count + T - 2), missing values
+ * left out; population standard deviation. With `whole`, on every row, as PyTorch Geometric
+ * Temporal does; zeros are data there when the series was put without zero_missing. A channel
+ * without spread gets std 1; one without any valid value is an error. */
 enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                              const struct wf_split *sp, int T, bool whole, struct wf_error *err);
 
@@ -59,6 +72,7 @@ struct wf_window_config {
     int targets;                   /* first channels that are forecast; default 1 */
     bool base;                     /* materialise all windows */
 };
+struct wf_window_config wf_window_defaults(void); /* 12 -> 12, one target, time of day */
 
 /* What a model sees of a batch. Tensors are owned by struct wf_windows and rewritten in place by
  * the next wf_windows_batch of the same size. */
@@ -66,28 +80,34 @@ struct wf_batch {
     int B, T, Q, N, C;      /* C: input channels with the features of time */
     struct wf_tensor x;     /* [B, T, N, C] standardised, missing filled with 0 (the mean) */
     struct wf_tensor y;     /* [B, Q, N, targets] in the data's units, missing NaN */
-    struct wf_tensor y_std; /* [B, Q, N, C'] standardised targets plus features of time */
-    const struct wf_supports *supports;
-    int valid; /* first `valid` samples count, the rest is padding */
+    struct wf_tensor y_std; /* [B, Q, N, targets] standardised, missing filled with 0 */
+    const struct wf_supports *supports; /* the caller's; wf_windows_batch leaves it alone */
+    int valid;                          /* first `valid` samples count, the rest is padding */
 };
 
 struct wf_windows {
     const struct wf_series *series;
     struct wf_window_config cfg;
     struct wf_scaler scaler;
+    int count;                    /* windows in the series */
     int B;                        /* largest batch */
     int channels;                 /* input channels with the features of time */
     struct wf_tensor x, y, y_std; /* buffers of a whole batch */
     wf_real *base_x, *base_y;     /* base mode: every window, [windows, T or Q, N, C] */
     int *start;                   /* [B] of the current batch, backend memory */
 };
-/* In base mode says how much memory it will take and refuses when that exceeds what is free. */
+/* Bytes that base mode adds: 2 * windows * T * N * C values when T = Q. 0 when no window fits. */
+size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q);
+
+/* The series must outlive w. sc NULL leaves values as they are. Base mode is refused when it needs
+ * more than the host has free. */
 enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
                                struct wf_window_config cfg, const struct wf_scaler *sc, int B,
                                struct wf_error *err);
 void wf_windows_free(struct wf_windows *w);
 
-/* Fills the batch with windows start[0..n), n <= B; a short batch has shape [n, ..]. */
+/* Fills the batch with windows start[0..n) (host memory), 1 <= n <= B; a short batch has shape
+ * [n, ..]. WF_EINVAL when n or a start is out of range. */
 enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n);
 
 #ifdef __cplusplus

@@ -6,7 +6,6 @@
 #define WF_OPTIM_H
 
 #include "nn/params.h"
-#include "tensor/arena.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,13 +26,18 @@ struct wf_optim {
     struct wf_optim_config cfg;
     struct wf_params *ps;
     struct wf_tensor m, v, vmax; /* [P]; those the kind needs, else data is NULL */
-    struct wf_tensor norm;       /* [1], gradient norm before clipping, of the last step */
+    struct wf_tensor norm;       /* [1], gradient norm of the last step before clipping; clip > 0 */
 };
+
+/* ps must be committed and outlive o. eps must be greater than zero as a wf_real: else parameters
+ * without a gradient, and the padding between parameters, would become 0/0. Momentum belongs to
+ * SGD, amsgrad to Adam. */
 enum wf_status wf_optim_init(struct wf_optim *o, struct wf_params *ps, struct wf_optim_config cfg,
                              struct wf_error *err);
 void wf_optim_free(struct wf_optim *o);
 
-/* One update from ps->grad with the learning rate and step number in *step (backend memory). */
+/* One update from ps->grad with the learning rate and step number in *step (backend memory);
+ * cfg.lr is only the base rate of a schedule. */
 enum wf_status wf_optim_step(struct wf_optim *o, const struct wf_step *step);
 
 enum wf_schedule_kind { WF_LR_CONSTANT, WF_LR_MULTISTEP, WF_LR_COSINE };
@@ -42,7 +46,7 @@ struct wf_schedule {
     enum wf_schedule_kind kind;
     int milestones, milestone[WF_MAXMILESTONE]; /* MULTISTEP: lr * gamma^(milestones <= t) */
     double gamma;
-    int period; /* COSINE: from lr to lr_min over t = 0..period */
+    int period; /* COSINE: from lr to lr_min over t = 0..period, lr_min afterwards */
     double lr_min;
 };
 /* Learning rate at time t (an epoch or a step, as the caller counts). */

@@ -35,37 +35,41 @@ struct wf_param {
     struct wf_tensor value; /* needs_grad; value.grad = &grad */
     struct wf_tensor grad;
     struct wf_init init;
-    bool
-        state; /* a slot that a step changes and the next one reads; no gradient, never optimised */
+    bool state; /* changed by a step, read by the next; no gradient, never optimised */
 };
 
 struct wf_params {
     struct wf_backend *be;
-    int count;               /* parameters and state slots, in the order of declaration */
-    struct wf_param **param; /* stable addresses */
-    int capacity;
-    struct wf_tensor value, grad,
-        state; /* the blocks [P], [P], [S]; each parameter starts at 64 bytes */
-    struct wf_error error;
+    int count, capacity;          /* parameters and state slots, in the order of declaration */
+    struct wf_param **param;      /* stable addresses */
+    struct wf_tensor value, grad; /* blocks [P]; a parameter starts at a multiple of 64 bytes, */
+    struct wf_tensor state;       /* block [S]    what lies between them is and stays zero */
+    struct wf_tensor poison;      /* [0], what a failed declaration returns */
+    struct wf_error error;        /* the first failed declaration */
 };
 
 void wf_params_init(struct wf_params *ps, struct wf_backend *be);
 void wf_params_free(struct wf_params *ps);
 
 /* Declares a parameter or a state slot and returns its tensor, whose data appear at commit. Names
- * are unique paths: "encoder.0.gates.weight". */
+ * are unique paths of at most 126 printable ASCII characters without '/': "encoder.0.gates.weight".
+ * Every axis has size 1 or more; no axis at all is a single number. */
 struct wf_tensor *wf_params_add(struct wf_params *ps, const char *name, int ndim, const int *shape,
                                 struct wf_init init);
 struct wf_tensor *wf_params_add_state(struct wf_params *ps, const char *name, int ndim,
                                       const int *shape, double value);
 
+/* Once. On failure nothing is allocated, and it may be tried again unless a declaration failed. */
 enum wf_status wf_params_commit(struct wf_params *ps, uint64_t seed, struct wf_error *err);
 
 struct wf_param *wf_params_find(const struct wf_params *ps, const char *name); /* NULL: none */
 ptrdiff_t wf_params_size(const struct wf_params *ps); /* scalars to learn, without padding */
+/* Where p begins in its block of values, gradients or state, in elements; after the commit. */
+ptrdiff_t wf_params_offset(const struct wf_params *ps, const struct wf_param *p);
 enum wf_status wf_params_zero_grad(struct wf_params *ps);
 
-/* "prefix.name" into text, for layers that declare parameters. */
+/* "prefix.name" into text, for layers that declare parameters; the name alone when prefix is NULL
+ * or empty. A path too long for text is cut, and then refused by wf_params_add(). */
 enum { WF_NAME_TEXT = 128 };
 const char *wf_params_path(char text[WF_NAME_TEXT], const char *prefix, const char *name);
 

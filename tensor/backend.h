@@ -64,17 +64,18 @@ struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
 };
 
-/* A batch of windows: y[b, t, n, :] = row start[b] + offset + t of the series.
- * Columns: the C standardised features (x - mean) / std, missing ones `fill`ed; with `raw`, the
- * first `keep` features untouched, missing ones NaN. Then time of day in [0, 1) and the day of the
- * week / 7, when asked for. */
+/* A batch of windows: y[b, t, n, :] from row start[b] * step + offset + t of the series; step is 1,
+ * or the length of a window where `series` holds windows one after the other.
+ * Columns: the first `keep` of the C features, standardised as (x - mean) / std with missing ones
+ * `fill`ed, or with `raw` untouched, missing ones NaN. Then, for the time of row
+ * start[b] + offset + t, time of day in [0, 1) and the day of the week / 7, when asked for. */
 struct wf_window_in {
-    const wf_real *series; /* [E, N, C] */
+    const wf_real *series; /* [rows, N, C] */
     const int64_t *time_s; /* [E] seconds since 1970-01-01 (a Thursday), or NULL */
     const int *start;      /* [B] */
-    int channels, keep, offset;
+    int channels, keep, offset, step;
     bool raw, time_of_day, day_of_week;
-    const wf_real *mean, *std; /* [C] */
+    const wf_real *mean, *std; /* [C], at most 8, host memory */
     wf_real fill;
 };
 

@@ -88,39 +88,35 @@ struct wf_tensor wf_view_permute(struct wf_tensor *x, const int *axes)
     return v;
 }
 
-/* Axes of x and of the new shape are matched in groups of equal size; inside a group the axes of x
- * must lie evenly one in the other. */
+/* Axes of x (those of size 1 left out) and of the new shape are matched in the smallest groups of
+ * equal size; inside a group the axes of x must lie evenly one in the other. */
 bool wf_view_reshape(struct wf_tensor *view, struct wf_tensor *x, int ndim, const int *shape)
 {
     struct wf_tensor v = view_of(x);
+    ptrdiff_t size[WF_MAXDIM] = { 0 }, stride[WF_MAXDIM] = { 0 };
+    int axes = 0;
     wf_tensor_shape(&v, ndim, shape);
     if (wf_tensor_count(&v) != wf_tensor_count(x)) return false;
+    for (int i = 0; i < x->ndim; i++) {
+        if (x->shape[i] == 1) continue;
+        size[axes] = x->shape[i];
+        stride[axes++] = x->stride[i];
+    }
     int i = 0, k = 0;
-    while (i < x->ndim || k < ndim) {
-        ptrdiff_t have = 1, want = 1;
-        int first = i;
-        do {
-            if (have <= want && i < x->ndim)
-                have *= x->shape[i++];
-            else if (k < ndim)
-                want *= shape[k++];
+    while (i < axes && k < ndim && wf_tensor_count(x) > 0) {
+        int i1 = i + 1, k1 = k + 1;
+        ptrdiff_t have = size[i], want = shape[k];
+        while (have != want)
+            if (have < want)
+                have *= size[i1++];
             else
-                break;
-        } while (have != want || (i < x->ndim && x->shape[i] == 1) || (k < ndim && shape[k] == 1));
-        if (have != want) return have == 0 || want == 0;
-        ptrdiff_t inner = 1, next = 0, size = 1;
-        bool any = false;
-        for (int a = i - 1; a >= first; a--) {
-            if (x->shape[a] == 1) continue;
-            if (!any) inner = x->stride[a];
-            if (any && x->stride[a] != next) return false;
-            next = x->stride[a] * x->shape[a];
-            any = true;
-        }
-        for (int b = k - 1; b >= 0 && size < want; b--) {
-            v.stride[b] = inner * size;
-            size *= shape[b];
-        }
+                want *= shape[k1++];
+        for (int a = i; a + 1 < i1; a++)
+            if (stride[a] != stride[a + 1] * size[a + 1]) return false;
+        v.stride[k1 - 1] = stride[i1 - 1];
+        for (int b = k1 - 1; b > k; b--) v.stride[b - 1] = v.stride[b] * shape[b];
+        i = i1;
+        k = k1;
     }
     *view = v;
     return true;

@@ -3,14 +3,15 @@
 #include <string.h>
 #include "tensor/cpu/cpu.h"
 
-static void window_row(wf_real *y, int width, const struct wf_window_in *in, int64_t e, int nodes)
+static void window_row(wf_real *y, int width, const struct wf_window_in *in, int64_t row,
+                       int64_t clock, int nodes)
 {
-    const wf_real *x = in->series + e * nodes * in->channels;
+    const wf_real *x = in->series + row * nodes * in->channels;
     wf_real extra[2];
-    int extras = 0, keep = in->raw ? in->keep : in->channels;
-    if (in->time_of_day) extra[extras++] = (wf_real)((double)(in->time_s[e] % 86400) / 86400.0);
+    int extras = 0, keep = in->keep;
+    if (in->time_of_day) extra[extras++] = (wf_real)((double)(in->time_s[clock] % 86400) / 86400.0);
     if (in->day_of_week) /* Monday is 0; 1970-01-01 was a Thursday */
-        extra[extras++] = (wf_real)((double)((in->time_s[e] / 86400 + 3) % 7) / 7.0);
+        extra[extras++] = (wf_real)((double)((in->time_s[clock] / 86400 + 3) % 7) / 7.0);
     for (int n = 0; n < nodes; n++, x += in->channels, y += width) {
         for (int c = 0; c < keep; c++) {
             wf_real v = in->raw ? x[c] : (x[c] - in->mean[c]) / in->std[c];
@@ -26,9 +27,11 @@ enum wf_status wf_cpu_window(struct wf_backend *be, struct wf_tensor *y,
     (void)be;
     int B = y->shape[0], T = y->shape[1], N = y->shape[2], width = y->shape[3];
 #pragma omp parallel for schedule(static) if ((ptrdiff_t)B * T * N > 4096)
-    for (int row = 0; row < B * T; row++)
-        window_row(y->data + (ptrdiff_t)row * N * width, width, in,
-                   (int64_t)in->start[row / T] + in->offset + row % T, N);
+    for (int i = 0; i < B * T; i++) {
+        int64_t start = in->start[i / T], at = in->offset + i % T;
+        window_row(y->data + (ptrdiff_t)i * N * width, width, in, start * in->step + at, start + at,
+                   N);
+    }
     return WF_OK;
 }
 

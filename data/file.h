@@ -1,0 +1,33 @@
+/* file.h - whole files in and out: read one into memory, put a finished one in place.
+ *
+ * Knows nothing of formats. The caller frees what it gets with wf_free. */
+#ifndef WF_FILE_H
+#define WF_FILE_H
+
+#include <stddef.h>
+#include "tensor/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* WF_OK when path is a regular file that can be opened; else WF_EIO and the reason. */
+enum wf_status wf_file_check(const char *path, struct wf_error *err);
+
+/* Reads a regular file; one NUL follows the size bytes. */
+enum wf_status wf_file_read(const char *path, char **bytes, size_t *size, struct wf_error *err);
+
+/* "PATH.tmp", where a new file grows until it is complete; NULL when out of memory. */
+char *wf_file_temporary(const char *path);
+
+/* Forces temporary to disk, renames it to path and forces the folder to disk; path holds either
+ * its old or its new content at every moment. Removes temporary on failure. */
+enum wf_status wf_file_commit(const char *temporary, const char *path, struct wf_error *err);
+
+/* Puts "PATH: " in front of the message when s is a failure and it is not there; returns s. */
+enum wf_status wf_file_context(enum wf_status s, const char *path, struct wf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,59 @@
+/* series_file.h - a time series of a network's nodes in an HDF5 file.
+ *
+ * Reads what pandas writes (DataFrame.to_hdf in its 'fixed' format, rows are times, columns are
+ * nodes) and Weft's own layout:
+ *
+ *     /values   [E, N] or [E, N, C], float32 or float64      rows are times
+ *     /nodes    [N] texts or integers                        optional
+ *     /times    [E] int64, nanoseconds since 1970            only where the interval varies
+ *     attributes of the file: t0 (int64, nanoseconds since 1970), interval_s (int64, seconds)
+ *
+ * Values come as they are in the file, as float: which of them mean "missing" is not decided here.
+ * The caller frees with wf_series_file_free. */
+#ifndef WF_SERIES_FILE_H
+#define WF_SERIES_FILE_H
+
+#include "data/array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_series_file {
+    ptrdiff_t E, N, C;
+    float *values;         /* [E, N, C] */
+    struct wf_names nodes; /* N of them, or none */
+    int64_t t0_ns;
+    int64_t interval_s; /* 0: the file does not say; the shortest one where it varies */
+    int64_t *times_ns;  /* [E], only where the interval varies */
+};
+
+/* key: the pandas key, or NULL for the only one in the file; NULL also for Weft's layout. Needs
+ * the result and at most 2 MiB (or one row). */
+enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
+                                   struct wf_error *err);
+enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,
+                                    const char *key, struct wf_error *err);
+void wf_series_file_free(struct wf_series_file *s);
+
+/* Writes Weft's layout, in place of the old file only once it is complete. */
+enum wf_status wf_series_file_write(const char *path, const struct wf_series_file *s,
+                                    struct wf_error *err);
+
+/* The same in pieces: head gives all but the values; rows follow in order, each N * C floats;
+ * commit, which frees w in every case, refuses a file that lacks rows. */
+struct wf_h5;
+struct wf_series_writer;
+enum wf_status wf_series_writer_open(struct wf_series_writer **w, const char *path,
+                                     const struct wf_series_file *head, struct wf_error *err);
+enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
+                                     const float *values, struct wf_error *err);
+/* The unfinished file, for datasets that belong beside the series. */
+struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w);
+enum wf_status wf_series_writer_commit(struct wf_series_writer *w, struct wf_error *err);
+void wf_series_writer_discard(struct wf_series_writer *w);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,95 @@
+/* trainer.h - the training loop: epochs, validation, early stopping, checkpoints.
+ *
+ * After every epoch and every save_s seconds the whole state goes to OUT/last.h5, so that a run
+ * that was killed at any instant goes on from there to the same bits; the parameters with the best
+ * validation error stand in OUT/best.h5. A request to stop (SIGINT) finishes the step and saves. */
+#ifndef WF_TRAINER_H
+#define WF_TRAINER_H
+
+#include <signal.h>
+#include <stdio.h>
+#include "data/metrics.h"
+#include "data/series.h"
+#include "models/model.h"
+#include "nn/checkpoint.h"
+#include "nn/optim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_train_config {
+    int epochs, batch_size;
+    enum wf_optim_kind optimizer;
+    double lr, eps, weight_decay, momentum, clip;
+    bool amsgrad;
+    enum wf_schedule_kind schedule; /* counted in epochs */
+    struct wf_ints milestones;
+    double gamma;
+    double teach_decay; /* k of scheduled sampling, in steps */
+    enum wf_loss_kind loss;
+    enum wf_mask mask;
+    int patience; /* epochs without a better validation MAE before stopping; 0: never stop */
+    bool shuffle; /* order of the training windows, by (seed, epoch) */
+    uint64_t seed;
+    double save_s; /* seconds between checkpoints within an epoch */
+    bool resume;   /* go on from OUT/last.h5 if it is there */
+};
+/* The DCRNN paper's: Adam 0.01, eps 1e-3, x0.1 at epochs 20, 30, 40, 50, clip 5, 100 epochs of 64.
+ */
+struct wf_train_config wf_train_defaults(void);
+extern const struct wf_field wf_train_fields[];
+
+struct wf_epoch_stats {
+    int epoch;      /* 0-based */
+    double seconds; /* training and validation */
+    double train_loss, valid_mae;
+};
+
+struct wf_trainer {
+    /* filled by the caller */
+    struct wf_train_config cfg;
+    struct wf_model *model;     /* declared into params */
+    struct wf_params *params;   /* committed */
+    struct wf_windows *windows; /* B = cfg.batch_size */
+    const struct wf_split *split;
+    const struct wf_supports *supports;
+    const char *out;                   /* folder of the checkpoints, which exists */
+    const char *config_text;           /* stored in the checkpoints */
+    const volatile sig_atomic_t *stop; /* non-zero: save and return WF_EINTR; may be NULL */
+    FILE *log;                         /* progress; NULL: silent */
+    void (*epoch_done)(void *ctx, const struct wf_epoch_stats *s);
+    void *ctx;
+    /* made by wf_trainer_init */
+    struct wf_tape tape;
+    struct wf_optim optim;
+    struct wf_train_state state;
+    struct wf_tensor mean, std; /* [targets] of the scaler */
+    int *order;                 /* window numbers of the training part, shuffled */
+    wf_real *host[2];           /* one batch of forecasts and targets */
+};
+
+enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err);
+void wf_trainer_free(struct wf_trainer *t);
+
+/* Trains until the epochs are done or patience is spent; then loads the best parameters. WF_EINTR
+ * when asked to stop, WF_ENUMERIC when the loss is not finite. */
+enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err);
+
+/* One optimizer step on windows start[0..n); *loss gets its value. */
+enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, double *loss,
+                               struct wf_error *err);
+
+/* Masked errors over a whole part of the split, in the data's units. */
+enum wf_status wf_trainer_evaluate(struct wf_trainer *t, enum wf_part part, struct wf_metrics *m,
+                                   struct wf_error *err);
+
+/* Forecast [n, Q, N, targets] in the data's units for windows start[0..n), n <= batch_size, into
+ * host memory. */
+enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n, wf_real *pred,
+                                  struct wf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,128 @@
+#include "models/dcrnn.h"
+#include <stdio.h>
+
+struct wf_dcrnn_config wf_dcrnn_defaults(void)
+{
+    return (struct wf_dcrnn_config){ .hidden = 64, .layers = 2, .sampling = true };
+}
+
+void wf_dcrnn_init(struct wf_dcrnn *m, struct wf_params *ps, struct wf_dcrnn_config cfg,
+                   const struct wf_task *task)
+{
+    char name[WF_NAME_TEXT];
+    *m = (struct wf_dcrnn){ .cfg = cfg, .task = *task };
+    if (cfg.layers < 1 || cfg.layers > WF_DCRNN_LAYERS || task->Q > WF_DCRNN_HORIZON) {
+        wf_fail(&ps->error, WF_EINVAL, "dcrnn: %d layers, horizon %d: want 1 to %d, at most %d",
+                cfg.layers, task->Q, WF_DCRNN_LAYERS, WF_DCRNN_HORIZON);
+        return;
+    }
+    for (int l = 0; l < cfg.layers; l++) {
+        int in = l ? cfg.hidden : task->channels, out = l ? cfg.hidden : task->targets;
+        snprintf(name, sizeof name, "encoder.%d", l);
+        wf_dcgru_init(&m->encoder[l], ps, name, in, cfg.hidden, task->terms);
+        snprintf(name, sizeof name, "decoder.%d", l);
+        wf_dcgru_init(&m->decoder[l], ps, name, out, cfg.hidden, task->terms);
+    }
+    wf_linear_init(&m->head, ps, "head", cfg.hidden, task->targets);
+}
+
+/* One step of a stack; h[l] [B, N, H] are replaced. Returns the top state. */
+static struct wf_tensor *stack_step(struct wf_tape *g, const struct wf_dcgru *cell, int layers,
+                                    const struct wf_supports *S, struct wf_tensor *x,
+                                    struct wf_tensor **h)
+{
+    for (int l = 0; l < layers; l++) x = h[l] = wf_dcgru(g, &cell[l], S, x, h[l]);
+    return x;
+}
+
+/* What the decoder reads after step q: its own forecast y [B, N, targets], or the truth. */
+static struct wf_tensor *next_input(struct wf_tape *g, const struct wf_dcrnn *m,
+                                    const struct wf_batch *b, struct wf_tensor *y, int q)
+{
+    if (!g->training || !m->cfg.sampling) return y;
+    struct wf_tensor *truth = wf_select(g, (struct wf_tensor *)&b->y_std, 1, q);
+    return wf_add(g, y, wf_mul(g, wf_coin(g), wf_sub(g, truth, y)));
+}
+
+struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
+                                   const struct wf_batch *b)
+{
+    int N = m->task.nodes, L = m->cfg.layers, Q = m->task.Q;
+    struct wf_tensor *keep[WF_DCRNN_LAYERS + WF_DCRNN_HORIZON], **h = keep, **y = keep + L;
+    for (int l = 0; l < L; l++) h[l] = wf_zeros(g, 3, wf_dims(b->B, N, m->cfg.hidden));
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int t = 0; t < b->T; t++) {
+        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
+        stack_step(g, m->encoder, L, b->supports, x, h);
+        wf_tape_release(g, mark, keep, L);
+    }
+    struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
+    for (int q = 0; q < Q; q++) {
+        y[q] = wf_linear(g, &m->head, stack_step(g, m->decoder, L, b->supports, x, h));
+        wf_tape_release(g, mark, keep, L + q + 1);
+        x = next_input(g, m, b, y[q], q);
+    }
+    return wf_stack(g, y, Q, 1); /* [B, Q, N, targets] */
+}
+
+static const struct wf_field dcrnn_fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, hidden), 1, 4096, NULL,
+      "units per cell" },
+    { "layers", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, layers), 1, WF_DCRNN_LAYERS, NULL,
+      "cells per stack" },
+    { "sampling", WF_FIELD_BOOL, offsetof(struct wf_dcrnn_config, sampling), 0, 1, NULL,
+      "scheduled sampling while training" },
+    { 0 }
+};
+WF_MODEL_TYPE(dcrnn, "dcrnn",
+              "encoder-decoder of diffusion convolutional GRU cells (Li et al. 2018)",
+              dcrnn_fields);
+
+/* ---- one cell, as PyTorch Geometric Temporal trains it ---- */
+
+struct wf_dcrnn_pgt_config wf_dcrnn_pgt_defaults(void)
+{
+    return (struct wf_dcrnn_pgt_config){ .hidden = 0 };
+}
+
+void wf_dcrnn_pgt_init(struct wf_dcrnn_pgt *m, struct wf_params *ps, struct wf_dcrnn_pgt_config cfg,
+                       const struct wf_task *task)
+{
+    int hidden = cfg.hidden ? cfg.hidden : task->channels;
+    *m = (struct wf_dcrnn_pgt){ .cfg = cfg, .task = *task };
+    if (task->T != task->Q || task->Q > WF_DCRNN_HORIZON)
+        wf_fail(&ps->error, WF_EINVAL,
+                "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
+                "T is %d, Q is %d",
+                WF_DCRNN_HORIZON, task->T, task->Q);
+    if (!cfg.hidden && task->targets > task->channels)
+        wf_fail(&ps->error, WF_EINVAL, "dcrnn-pgt: %d targets in a state of %d input channels",
+                task->targets, task->channels);
+    wf_dcgru_init(&m->cell, ps, "cell", task->channels, hidden, task->terms);
+    if (cfg.hidden) wf_linear_init(&m->head, ps, "head", hidden, task->targets);
+}
+
+struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_pgt *m,
+                                       const struct wf_batch *b)
+{
+    struct wf_tensor *keep[1 + WF_DCRNN_HORIZON], **h = keep, **y = keep + 1;
+    *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cell.hidden));
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int t = 0; t < b->T; t++) {
+        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
+        *h = wf_dcgru(g, &m->cell, b->supports, x, *h);                      /* [B, N, H] */
+        y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, *h))
+                             : wf_slice(g, *h, -1, 0, m->task.targets);
+        wf_tape_release(g, mark, keep, t + 2);
+    }
+    return wf_stack(g, y, b->T, 1); /* [B, Q, N, targets] */
+}
+
+static const struct wf_field dcrnn_pgt_fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_pgt_config, hidden), 0, 4096, NULL,
+      "units; 0: as many as input channels, the state itself is the forecast" },
+    { 0 }
+};
+WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",
+              "one diffusion convolutional GRU cell whose states are the forecast",
+              dcrnn_pgt_fields);

@@ -1,0 +1,43 @@
+#include "models/model.h"
+#include <string.h>
+#include "tensor/alloc.h"
+
+static const struct wf_model_type *const types[] = {
+#define M(name) &wf_##name##_type,
+#include "models/models.def"
+#undef M
+    NULL
+};
+
+const struct wf_model_type *const *wf_model_types(void)
+{
+    return types;
+}
+
+const struct wf_model_type *wf_model_find(const char *name)
+{
+    for (int i = 0; types[i]; i++)
+        if (strcmp(types[i]->name, name) == 0) return types[i];
+    return NULL;
+}
+
+enum wf_status wf_model_new(struct wf_model *m, const struct wf_model_type *type,
+                            struct wf_error *err)
+{
+    *m = (struct wf_model){ .type = type };
+    m->cfg = wf_calloc(1, type->config_size);
+    m->layers = wf_calloc(1, type->size);
+    if (m->cfg && m->layers) {
+        type->defaults(m->cfg);
+        return WF_OK;
+    }
+    wf_model_free(m);
+    return wf_fail(err, WF_ENOMEM, "no memory for model %s", type->name);
+}
+
+void wf_model_free(struct wf_model *m)
+{
+    wf_free(m->cfg);
+    wf_free(m->layers);
+    *m = (struct wf_model){ 0 };
+}

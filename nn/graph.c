@@ -1,0 +1,187 @@
+#include "nn/graph.h"
+#include <math.h>
+#include <string.h>
+#include "tensor/alloc.h"
+
+static enum wf_diffusion recursion(enum wf_compat compat)
+{
+    switch (compat) {
+    case WF_COMPAT_PGT:
+        return WF_DIFFUSION_FIXED;
+    case WF_COMPAT_DCRNN:
+    case WF_COMPAT_DCRNN_REVERSED:
+        return WF_DIFFUSION_CARRY;
+    case WF_COMPAT_NONE:
+        break;
+    }
+    return WF_DIFFUSION;
+}
+
+/* edge[entry] = the edge whose weight stands at the pattern's entry. A column of a pattern is one
+ * source of diffusion; reversed, its weights change places from the two ends. */
+static void entry_edges(const struct wf_csr *A, const int *entry_of, bool reversed, int *edge)
+{
+    for (int e = 0; e < A->nnz; e++) edge[entry_of[e]] = e;
+    for (int c = 0; reversed && c < A->cols; c++)
+        for (int lo = A->tptr[c], hi = A->tptr[c + 1] - 1; lo < hi; lo++, hi--) {
+            int a = A->tperm[lo], b = A->tperm[hi], t = edge[a];
+            edge[a] = edge[b];
+            edge[b] = t;
+        }
+}
+
+/* PyTorch Geometric Temporal sorts the backward edges by (target, source) but not their factors:
+ * the e-th of them takes the factor of the e-th edge as given. to_source lists edges by target in
+ * its transpose, sorted by source within: just that order. */
+static void misaligned_nodes(const struct wf_csr *to_source, const int *source, int *node)
+{
+    for (int e = 0; e < to_source->nnz; e++) node[to_source->tperm[e]] = source[e];
+}
+
+/* One pattern with the order of its entries; scratch holds 2 E ints. The lists are made on the
+ * host, so the pattern of a device backend is built twice, once here. */
+static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_edges *ed, int *scratch,
+                                struct wf_error *err)
+{
+    struct wf_csr *A = d ? &gr->to_source : &gr->to_target, host;
+    const int *row = d ? ed->source : ed->target, *col = d ? ed->target : ed->source;
+    int E = ed->count, N = ed->nodes, *entry_of = scratch, *edge = scratch + E;
+    WF_TRY(wf_csr_from_pairs(A, gr->be, N, N, E, row, col, entry_of, err));
+    WF_TRY(wf_csr_from_pairs(&host, wf_backend_cpu(), N, N, E, row, col, entry_of, err));
+    entry_edges(&host, entry_of, gr->compat == WF_COMPAT_DCRNN_REVERSED, edge);
+    enum wf_status s = wf_index_init(&gr->order[d], gr->be, E, E, edge, err);
+    if (s == WF_OK && d == 1 && gr->compat == WF_COMPAT_PGT) {
+        misaligned_nodes(&host, ed->source, edge);
+        s = wf_index_init(&gr->misaligned, gr->be, N, E, edge, err);
+    }
+    wf_csr_free(&host);
+    return s;
+}
+
+struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *gr,
+                                     struct wf_tensor *weight)
+{
+    struct wf_supports S = gr->supports;
+    for (int d = 0; d < S.count; d++) {
+        const struct wf_csr *A = S.pattern[d];
+        struct wf_tensor *w = wf_take(g, weight, &gr->order[d]);          /* [E] */
+        struct wf_tensor *inv = wf_recip0(g, wf_edge_sum(g, A, w, true)); /* [N] */
+        if (gr->compat != WF_COMPAT_PGT)
+            S.value[d] = wf_mul(g, w, wf_edge_spread(g, A, inv, true));
+        else
+            S.value[d] = d ? wf_take(g, inv, &gr->misaligned) : wf_edge_spread(g, A, inv, true);
+    }
+    return S;
+}
+
+/* The same once, for good. */
+static enum wf_status bake(struct wf_graph *gr, struct wf_error *err)
+{
+    struct wf_tape g;
+    WF_TRY(wf_tape_init(&g, gr->be, err));
+    g.recording = false;
+    struct wf_supports S = wf_graph_supports(&g, gr, &gr->weight);
+    for (int d = 0; d < S.count && g.error.status == WF_OK; d++) {
+        enum wf_status s = wf_tensor_alloc(&gr->value[d], gr->be, 1, &gr->edges, err);
+        if (s != WF_OK) {
+            wf_tape_free(&g);
+            return s;
+        }
+        WF_RUN(&g, wfk_copy(gr->be, &gr->value[d], S.value[d], false));
+        gr->supports.value[d] = &gr->value[d];
+    }
+    struct wf_error e = g.error;
+    wf_tape_free(&g);
+    return e.status == WF_OK ? WF_OK : wf_fail(err, e.status, "%s", e.message);
+}
+
+static enum wf_status put_weights(struct wf_graph *gr, const struct wf_edges *ed,
+                                  struct wf_error *err)
+{
+    wf_real *w = wf_malloc((size_t)ed->count * sizeof *w);
+    if (!w) return wf_fail(err, WF_ENOMEM, "no memory for %d edge weights", ed->count);
+    enum wf_status s = wf_tensor_alloc(&gr->weight, gr->be, 1, &ed->count, err);
+    for (int e = 0; e < ed->count && s == WF_OK; e++) {
+        w[e] = ed->weight ? (wf_real)ed->weight[e] : 1;
+        if (!isfinite((double)w[e]) || w[e] < 0)
+            s = wf_fail(err, WF_EINVAL, "edge %d (%d -> %d) has weight %g, want a number >= 0", e,
+                        ed->source[e], ed->target[e], (double)w[e]);
+    }
+    if (s == WF_OK) s = wf_tensor_upload(&gr->weight, w);
+    wf_free(w);
+    return s;
+}
+
+static enum wf_status build(struct wf_graph *gr, const struct wf_edges *ed, struct wf_error *err)
+{
+    WF_TRY(put_weights(gr, ed, err));
+    int *scratch = wf_malloc(2 * (size_t)ed->count * sizeof *scratch);
+    if (!scratch) return wf_fail(err, WF_ENOMEM, "no memory for %d edges", ed->count);
+    enum wf_status s = WF_OK;
+    for (int d = 0; d < gr->supports.count && s == WF_OK; d++) {
+        s = direction(gr, d, ed, scratch, err);
+        gr->supports.pattern[d] = d ? &gr->to_source : &gr->to_target;
+    }
+    wf_free(scratch);
+    return s == WF_OK ? bake(gr, err) : s;
+}
+
+enum wf_status wf_graph_init(struct wf_graph *gr, struct wf_backend *be,
+                             const struct wf_edges *edges, enum wf_support_kind kind, int hops,
+                             enum wf_compat compat, struct wf_error *err)
+{
+    *gr = (struct wf_graph){ .be = be, .nodes = edges->nodes, .edges = edges->count };
+    gr->kind = kind;
+    gr->compat = compat;
+    gr->supports.nodes = edges->nodes;
+    gr->supports.count = kind == WF_NO_GRAPH ? 0 : kind == WF_RANDOM_WALK ? 1 : 2;
+    if (wf_supports_terms(&gr->supports, hops, recursion(compat)) != WF_OK)
+        return wf_fail(err, WF_EINVAL, "%d hops on %d supports: want 0 to %d terms", hops,
+                       gr->supports.count, WF_MAXTERM);
+    enum wf_status s = build(gr, edges, err);
+    if (s != WF_OK) wf_graph_free(gr);
+    return s;
+}
+
+enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, int nodes,
+                                   const float *A, enum wf_support_kind kind, int hops,
+                                   enum wf_compat compat, struct wf_error *err)
+{
+    int count = 0;
+    *gr = (struct wf_graph){ 0 };
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)nodes * nodes; i++) count += A[i] != 0;
+    int *source = wf_malloc((size_t)count * sizeof *source);
+    int *target = wf_malloc((size_t)count * sizeof *target);
+    float *weight = wf_malloc((size_t)count * sizeof *weight);
+    enum wf_status s = WF_ENOMEM;
+    if (source && target && weight) {
+        for (int i = 0, e = 0; i < nodes; i++)
+            for (int j = 0; j < nodes; j++) {
+                float w = A[(ptrdiff_t)i * nodes + j];
+                if (w == 0) continue;
+                source[e] = i;
+                target[e] = j;
+                weight[e++] = w;
+            }
+        struct wf_edges ed = { nodes, count, source, target, weight };
+        s = wf_graph_init(gr, be, &ed, kind, hops, compat, err);
+    } else
+        wf_fail(err, s, "no memory for %d edges", count);
+    wf_free(source);
+    wf_free(target);
+    wf_free(weight);
+    return s;
+}
+
+void wf_graph_free(struct wf_graph *gr)
+{
+    wf_csr_free(&gr->to_target);
+    wf_csr_free(&gr->to_source);
+    for (int d = 0; d < 2; d++) {
+        wf_index_free(&gr->order[d]);
+        wf_tensor_free(&gr->value[d]);
+    }
+    wf_index_free(&gr->misaligned);
+    wf_tensor_free(&gr->weight);
+    *gr = (struct wf_graph){ 0 };
+}

@@ -1,0 +1,75 @@
+#include "nn/layers.h"
+#include <math.h>
+
+void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name, int in, int out)
+{
+    char path[WF_NAME_TEXT];
+    struct wf_init uniform = { .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(in > 0 ? in : 1) };
+    l->weight =
+        wf_params_add(ps, wf_params_path(path, name, "weight"), 2, wf_dims(in, out), uniform);
+    l->bias = wf_params_add(ps, wf_params_path(path, name, "bias"), 1, wf_dims(out), uniform);
+}
+
+struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x)
+{
+    return wf_linear_op(g, x, l->weight, l->bias);
+}
+
+void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, int in, int out,
+                   int terms, double bias)
+{
+    char path[WF_NAME_TEXT];
+    l->weight = wf_params_add(ps, wf_params_path(path, name, "weight"), 2, wf_dims(terms * in, out),
+                              (struct wf_init){ .kind = WF_INIT_XAVIER_NORMAL, .gain = 1 });
+    l->bias = wf_params_add(ps, wf_params_path(path, name, "bias"), 1, wf_dims(out),
+                            (struct wf_init){ .kind = WF_INIT_CONSTANT, .gain = bias });
+}
+
+struct wf_tensor *wf_dconv(struct wf_tape *g, const struct wf_dconv *l, const struct wf_supports *S,
+                           struct wf_tensor *x, struct wf_tensor *h, enum wf_act act)
+{
+    return wf_dconv_op(g, S, x, h, l->weight, l->bias, act);
+}
+
+void wf_dcgru_init(struct wf_dcgru *l, struct wf_params *ps, const char *name, int in, int hidden,
+                   int terms)
+{
+    char path[WF_NAME_TEXT];
+    l->hidden = hidden;
+    wf_dconv_init(&l->gates, ps, wf_params_path(path, name, "gates"), in + hidden, 2 * hidden,
+                  terms, 1);
+    wf_dconv_init(&l->cand, ps, wf_params_path(path, name, "cand"), in + hidden, hidden, terms, 0);
+}
+
+struct wf_tensor *wf_dcgru(struct wf_tape *g, const struct wf_dcgru *l, const struct wf_supports *S,
+                           struct wf_tensor *x, struct wf_tensor *h)
+{
+    int H = l->hidden;
+    struct wf_tensor *rz = wf_dconv(g, &l->gates, S, x, h, WF_ACT_SIGMOID); /* [B, N, 2H] */
+    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H);                        /* [B, N, H] */
+    struct wf_tensor *z = wf_slice(g, rz, -1, H, 2 * H);                    /* [B, N, H] */
+    struct wf_tensor *c = wf_dconv(g, &l->cand, S, x, wf_mul(g, r, h), WF_ACT_TANH);
+    return wf_lerp(g, c, h, z);
+}
+
+void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden)
+{
+    char path[WF_NAME_TEXT];
+    l->hidden = hidden;
+    wf_linear_init(&l->input, ps, wf_params_path(path, name, "input"), in, 3 * hidden);
+    wf_linear_init(&l->state, ps, wf_params_path(path, name, "hidden"), hidden, 3 * hidden);
+}
+
+struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
+                         struct wf_tensor *h)
+{
+    int H = l->hidden;
+    struct wf_tensor *a = wf_linear(g, &l->input, x),
+                     *b = wf_linear(g, &l->state, h); /* [.., 3H] */
+    struct wf_tensor *rz =
+        wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), wf_slice(g, b, -1, 0, 2 * H)));
+    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
+    struct wf_tensor *n = wf_tanh(g, wf_add(g, wf_slice(g, a, -1, 2 * H, 3 * H),
+                                            wf_mul(g, r, wf_slice(g, b, -1, 2 * H, 3 * H))));
+    return wf_lerp(g, n, h, z);
+}

@@ -1,0 +1,70 @@
+/* config.h - one table describes the fields of a configuration struct; from it come the command
+ * line, the help text, the print-out at start and the text inside a checkpoint. */
+#ifndef WF_CONFIG_H
+#define WF_CONFIG_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include "tensor/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum wf_field_type {
+    WF_FIELD_INT,    /* int */
+    WF_FIELD_SEED,   /* uint64_t */
+    WF_FIELD_DOUBLE, /* double */
+    WF_FIELD_BOOL,   /* bool; True, False, true, false, yes, no, 1, 0 */
+    WF_FIELD_ENUM,   /* an enum counting from 0; names[] ends with NULL */
+    WF_FIELD_TEXT,   /* char[WF_CONFIG_TEXT] */
+    WF_FIELD_INTS    /* struct wf_ints: "20,30,40" */
+};
+enum { WF_CONFIG_TEXT = 256, WF_CONFIG_INTS = 16 };
+
+struct wf_ints {
+    int n, v[WF_CONFIG_INTS];
+};
+
+struct wf_field {
+    const char *name; /* "batch-size"; the long option of the same name */
+    enum wf_field_type type;
+    size_t offset;
+    double min, max; /* of numbers */
+    const char *const *names;
+    const char *help;
+};
+
+/* A configuration: its fields (ended by a NULL name) and where the struct is. */
+struct wf_config {
+    const struct wf_field *fields;
+    void *at;
+    const char *title;
+};
+
+/* Finds the field in n configurations; NULL when there is none. *owner gets its struct. */
+const struct wf_field *wf_config_find(const struct wf_config *c, int n, const char *name,
+                                      void **owner);
+
+/* Sets a field from text; the message names the field, the text and what is accepted. */
+enum wf_status wf_config_set(const struct wf_config *c, int n, const char *name, const char *text,
+                             struct wf_error *err);
+
+/* The value as text that wf_config_set accepts. */
+enum { WF_VALUE_TEXT = 320 };
+const char *wf_config_value(const struct wf_field *f, const void *at, char text[WF_VALUE_TEXT]);
+
+/* "name=value" lines of all fields to out. */
+void wf_config_print(const struct wf_config *c, int n, FILE *out);
+
+/* Sets every field named in such lines; unknown names are an error. */
+enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
+                               struct wf_error *err);
+
+/* Help: option, default value, meaning; grouped by title. */
+void wf_config_help(const struct wf_config *c, int n, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

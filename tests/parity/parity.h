@@ -1,0 +1,91 @@
+/* parity.h - one case of a file of reference values: its arrays, what we compute, how far apart.
+ *
+ * A runner (runners.def) builds the case on the tape from leaves, registers outputs and calls
+ * finish(), which compares every output, buffer and gradient that the case holds; one the runner
+ * did not compute is a failure. Leaves keep the published shapes; ops on the tape bring them into
+ * ours, so that gradients come back under the published names. */
+#ifndef WF_PARITY_H
+#define WF_PARITY_H
+
+#include "data/h5.h"
+#include "nn/graph.h"
+#include "nn/params.h"
+
+enum { OUTPUTS = 8, LEAVES = 64, PATH_TEXT = 512 };
+
+/* An array of the file that takes part in the computation; it owns its memory. */
+struct leaf {
+    char path[PATH_TEXT];
+    struct wf_tensor value, grad;
+};
+
+struct output {
+    const char *path;
+    struct wf_tensor *value; /* NULL: the case took it as an input */
+};
+
+struct check {
+    char where[PATH_TEXT];
+    double diff, peak; /* largest |a - b| and |b| */
+};
+
+struct run {
+    const char *file, *name; /* path of the file, name of the case */
+    struct wf_h5 *h5;
+    struct wf_tape g;
+    struct wf_graph graph;
+    struct leaf leaf[LEAVES];
+    int leaves, outputs, checks;
+    struct output output[OUTPUTS];
+    struct check *check;
+    bool params_elsewhere; /* the runner compares grad_params itself */
+    bool covered;          /* a runner clears it for a case it does not know */
+    struct wf_error err;
+};
+
+typedef enum wf_status runner(struct run *r);
+
+/* Path of an array of the case inside the file, into text. */
+const char *in_case(const struct run *r, char text[PATH_TEXT], const char *path);
+bool has(const struct run *r, const char *path);
+enum wf_status read_case(struct run *r, const char *path, enum wf_elem elem, struct wf_array *out);
+enum wf_status read_real(struct run *r, const char *path, struct wf_array *out); /* as wf_real */
+
+/* Attributes of object inside the case ("" is the case); absent ones have the default. */
+bool has_attr(const struct run *r, const char *object, const char *attr);
+double number(struct run *r, const char *attr, double absent);
+int integer(struct run *r, const char *attr, int absent);
+bool text_is(struct run *r, const char *attr, const char *text);
+
+/* "inputs/X": a tensor that needs a gradient where the case has one for it. */
+struct wf_tensor *leaf(struct run *r, const char *path);
+void output(struct run *r, const char *path, struct wf_tensor *value);
+
+/* Errors of a tape end a runner: WF_TRY(tape_status(r)). */
+enum wf_status tape_status(struct run *r);
+
+enum wf_status compare(struct run *r, const char *where, const wf_real *got, const double *want,
+                       ptrdiff_t n);
+enum wf_status compare_number(struct run *r, const char *where, double got, double want);
+/* A tensor with the array at path, shapes included. */
+enum wf_status compare_tensor(struct run *r, const char *path, const struct wf_tensor *got);
+/* Every parameter, its gradient when grad, with the value of the same name in want. */
+enum wf_status compare_params(struct run *r, const char *group, const struct wf_params *got,
+                              bool grad, const struct wf_params *want);
+enum wf_status finish(struct run *r);
+
+/* Edges of the case as PyTorch Geometric Temporal's graph in r->graph, K - 1 hops; the supports,
+ * from the array "edge_weight" beside the index where there is one. */
+enum wf_status pgt_graph(struct run *r, const char *group, int nodes, int K);
+struct wf_supports pgt_supports(struct run *r, const char *group);
+
+/* chnsh: the graph of the dense matrix at path, and its supports from the weights in wf_real. */
+enum wf_status chnsh_graph(struct run *r, const char *path);
+struct wf_supports chnsh_supports(struct run *r, const char *path);
+
+#define R(file) runner run_##file;
+#include "tests/parity/runners.def"
+#undef R
+runner run_traj_pgt, run_traj_chnsh;
+
+#endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "tensor/alloc.h"
 #include "tensor/backend.h"
+#include "tests/leaks.h"
 
 TestSuite(dconv);
 
@@ -156,7 +157,7 @@ static void done(struct fixture *f)
         wf_tensor_free(&f->value[s]);
     }
     wf_free(f->P);
-    cr_assert_eq(wf_alloc_live(), 0);
+    expect_no_leaks();
 }
 
 static struct wf_dconv_in input(const struct fixture *f)

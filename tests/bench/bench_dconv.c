@@ -198,7 +198,8 @@ int main(int argc, char **argv)
     int reps = argc > 1 ? atoi(argv[1]) : 15;
     if (reps < 1 || reps > MAX_REPS) reps = 15;
     double sum[3] = { 0 }, best[3] = { 0 }, cpu[3] = { 0 };
-    printf("%d threads; median (best; processor) ms, useful GFLOP/s and share of the peak by the median\n",
+    printf("%d threads; median (best; processor) ms, useful GFLOP/s and share of the peak by the "
+           "median\n",
            omp_get_max_threads());
     for (int i = 0; i < SHAPES; i++) {
         const struct shape *s = &shapes[i];

@@ -1,4 +1,5 @@
 #include "data/h5_private.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,7 +7,7 @@
 #include "tensor/alloc.h"
 
 /* Rows of float64 that are narrowed by us: HDF5's own conversion takes twice as long. */
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *text)
 {
@@ -99,9 +100,14 @@ enum wf_status wf_h5_create(struct wf_h5 **f, const char *path, struct wf_error 
 {
     WF_TRY(file_new(f, path, true, err));
     hid_t fapl = access_list();
+    errno = 0;
     (*f)->file = H5Fcreate((*f)->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+    int reason = errno;
     H5Pclose(fapl);
-    return opened(f, err);
+    if ((*f)->file >= 0 || !reason) return opened(f, err);
+    wf_h5_close(*f);
+    *f = NULL;
+    return wf_fail(err, WF_EIO, "%s: cannot create the file: %s", path, strerror(reason));
 }
 
 static void file_free(struct wf_h5 *f)
@@ -347,11 +353,15 @@ enum wf_status wf_h5_reserve(struct wf_h5 *f, const char *name, const struct wf_
     hsize_t dim[WF_ARRAY_MAXDIM];
     for (int i = 0; i < like->ndim; i++) dim[i] = (hsize_t)like->dim[i];
     hid_t space = like->ndim ? H5Screate_simple(like->ndim, dim, NULL) : H5Screate(H5S_SCALAR);
-    hid_t lcpl = wf_h5_parents();
-    hid_t id =
-        H5Dcreate2(f->file, name, wf_h5_native(like->elem), space, lcpl, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t lcpl = wf_h5_parents(), dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    /* Room now, filled by the rows: each later call checks that the file is as large as its data.
+     */
+    H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(dcpl, H5D_FILL_TIME_NEVER);
+    hid_t id = H5Dcreate2(f->file, name, wf_h5_native(like->elem), space, lcpl, dcpl, H5P_DEFAULT);
     enum wf_status s = WF_OK;
     if (id < 0) s = wf_h5_failure(err, WF_EIO, f->path, "cannot make a dataset");
+    H5Pclose(dcpl);
     H5Pclose(lcpl);
     H5Sclose(space);
     if (id >= 0) H5Dclose(id);

@@ -50,7 +50,7 @@ enum wf_status wf_h5_shape(const struct wf_h5 *f, const char *name, struct wf_ar
 enum wf_status wf_h5_read(const struct wf_h5 *f, const char *name, enum wf_elem elem,
                           struct wf_array *out, struct wf_error *err);
 /* Rows first .. first + into->dim[0] - 1 into an array that is there already; its other dimensions
- * must be the dataset's. Needs at most 8 MiB (or one row) besides. */
+ * must be the dataset's. Needs at most 2 MiB (or one row) besides. */
 enum wf_status wf_h5_read_rows(const struct wf_h5 *f, const char *name, ptrdiff_t first,
                                struct wf_array *into, struct wf_error *err);
 /* A list of texts (fixed or variable length) or of integers, which become decimal texts. */

@@ -64,7 +64,7 @@ static double ratio(const struct wf_metrics *m, const double *sum, const double 
         total += sum[i];
         n += count[i];
     }
-    return n > 0 ? total / n : (double)NAN;
+    return total / n; /* 0 / 0 when nothing counted */
 }
 
 double wf_metrics_mae(const struct wf_metrics *m, int q)

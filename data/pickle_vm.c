@@ -62,7 +62,7 @@ static enum wf_status pop(struct wf_pickle *p, int32_t *index)
 
 static enum wf_status push_new(struct wf_pickle *p, enum wf_pk_kind kind, struct wf_pk_value **v)
 {
-    int32_t i;
+    int32_t i = 0;
     WF_TRY(wf_pk_new(p, kind, &i));
     WF_TRY(push(p, i));
     *v = &p->value[i];
@@ -109,7 +109,7 @@ static enum wf_status line(struct wf_pickle *p, const char **text, size_t *len)
 /* A short line as a C string, for strtod and the like. */
 static enum wf_status word(struct wf_pickle *p, char *out, size_t size)
 {
-    const char *text;
+    const char *text = NULL;
     size_t len = 0;
     WF_TRY(line(p, &text, &len));
     if (len == 0 || len >= size || memchr(text, 0, len)) return wf_pk_bad(p, "bad number");
@@ -248,8 +248,8 @@ static size_t unescape(char *out, const char *s, size_t len, bool *sound)
 
 static enum wf_status push_line(struct wf_pickle *p, bool unicode)
 {
-    const char *s;
-    size_t len;
+    const char *s = NULL;
+    size_t len = 0;
     bool sound = true;
     struct wf_pk_value *v;
     WF_TRY(line(p, &s, &len));
@@ -282,7 +282,7 @@ static enum wf_status gather(struct wf_pickle *p, int32_t container)
 
 static enum wf_status make_from_mark(struct wf_pickle *p, enum wf_pk_kind kind)
 {
-    int32_t c;
+    int32_t c = 0;
     WF_TRY(wf_pk_new(p, kind, &c));
     WF_TRY(gather(p, c));
     if (kind == WF_PK_DICT && p->value[c].count % 2) return wf_pk_bad(p, "dict key without value");
@@ -291,7 +291,7 @@ static enum wf_status make_from_mark(struct wf_pickle *p, enum wf_pk_kind kind)
 
 static enum wf_status make_tuple(struct wf_pickle *p, int n)
 {
-    int32_t c, item[3];
+    int32_t c = 0, item[3] = { 0 };
     for (int i = n - 1; i >= 0; i--) WF_TRY(pop(p, &item[i]));
     WF_TRY(wf_pk_new(p, WF_PK_TUPLE, &c));
     for (int i = 0; i < n; i++) WF_TRY(wf_pk_add(p, c, item[i]));
@@ -301,7 +301,7 @@ static enum wf_status make_tuple(struct wf_pickle *p, int n)
 /* APPEND and SETITEM (n above the container) or APPENDS and SETITEMS (n = 0: above the mark). */
 static enum wf_status extend(struct wf_pickle *p, enum wf_pk_kind kind, int n)
 {
-    int32_t item[2], parts;
+    int32_t item[2] = { 0 }, parts = 0;
     if (n == 0) {
         WF_TRY(wf_pk_new(p, WF_PK_TUPLE, &parts));
         WF_TRY(gather(p, parts));
@@ -351,11 +351,11 @@ static enum wf_status text_key(struct wf_pickle *p, uint64_t *key)
 
 static enum wf_status global(struct wf_pickle *p, bool from_stack)
 {
-    const char *module, *name;
-    size_t module_len, name_len;
-    int32_t g;
+    const char *module = NULL, *name = NULL;
+    size_t module_len = 0, name_len = 0;
+    int32_t g = 0;
     if (from_stack) {
-        int32_t m, n;
+        int32_t m = 0, n = 0;
         WF_TRY(pop(p, &n));
         WF_TRY(pop(p, &m));
         if (p->value[m].kind != WF_PK_TEXT || p->value[n].kind != WF_PK_TEXT)
@@ -375,7 +375,7 @@ static enum wf_status global(struct wf_pickle *p, bool from_stack)
 /* REDUCE: callee and arguments become the result. BUILD: the object stays, with its state. */
 static enum wf_status apply(struct wf_pickle *p, bool reduce)
 {
-    int32_t object, args, result;
+    int32_t object = 0, args = 0, result = 0;
     WF_TRY(pop(p, &args));
     WF_TRY(pop(p, &object));
     if (!reduce) {
@@ -523,8 +523,8 @@ static enum wf_status step_container(struct wf_pickle *p, unsigned char op, bool
 
 static enum wf_status step_other(struct wf_pickle *p, unsigned char op)
 {
-    uint64_t n;
-    int32_t i;
+    uint64_t n = 0;
+    int32_t i = 0;
     switch (op) {
     case 0x80:
         return protocol(p);

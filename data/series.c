@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
+#include "tensor/alloc.h"
 
 /* Values on their way between host and backend pass through a piece of the stack: no second copy
  * of the series, and nothing that can fail. A multiple of every channel count up to 8. */
@@ -50,6 +51,20 @@ enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, c
         }
         WF_TRY(s->be->upload(s->be, to + at, piece, (size_t)size * sizeof *piece));
     }
+    return WF_OK;
+}
+
+enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_missing)
+{
+    if (s->be != wf_backend_cpu() || sizeof *values != sizeof *s->values) {
+        enum wf_status rc = wf_series_put(s, 0, s->E, values, zero_missing);
+        wf_free(values);
+        return rc;
+    }
+    s->be->free(s->be, s->values, value_bytes(s));
+    s->values = (void *)values;
+    for (ptrdiff_t i = 0; zero_missing && i < s->E * s->N * s->C; i += s->C)
+        if (values[i] == 0) values[i] = NAN;
     return WF_OK;
 }
 

@@ -35,6 +35,10 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
 enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, const float *host,
                              bool zero_missing);
 
+/* All rows at once, from a wf_malloc'd block [E, N, C] that now belongs to the series, even on
+ * failure. On the CPU the float library keeps the block itself, so no second copy ever exists. */
+enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_missing);
+
 /* Row e is of time_s[e] (host memory, not before 1970), or of t0_s + e * interval_s when time_s is
  * NULL. With times and interval_s 0 the interval is the smallest step between them. */
 enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64_t t0_s,

@@ -7,7 +7,7 @@
 #include "tensor/alloc.h"
 
 #define NS_PER_S    INT64_C(1000000000)
-#define CHUNK_BYTES (8 << 20)
+#define CHUNK_BYTES (2 << 20)
 
 void wf_series_file_free(struct wf_series_file *s)
 {
@@ -309,13 +309,11 @@ static enum wf_status find_key(struct frame *fr, struct wf_error *err)
                    found);
 }
 
-enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
-                                   struct wf_error *err)
+/* Reads from an open file and closes it. */
+static enum wf_status read_open(struct wf_series_file *out, struct wf_h5 *f, const char *key,
+                                struct wf_error *err)
 {
-    struct wf_h5 *f;
     struct wf_series_file s = { 0 };
-    *out = s;
-    WF_TRY(wf_h5_open(&f, path, err));
     struct frame fr = { .f = f };
     enum wf_status rc = WF_OK;
     if (!key && wf_h5_kind(f, "values") == WF_H5_DATASET) {
@@ -332,7 +330,25 @@ enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path,
         *out = s;
     else
         wf_series_file_free(&s);
-    return wf_file_context(rc, path, err);
+    return rc;
+}
+
+enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
+                                   struct wf_error *err)
+{
+    struct wf_h5 *f;
+    *out = (struct wf_series_file){ 0 };
+    WF_TRY(wf_h5_open(&f, path, err));
+    return wf_file_context(read_open(out, f, key, err), path, err);
+}
+
+enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,
+                                    const char *key, struct wf_error *err)
+{
+    struct wf_h5 *f;
+    *out = (struct wf_series_file){ 0 };
+    WF_TRY(wf_h5_open_bytes(&f, bytes, size, err));
+    return read_open(out, f, key, err);
 }
 
 /* ---- writing ---- */
@@ -394,6 +410,11 @@ enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
     WF_TRY(wf_h5_write_rows(w->f, "values", w->written, &part, err));
     w->written += rows;
     return WF_OK;
+}
+
+struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w)
+{
+    return w->f;
 }
 
 enum wf_status wf_series_writer_commit(struct wf_series_writer *w, struct wf_error *err)

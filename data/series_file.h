@@ -29,9 +29,11 @@ struct wf_series_file {
 };
 
 /* key: the pandas key, or NULL for the only one in the file; NULL also for Weft's layout. Needs
- * the result and at most 8 MiB (or one row). */
+ * the result and at most 2 MiB (or one row). */
 enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
                                    struct wf_error *err);
+enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,
+                                    const char *key, struct wf_error *err);
 void wf_series_file_free(struct wf_series_file *s);
 
 /* Writes Weft's layout, in place of the old file only once it is complete. */
@@ -40,11 +42,14 @@ enum wf_status wf_series_file_write(const char *path, const struct wf_series_fil
 
 /* The same in pieces: head gives all but the values; rows follow in order, each N * C floats;
  * commit, which frees w in every case, refuses a file that lacks rows. */
+struct wf_h5;
 struct wf_series_writer;
 enum wf_status wf_series_writer_open(struct wf_series_writer **w, const char *path,
                                      const struct wf_series_file *head, struct wf_error *err);
 enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
                                      const float *values, struct wf_error *err);
+/* The unfinished file, for datasets that belong beside the series. */
+struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w);
 enum wf_status wf_series_writer_commit(struct wf_series_writer *w, struct wf_error *err);
 void wf_series_writer_discard(struct wf_series_writer *w);
 

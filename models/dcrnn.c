@@ -88,13 +88,16 @@ struct wf_dcrnn_pgt_config wf_dcrnn_pgt_defaults(void)
 void wf_dcrnn_pgt_init(struct wf_dcrnn_pgt *m, struct wf_params *ps, struct wf_dcrnn_pgt_config cfg,
                        const struct wf_task *task)
 {
-    int hidden = cfg.hidden ? cfg.hidden : task->targets;
+    int hidden = cfg.hidden ? cfg.hidden : task->channels;
     *m = (struct wf_dcrnn_pgt){ .cfg = cfg, .task = *task };
     if (task->T != task->Q || task->Q > WF_DCRNN_HORIZON)
         wf_fail(&ps->error, WF_EINVAL,
                 "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
                 "T is %d, Q is %d",
                 WF_DCRNN_HORIZON, task->T, task->Q);
+    if (!cfg.hidden && task->targets > task->channels)
+        wf_fail(&ps->error, WF_EINVAL, "dcrnn-pgt: %d targets in a state of %d input channels",
+                task->targets, task->channels);
     wf_dcgru_init(&m->cell, ps, "cell", task->channels, hidden, task->terms);
     if (cfg.hidden) wf_linear_init(&m->head, ps, "head", hidden, task->targets);
 }
@@ -102,23 +105,22 @@ void wf_dcrnn_pgt_init(struct wf_dcrnn_pgt *m, struct wf_params *ps, struct wf_d
 struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_pgt *m,
                                        const struct wf_batch *b)
 {
-    struct wf_tensor *keep[1 + WF_DCRNN_HORIZON], **y = keep + 1;
-    struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cell.hidden));
+    struct wf_tensor *keep[1 + WF_DCRNN_HORIZON], **h = keep, **y = keep + 1;
+    *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cell.hidden));
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        h = wf_dcgru(g, &m->cell, b->supports, x, h);                        /* [B, N, H] */
-        y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, h)) : h;
-        keep[0] = h;
-        wf_tape_release(g, mark, m->cfg.hidden ? keep : keep + 1, t + 1 + (m->cfg.hidden > 0));
-        h = m->cfg.hidden ? keep[0] : y[t];
+        *h = wf_dcgru(g, &m->cell, b->supports, x, *h);                      /* [B, N, H] */
+        y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, *h))
+                             : wf_slice(g, *h, -1, 0, m->task.targets);
+        wf_tape_release(g, mark, keep, t + 2);
     }
     return wf_stack(g, y, b->T, 1); /* [B, Q, N, targets] */
 }
 
 static const struct wf_field dcrnn_pgt_fields[] = {
     { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_pgt_config, hidden), 0, 4096, NULL,
-      "units; 0: as many as target channels, the state itself is the forecast" },
+      "units; 0: as many as input channels, the state itself is the forecast" },
     { 0 }
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",

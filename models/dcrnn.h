@@ -38,10 +38,11 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
                                    const struct wf_batch *b);
 
 /* The model PyTorch Geometric Temporal trains as DCRNN: one cell, from zero, whose state after each
- * of the T inputs is itself the forecast of the T steps that follow (so Q = T). With hidden units
- * beyond `targets` a linear layer reads the state. */
+ * of the T inputs is itself the forecast of the T steps that follow (so Q = T): as many units as
+ * input channels, the first of them the targets. With more units a linear layer reads relu(state).
+ */
 struct wf_dcrnn_pgt_config {
-    int hidden; /* 0: as many as targets, no linear layer */
+    int hidden; /* 0: as many as input channels, no linear layer */
 };
 struct wf_dcrnn_pgt_config wf_dcrnn_pgt_defaults(void);
 

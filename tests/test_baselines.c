@@ -174,6 +174,33 @@ Test(baselines, ridge_learns_from_a_neighbour)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
+/* Row 0 has itself and seven neighbours, the seventh drops out; row 1 has one, and a zero. */
+Test(baselines, ridge_takes_the_six_largest_weights)
+{
+    enum { NODES = 10 };
+    static float host[E * NODES];
+    struct wf_series s;
+    struct wf_csr graph;
+    struct wf_baseline b;
+    struct wf_baseline_config cfg = config();
+    struct wf_error err = { 0 };
+    const int row[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1 }, col[] = { 0, 1, 2, 3, 4, 6, 7, 8, 2, 3 };
+    const wf_real weight[] = { 9, 3, 5, 1, 8, 4, 7, 6, 0, 2 };
+    const int want[] = { 4, 7, 8, 2, 6, 1, 3, -1, -1, -1, -1, -1 };
+    for (int i = 0; i < E * NODES; i++) host[i] = noise(i);
+    cr_assert(wf_series_init(&s, wf_backend_cpu(), E, NODES, 1, &err) == WF_OK);
+    cr_assert(wf_series_put(&s, 0, E, host, false) == WF_OK);
+    cr_assert(wf_csr_from_pairs(&graph, s.be, NODES, NODES, 10, row, col, NULL, &err) == WF_OK);
+    struct wf_split sp = split_of(&s);
+    cfg.graph = &graph;
+    cfg.weight = weight;
+    cr_assert(wf_baseline_fit(&b, WF_RIDGE, &s, &sp, &cfg, &err) == WF_OK, "%s", err.message);
+    cr_assert(memcmp(b.neighbour, want, sizeof want) == 0);
+    wf_baseline_free(&b);
+    wf_csr_free(&graph);
+    wf_series_free(&s);
+}
+
 /* A sine is a linear recurrence of two terms: with next to no penalty the forecast is exact. */
 static float sine(int e, int n)
 {

@@ -454,8 +454,9 @@ ParameterizedTest(int *row, dconv, gives_the_same_bits_on_any_number_of_threads)
             cr_assert_eq(backward(&f, values ? 255 : 15), WF_OK);
             if (threads == 1) save(&f, one[values]);
             for (int i = 0; i < GRADS; i++)
-                cr_expect_arr_eq(f.grad[i].data, one[values][i].data, room(&f.grad[i]),
-                                 "gradient %d on %d threads", i, threads);
+                if (f.grad[i].data)
+                    cr_expect_arr_eq(f.grad[i].data, one[values][i].data, room(&f.grad[i]),
+                                     "gradient %d on %d threads", i, threads);
             restore(&f, old);
         }
     }

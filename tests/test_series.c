@@ -79,6 +79,31 @@ Test(series, put_refuses_rows_outside)
     wf_series_free(&s);
 }
 
+Test(series, adopt_gives_what_put_gives)
+{
+    struct wf_series s = make();
+    struct wf_error err = { 0 };
+    for (int zero_missing = 0; zero_missing < 2; zero_missing++) {
+        struct wf_series a;
+        float *block = wf_malloc(sizeof(float) * E * N * C);
+        cr_assert(block != NULL);
+        for (int i = 0; i < E * N * C; i++) block[i] = sample(i / (N * C), i / C % N, i % C);
+        block[1] = s.values[1] = 0; /* a zero of channel 1 is data */
+        cr_assert(wf_series_init(&a, s.be, E, N, C, &err) == WF_OK);
+        cr_assert(wf_series_adopt(&a, block, zero_missing) == WF_OK);
+        for (int i = 0; i < E * N * C; i++) {
+            wf_real plain = i == 1 ? 0 : (wf_real)sample(i / (N * C), i / C % N, i % C);
+            cr_assert(same(a.values[i], zero_missing ? s.values[i] : plain), "value %d", i);
+        }
+#ifndef WF_DOUBLE
+        cr_assert(a.values == block, "no copy");
+#endif
+        wf_series_free(&a);
+    }
+    wf_series_free(&s);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
 Test(series, init_refuses_impossible_shapes)
 {
     static const int64_t shape[][3] = {
@@ -169,7 +194,8 @@ Test(series, split_refuses_empty_parts_short_series_and_wrong_shares)
         { 23, 12, { 0.7, 0.1, 0.2 }, "need a series of 24 rows, it has 23" },
         { 30, 0, { 0.7, 0.1, 0.2 }, "it has 30" },
         { 25, 12, { 0.7, 0.1, 0.2 }, "2 windows make 1 for training, 1 for validation and 0" },
-        { 90, 12, { 1, 0, 0 }, "expected at least 1 each" },
+        { 90, 12, { 0, 0.5, 0.5 }, "make 0 for training" },
+        { 90, 12, { 0.8, 0, 0.2 }, "0 for validation" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct wf_series s = { .E = bad[i].rows, .N = N, .C = C };
@@ -476,7 +502,7 @@ Test(series, base_mode_refuses_what_memory_cannot_hold)
     snprintf(need, sizeof need, "%zu bytes", wf_windows_base_bytes(&huge, 2000, 2000));
     struct wf_window_config cfg = { .T = 2000, .Q = 2000, .targets = 1, .base = true };
     cr_assert(wf_windows_init(&w, &huge, cfg, NULL, 1, &err) == WF_ENOMEM);
-    cr_assert(says(&err, need) && says(&err, "use --mode index"), "%s", err.message);
+    cr_assert(says(&err, need) && says(&err, "are free: use --mode index"), "%s", err.message);
     cfg.base = false;
     cr_assert(wf_windows_init(&w, &huge, cfg, NULL, 1, &err) == WF_OK);
     wf_windows_free(&w);

@@ -24,13 +24,15 @@ struct dconv {
     int C1;    /* columns of x[1], which comes first in a tile: mostly the wide and aligned one */
     int Cx;    /* leading columns whose gradient is wanted */
     int lanes; /* samples per group: 1 or 16 */
+    const struct wf_steps *steps;
     int groups, chunks, threads;
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
     struct wf_hops hops, back; /* plain and transposed */
     wf_real *pack, *bias;      /* packed weights; bias padded to whole panels, or NULL */
-    wf_real *tiles, *parts;    /* one per thread; one per chunk */
-    size_t tile_size, part_size, db_at, dvalue_at;
+    wf_real *tiles, *own;      /* one per thread; own: rows of one product */
+    wf_real *parts;            /* one per chunk */
+    size_t tile_size, own_size, part_size, db_at, dvalue_at;
 };
 
 /* Scratch memory is laid out twice: without memory, to learn the size, and with it. */
@@ -105,6 +107,7 @@ static void dconv_init(struct dconv *d, const struct wf_dconv_in *in,
         d->Cx = all ? d->C : d->C1;
     }
     d->lanes = lanes_of(d);
+    d->steps = d->lanes > 1 ? &wf_steps_narrow : &wf_steps_wide;
     d->groups = (d->B + d->lanes - 1) / d->lanes;
     d->chunks = d->groups < CHUNKS ? d->groups : CHUNKS;
     d->mix_outside = mix_outside_wins(d);
@@ -115,12 +118,14 @@ static size_t term_size(const struct dconv *d, int width)
     return wf_term_size(d->N, width * d->lanes);
 }
 
+/* Hops first keeps the terms of X; mix first X and the U; mix last X and the G; hops last the terms
+ * of X, D and the E. */
 static size_t tile_size(const struct dconv *d)
 {
     size_t M = (size_t)d->M, c = term_size(d, d->C), o = term_size(d, d->O);
-    if (d->grad == NULL) return d->mix_outside ? c + M * o : M * c + o;
-    size_t x = d->want_x ? term_size(d, d->Cx) : 0;
-    return d->mix_outside ? c + M * o + x : M * c + o + M * x;
+    if (d->mix_outside) return c + M * o;
+    if (d->grad == NULL) return M * c;
+    return M * c + o + (d->want_x ? M * term_size(d, d->Cx) : 0);
 }
 
 static void lay_out(struct dconv *d, struct arena *a)
@@ -137,11 +142,14 @@ static void lay_out(struct dconv *d, struct arena *a)
     if (d->in->b == NULL) d->bias = NULL;
     d->tile_size = (tile_size(d) + WF_PANEL - 1) / WF_PANEL * WF_PANEL;
     d->tiles = carve_reals(a, d->tile_size * (size_t)d->threads);
+    d->own_size = wf_term_size(WF_MIX_ROWS, (d->grad ? d->Cx : d->O) * d->lanes);
+    d->own = carve_reals(a, d->own_size * (size_t)d->threads);
     if (d->grad == NULL) return;
     d->db_at = M * po * C * WF_PANEL;
     d->dvalue_at = d->db_at + po * WF_PANEL;
     d->part_size = d->dvalue_at;
-    if (d->want_value) d->part_size += wf_hops_size(S) / sizeof(struct wf_entry);
+    for (int s = 0; s < (d->want_value ? S->count : 0); s++)
+        d->part_size += (size_t)S->pattern[s]->nnz;
     d->part_size = (d->part_size + WF_LANES - 1) / WF_LANES * WF_LANES;
     d->parts = carve_reals(a, d->part_size * (size_t)d->chunks);
 }
@@ -175,90 +183,78 @@ static struct wf_tile tile(const struct dconv *d, wf_real *x, int width)
     return (struct wf_tile){ x, d->N, width * d->lanes };
 }
 
-static const wf_real *row0(const struct wf_tensor *x, int b)
+/* The few rows of a product that is stored at once. */
+static struct wf_tile strip(const struct dconv *d, struct wf_team t, int width)
 {
-    return x->data + b * x->stride[0];
+    return (struct wf_tile){ t.own, WF_MIX_ROWS, width * d->lanes };
 }
 
-/* The rows that this thread moves between tile and tensors in row-wise steps: whole blocks of the
- * products, so that a product and the store after it touch the same rows. */
-static struct wf_rows rows_of(const struct dconv *d, int group, struct wf_team t)
+static int blocks_of(const struct dconv *d, struct wf_team t, int rank)
+{
+    return wf_team_from(t, rank, wf_blocks(d->N, WF_MIX_ROWS));
+}
+
+/* Blocks [from, to) of a group's rows. */
+static struct wf_rows rows_of(const struct dconv *d, int group, int from, int to)
 {
     int blocks = wf_blocks(d->N, WF_MIX_ROWS), b = group * d->lanes;
-    return (struct wf_rows){
-        .b = b,
-        .count = d->B - b < d->lanes ? d->B - b : d->lanes,
-        .from = wf_block_from(wf_team_from(t, t.rank, blocks), blocks, d->N),
-        .to = wf_block_from(wf_team_from(t, t.rank + 1, blocks), blocks, d->N),
-    };
-}
-
-static void mix(const struct dconv *d, const struct wf_mix *job, struct wf_team t)
-{
-    int blocks = wf_blocks(d->N, WF_MIX_ROWS);
-    int from = wf_team_from(t, t.rank, blocks), to = wf_team_from(t, t.rank + 1, blocks);
-    if (d->lanes > 1)
-        wf_narrow_mix(job, from, to);
-    else
-        wf_tile_mix(job, from, to);
+    return (struct wf_rows){ .b = b,
+                             .count = d->B - b < d->lanes ? d->B - b : d->lanes,
+                             .from = wf_block_from(from, blocks, d->N),
+                             .to = wf_block_from(to, blocks, d->N) };
 }
 
 static void load_x(const struct dconv *d, struct wf_tile X, struct wf_rows r)
 {
-    for (int i = 1, at = 0; i >= 0; i--) {
-        const struct wf_tensor *x = d->in->x[i];
-        if (x == NULL) continue;
-        r.x = x;
-        if (d->lanes > 1)
-            wf_narrow_load(X, at, r);
-        else
-            wf_tile_load(X, at, row0(x, r.b), x->stride[1], x->shape[2], r.from, r.to);
-        at += x->shape[2];
-    }
+    const struct wf_tensor *x0 = d->in->x[0], *x1 = d->in->x[1];
+    if (x1 != NULL) d->steps->load(X, 0, x1, r);
+    d->steps->load(X, d->C1, x0, r);
 }
 
-static void store_y(const struct dconv *d, struct wf_tile Y, struct wf_rows r, const wf_real *bias)
+static void hops_first(const struct dconv *d, int group, wf_real *memory, struct wf_team t)
 {
-    r.x = d->y;
-    if (d->lanes > 1) {
-        wf_narrow_store(Y, r, bias, d->in->act);
-        return;
+    int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
+    struct wf_tile X = tile(d, memory, d->C), Y = strip(d, t, d->O);
+    struct wf_mix job = { .Y = Y, .A = X, .terms = d->M, .W = d->pack, .bias = d->bias };
+    load_x(d, X, rows_of(d, group, from, to));
+    wf_team_sync(t);
+    wf_tile_build(X, &d->hops, t);
+    wf_team_sync(t);
+    for (int i = from; i < to; i++) {
+        struct wf_rows r = rows_of(d, group, i, i + 1);
+        d->steps->mix(&job, r.from, r.to - r.from, 0);
+        r.shift = r.from;
+        d->steps->store(d->y, Y, NULL, d->in->act, r);
     }
-    wf_real *y = d->y->data + r.b * d->y->stride[0];
-    for (int c = 0; c < d->O; c += WF_LANES) {
-        const wf_real *from = wf_tile_panel(Y, 0, c / WF_PANEL) + c % WF_PANEL;
-        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
-        wf_vec shift = bias ? vec_load(bias + c) : vec_set(0);
-        for (int i = r.from; i < r.to; i++) {
-            wf_vec v = vec_add(vec_load(from + (ptrdiff_t)i * WF_PANEL), shift);
-            vec_store_some(y + i * d->y->stride[1] + c, act_apply(d->in->act, v), n);
-        }
+    wf_team_sync(t);
+}
+
+static void mix_first(const struct dconv *d, int group, wf_real *memory, struct wf_team t)
+{
+    int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
+    size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
+    struct wf_tile X = tile(d, memory, d->C), U = tile(d, memory + term_size(d, d->C), d->O);
+    struct wf_rows all = rows_of(d, group, from, to);
+    load_x(d, X, all);
+    for (int i = from; i < to; i++) {
+        struct wf_mix job = { .Y = U, .A = X, .terms = 1, .W = d->pack };
+        struct wf_rows r = rows_of(d, group, i, i + 1);
+        for (; job.term < d->M; job.term++, job.W += step)
+            d->steps->mix(&job, r.from, r.to - r.from, r.from);
     }
+    wf_team_sync(t);
+    wf_tile_fold(U, &d->hops, t);
+    wf_team_sync(t);
+    d->steps->store(d->y, U, d->bias, d->in->act, all);
+    wf_team_sync(t);
 }
 
 static void forward(const struct dconv *d, int group, wf_real *memory, struct wf_team t)
 {
-    struct wf_rows r = rows_of(d, group, t);
-    struct wf_tile X = tile(d, memory, d->C), Y = tile(d, NULL, d->O);
-    Y.x = memory + (d->mix_outside ? 1 : (size_t)d->M) * term_size(d, d->C);
-    load_x(d, X, r);
-    wf_team_sync(t);
-    if (d->mix_outside) {
-        struct wf_mix job = { .Y = Y, .A = X, .terms = 1, .W = d->pack };
-        size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
-        for (; job.term < d->M; job.term++, job.W += step) mix(d, &job, t);
-        wf_team_sync(t);
-        wf_tile_fold(Y, &d->hops, t);
-        wf_team_sync(t);
-        store_y(d, Y, r, d->bias);
-    } else {
-        wf_tile_build(X, &d->hops, t);
-        wf_team_sync(t);
-        struct wf_mix job = { .Y = Y, .A = X, .terms = d->M, .W = d->pack, .bias = d->bias };
-        mix(d, &job, t);
-        store_y(d, Y, r, NULL);
-    }
-    wf_team_sync(t);
+    if (d->mix_outside)
+        mix_first(d, group, memory, t);
+    else
+        hops_first(d, group, memory, t);
 }
 
 /* Few groups: all threads work on one at a time. */
@@ -282,76 +278,26 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
     {
         pack(&d, !d.mix_outside);
         int rank = omp_get_thread_num();
+        wf_real *own = d.own + (size_t)rank * d.own_size,
+                *memory = d.tiles + (size_t)rank * d.tile_size;
         if (together(&d, d.groups)) {
-            struct wf_team t = { rank, omp_get_num_threads() };
+            struct wf_team t = { rank, omp_get_num_threads(), own };
             for (int g = 0; g < d.groups; g++) forward(&d, g, d.tiles, t);
         } else {
 #pragma omp for schedule(dynamic)
             for (int g = 0; g < d.groups; g++)
-                forward(&d, g, d.tiles + (size_t)rank * d.tile_size, (struct wf_team){ 0, 1 });
+                forward(&d, g, memory, (struct wf_team){ 0, 1, own });
         }
     }
     return WF_OK;
 }
 
-/* D = dy act'(y) */
-static void load_grad(const struct dconv *d, struct wf_tile D, struct wf_rows r)
-{
-    r.x = d->dy;
-    if (d->lanes > 1) {
-        wf_narrow_load_grad(D, r, d->y, d->in->act);
-        return;
-    }
-    const wf_real *dy = row0(d->dy, r.b), *y = row0(d->y, r.b);
-    for (int c = 0; c < d->O; c += WF_LANES) {
-        wf_real *to = wf_tile_panel(D, 0, c / WF_PANEL) + c % WF_PANEL;
-        int n = d->O - c < WF_LANES ? d->O - c : WF_LANES;
-        for (int i = r.from; i < r.to; i++) {
-            wf_vec v = vec_load_some(dy + i * d->dy->stride[1] + c, n);
-            wf_vec u = vec_load_some(y + i * d->y->stride[1] + c, n);
-            vec_store(to + (ptrdiff_t)i * WF_PANEL, act_grad(d->in->act, u, v));
-        }
-    }
-}
-
-/* dx += term 0 of X */
+/* dx += X */
 static void add_dx(const struct dconv *d, struct wf_tile X, struct wf_rows r)
 {
-    for (int i = 1, at = 0; i >= 0; i--) {
-        struct wf_tensor *dx = d->grad->dx[i];
-        int width = d->in->x[i] ? d->in->x[i]->shape[2] : 0;
-        if (dx != NULL && d->lanes > 1) {
-            r.x = dx;
-            wf_narrow_add(X, at, r);
-        } else if (dx != NULL) {
-            for (int row = r.from; row < r.to; row++) {
-                wf_real *to = dx->data + r.b * dx->stride[0] + row * dx->stride[1];
-                for (int c = 0, n; c < width; c += n) {
-                    int col = at + c, lane = col % WF_LANES;
-                    n = width - c < WF_LANES - lane ? width - c : WF_LANES - lane;
-                    const wf_real *from = wf_tile_panel(X, 0, col / WF_PANEL) +
-                                          (ptrdiff_t)row * WF_PANEL + col % WF_PANEL;
-                    wf_vec v = vec_add(vec_load_some(to + c, n), vec_load_some(from, n));
-                    vec_store_some(to + c, v, n);
-                }
-            }
-        }
-        at += width;
-    }
-}
-
-static void add_db(const struct dconv *d, struct wf_tile D, wf_real *db, struct wf_team t)
-{
-    int units = (D.width + WF_LANES - 1) / WF_LANES, to = wf_team_from(t, t.rank + 1, units);
-    for (int u = wf_team_from(t, t.rank, units); u < to; u++) {
-        const wf_real *x = wf_tile_panel(D, 0, u / 2) + (u % 2) * WF_LANES;
-        wf_vec sum = vec_set(0);
-        for (int i = 0; i < d->N; i++) sum = vec_add(sum, vec_load(x + (ptrdiff_t)i * WF_PANEL));
-        if (d->lanes > 1)
-            db[u] += vec_sum(sum);
-        else
-            vec_store(db + u * WF_LANES, vec_add(vec_load(db + u * WF_LANES), sum));
-    }
+    const struct wf_dconv_grad *grad = d->grad;
+    if (grad->dx[1] != NULL) d->steps->add(grad->dx[1], X, 0, r);
+    if (grad->dx[0] != NULL) d->steps->add(grad->dx[0], X, d->C1, r);
 }
 
 static void add_dw(const struct dconv *d, struct wf_outer job, bool a_has_terms, struct wf_team t)
@@ -360,10 +306,7 @@ static void add_dw(const struct dconv *d, struct wf_outer job, bool a_has_terms,
     for (int m = 0; m < d->M; m++, job.D += step) {
         job.a = a_has_terms ? m : 0;
         job.b = a_has_terms ? 0 : m;
-        if (d->lanes > 1)
-            wf_narrow_outer(&job, t);
-        else
-            wf_tile_outer(&job, t);
+        d->steps->outer(&job, t);
     }
 }
 
@@ -393,47 +336,54 @@ static void add_dvalue(const struct dconv *d, struct wf_tile Z, struct wf_tile E
     }
 }
 
-static void mix_last(const struct dconv *d, struct wf_rows r, wf_real *memory, wf_real *part,
+static void mix_last(const struct dconv *d, int group, wf_real *memory, wf_real *part,
                      struct wf_team t)
 {
-    struct wf_tile X = tile(d, memory, d->C), G = tile(d, NULL, d->O), dX = tile(d, NULL, d->Cx);
-    G.x = X.x + term_size(d, d->C);
-    dX.x = G.x + (size_t)d->M * term_size(d, d->O);
-    if (d->want_w) load_x(d, X, r);
-    load_grad(d, G, r);
+    int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
+    struct wf_tile X = tile(d, memory, d->C), G = tile(d, memory + term_size(d, d->C), d->O);
+    struct wf_tile dX = strip(d, t, d->Cx);
+    struct wf_mix job = { .Y = dX, .A = G, .terms = d->M, .W = d->pack };
+    struct wf_rows all = rows_of(d, group, from, to);
+    if (d->want_w) load_x(d, X, all);
+    d->steps->load_grad(G, d->dy, d->y, d->in->act, all);
     wf_team_sync(t);
     wf_tile_build(G, &d->back, t);
-    if (d->grad->db) add_db(d, G, part + d->db_at, t);
+    if (d->grad->db) d->steps->sum(part + d->db_at, G, t);
     wf_team_sync(t);
-    if (d->want_x) {
-        struct wf_mix job = { .Y = dX, .A = G, .terms = d->M, .W = d->pack };
-        mix(d, &job, t);
+    for (int i = from; d->want_x && i < to; i++) {
+        struct wf_rows r = rows_of(d, group, i, i + 1);
+        d->steps->mix(&job, r.from, r.to - r.from, 0);
+        r.shift = r.from;
         add_dx(d, dX, r);
     }
     if (d->want_w) add_dw(d, (struct wf_outer){ .A = X, .B = G, .D = part }, false, t);
     wf_team_sync(t);
 }
 
-static void hops_last(const struct dconv *d, struct wf_rows r, wf_real *memory, wf_real *part,
+static void hops_last(const struct dconv *d, int group, wf_real *memory, wf_real *part,
                       struct wf_team t)
 {
+    int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
+    bool want_z = d->want_w || d->want_value;
     struct wf_tile Z = tile(d, memory, d->C), D = tile(d, NULL, d->O), E = tile(d, NULL, d->Cx);
+    struct wf_rows all = rows_of(d, group, from, to);
     D.x = Z.x + (size_t)d->M * term_size(d, d->C);
     E.x = D.x + term_size(d, d->O);
-    if (d->want_w || d->want_value) load_x(d, Z, r);
-    load_grad(d, D, r);
-    wf_team_sync(t);
-    if (d->want_w || d->want_value) wf_tile_build(Z, &d->hops, t);
-    if (d->grad->db) add_db(d, D, part + d->db_at, t);
-    if (d->want_x) {
+    if (want_z) load_x(d, Z, all);
+    d->steps->load_grad(D, d->dy, d->y, d->in->act, all);
+    for (int i = from; d->want_x && i < to; i++) {
         struct wf_mix job = { .Y = E, .A = D, .terms = 1, .W = d->pack };
         size_t step = (size_t)wf_panels(d->Cx) * (size_t)d->O * WF_PANEL;
-        for (; job.term < d->M; job.term++, job.W += step) mix(d, &job, t);
-        wf_team_sync(t);
-        wf_tile_fold(E, &d->back, t);
+        struct wf_rows r = rows_of(d, group, i, i + 1);
+        for (; job.term < d->M; job.term++, job.W += step)
+            d->steps->mix(&job, r.from, r.to - r.from, r.from);
     }
     wf_team_sync(t);
-    if (d->want_x) add_dx(d, E, r);
+    if (want_z) wf_tile_build(Z, &d->hops, t);
+    if (d->want_x) wf_tile_fold(E, &d->back, t);
+    if (d->grad->db) d->steps->sum(part + d->db_at, D, t);
+    wf_team_sync(t);
+    if (d->want_x) add_dx(d, E, all);
     if (d->want_w) add_dw(d, (struct wf_outer){ .A = Z, .B = D, .D = part }, true, t);
     if (d->want_value) add_dvalue(d, Z, E, part + d->dvalue_at, t);
     wf_team_sync(t);
@@ -447,11 +397,10 @@ static void backward(const struct dconv *d, int chunk, wf_real *memory, struct w
     wf_team_sync(t);
     int to = wf_block_from(chunk + 1, d->chunks, d->groups);
     for (int g = wf_block_from(chunk, d->chunks, d->groups); g < to; g++) {
-        struct wf_rows r = rows_of(d, g, t);
         if (d->mix_outside)
-            mix_last(d, r, memory, part, t);
+            mix_last(d, g, memory, part, t);
         else
-            hops_last(d, r, memory, part, t);
+            hops_last(d, g, memory, part, t);
     }
 }
 
@@ -507,13 +456,15 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
     {
         if (d.want_x) pack(&d, d.mix_outside);
         int rank = omp_get_thread_num();
+        wf_real *own = d.own + (size_t)rank * d.own_size,
+                *memory = d.tiles + (size_t)rank * d.tile_size;
         if (together(&d, d.chunks)) {
-            struct wf_team t = { rank, omp_get_num_threads() };
+            struct wf_team t = { rank, omp_get_num_threads(), own };
             for (int i = 0; i < d.chunks; i++) backward(&d, i, d.tiles, t);
         } else {
 #pragma omp for schedule(dynamic)
             for (int i = 0; i < d.chunks; i++)
-                backward(&d, i, d.tiles + (size_t)rank * d.tile_size, (struct wf_team){ 0, 1 });
+                backward(&d, i, memory, (struct wf_team){ 0, 1, own });
         }
         reduce(&d);
     }

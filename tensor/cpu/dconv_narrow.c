@@ -1,64 +1,100 @@
 #include "tensor/cpu/dconv.h"
 
+/* Rows that are moved together, so that their lines are still at hand for the next sample. */
+enum { STRETCH = 32 };
+
 /* Row `row` of channel c: the samples of the group, one in each lane. */
 static wf_real *at(struct wf_tile T, int c, int row)
 {
     return wf_tile_panel(T, 0, c / 2) + (ptrdiff_t)row * WF_PANEL + (c % 2) * WF_LANES;
 }
 
-static void gather(wf_real lane[WF_LANES], const struct wf_tensor *x, struct wf_rows r, int row,
-                   int c)
+static struct wf_rows stretch(struct wf_rows r, int from)
 {
-    const wf_real *from = x->data + r.b * x->stride[0] + row * x->stride[1] + c;
-    for (int i = 0; i < WF_LANES; i++) lane[i] = i < r.count ? from[i * x->stride[0]] : 0;
+    r.from = from;
+    if (r.to > from + STRETCH) r.to = from + STRETCH;
+    return r;
 }
 
-void wf_narrow_load(struct wf_tile T, int first, struct wf_rows r)
+/* Channel c of x into rows of lanes that are `step` apart; lanes without a sample become 0. */
+static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c, struct wf_rows r)
 {
-    for (int row = r.from; row < r.to; row++)
-        for (int c = 0; c < r.x->shape[2]; c++) gather(at(T, first + c, row), r.x, r, row, c);
+    int n = r.to - r.from;
+    for (int lane = 0; lane < WF_LANES; lane++) {
+        if (lane < r.count) {
+            const wf_real *from = x->data + (r.b + lane) * x->stride[0] + r.from * x->stride[1] + c;
+            for (int i = 0; i < n; i++) to[i * step + lane] = from[i * x->stride[1]];
+        } else {
+            for (int i = 0; i < n; i++) to[i * step + lane] = 0;
+        }
+    }
 }
 
-void wf_narrow_load_grad(struct wf_tile T, struct wf_rows r, const struct wf_tensor *y,
-                         enum wf_act act)
+/* And back: x = or += the lanes. */
+static void scatter(const struct wf_tensor *x, int c, const wf_real *from, ptrdiff_t step,
+                    struct wf_rows r, bool add)
 {
-    for (int row = r.from; row < r.to; row++) {
+    int n = r.to - r.from;
+    ptrdiff_t s = x->stride[1];
+    for (int lane = 0; lane < r.count; lane++) {
+        wf_real *to = x->data + (r.b + lane) * x->stride[0] + r.from * s + c;
+        if (add) {
+            for (int i = 0; i < n; i++) to[i * s] += from[i * step + lane];
+        } else {
+            for (int i = 0; i < n; i++) to[i * s] = from[i * step + lane];
+        }
+    }
+}
+
+static void narrow_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r)
+{
+    for (int from = r.from; from < r.to; from += STRETCH)
+        for (int c = 0; c < x->shape[2]; c++)
+            gather(at(T, first + c, from - r.shift), WF_PANEL, x, c, stretch(r, from));
+}
+
+static void narrow_load_grad(struct wf_tile T, const struct wf_tensor *dy,
+                             const struct wf_tensor *y, enum wf_act act, struct wf_rows r)
+{
+    for (int from = r.from; from < r.to; from += STRETCH) {
+        struct wf_rows now = stretch(r, from);
         for (int c = 0; c < y->shape[2]; c++) {
-            wf_real value[WF_LANES], *to = at(T, c, row);
-            gather(value, y, r, row, c);
-            gather(to, r.x, r, row, c);
-            vec_store(to, act_grad(act, vec_load(value), vec_load(to)));
+            wf_real value[STRETCH * WF_LANES], *to = at(T, c, from - r.shift);
+            gather(value, WF_LANES, y, c, now);
+            gather(to, WF_PANEL, dy, c, now);
+            for (int i = 0; i < now.to - from; i++, to += WF_PANEL)
+                vec_store(to, act_grad(act, vec_load(value + i * WF_LANES), vec_load(to)));
         }
     }
 }
 
-void wf_narrow_store(struct wf_tile T, struct wf_rows r, const wf_real *bias, enum wf_act act)
+static void narrow_store(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias,
+                         enum wf_act act, struct wf_rows r)
 {
-    const struct wf_tensor *y = r.x;
-    for (int row = r.from; row < r.to; row++) {
+    for (int from = r.from; from < r.to; from += STRETCH) {
+        struct wf_rows now = stretch(r, from);
         for (int c = 0; c < y->shape[2]; c++) {
-            wf_real value[WF_LANES], shift = bias ? bias[c] : 0;
-            wf_real *to = y->data + r.b * y->stride[0] + row * y->stride[1] + c;
-            vec_store(value, act_apply(act, vec_add(vec_load(at(T, c, row)), vec_set(shift))));
-            for (int i = 0; i < r.count; i++) to[i * y->stride[0]] = value[i];
+            wf_real value[STRETCH * WF_LANES];
+            const wf_real *cells = at(T, c, from - r.shift);
+            wf_vec shift = vec_set(bias ? bias[c] : 0);
+            for (int i = 0; i < now.to - from; i++) {
+                wf_vec v = vec_add(vec_load(cells + (ptrdiff_t)i * WF_PANEL), shift);
+                vec_store(value + i * WF_LANES, act_apply(act, v));
+            }
+            scatter(y, c, value, WF_LANES, now, false);
         }
     }
 }
 
-void wf_narrow_add(struct wf_tile T, int first, struct wf_rows r)
+static void narrow_add(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r)
 {
-    const struct wf_tensor *x = r.x;
-    for (int row = r.from; row < r.to; row++) {
-        for (int c = 0; c < x->shape[2]; c++) {
-            const wf_real *from = at(T, first + c, row);
-            wf_real *to = x->data + r.b * x->stride[0] + row * x->stride[1] + c;
-            for (int i = 0; i < r.count; i++) to[i * x->stride[0]] += from[i];
-        }
-    }
+    for (int from = r.from; from < r.to; from += STRETCH)
+        for (int c = 0; c < x->shape[2]; c++)
+            scatter(x, c, at(T, first + c, from - r.shift), WF_PANEL, stretch(r, from), true);
 }
 
 /* R rows and V channels of Y, kept in registers over the whole sum. */
-WF_INLINE void mix_block(const struct wf_mix *mix, int row, int c, int R, int V)
+WF_INLINE void mix_block(const struct wf_mix *mix, int row, int to, int c, int R, int V)
 {
     struct wf_tile A = mix->A, Y = mix->Y;
     const wf_real *w = mix->W + c;
@@ -81,42 +117,41 @@ WF_INLINE void mix_block(const struct wf_mix *mix, int row, int c, int R, int V)
     {
         wf_real *y = wf_tile_panel(Y, mix->term, (c + v) / 2) + ((c + v) % 2) * WF_LANES;
         WF_UNROLL for (int i = 0; i < R; i++)
-            vec_store(y + (ptrdiff_t)(row + i) * WF_PANEL, s[i][v]);
+            vec_store(y + (ptrdiff_t)(to + i) * WF_PANEL, s[i][v]);
     }
 }
 
-void wf_narrow_mix(const struct wf_mix *mix, int from, int to)
+static void narrow_mix(const struct wf_mix *mix, int from, int rows, int to)
 {
-    int rows = mix->Y.rows, blocks = wf_blocks(rows, WF_MIX_ROWS);
-    int width = mix->Y.width / WF_LANES, end = wf_block_from(to, blocks, rows);
-    for (int row = wf_block_from(from, blocks, rows), R; row < end; row += R) {
-        R = end - row < 4 ? 1 : 4;
+    int width = mix->Y.width / WF_LANES;
+    for (int i = 0, R; i < rows; i += R) {
+        R = rows - i < 4 ? 1 : 4;
         for (int c = 0; c < width; c += 4) {
             int V = width - c < 4 ? width - c : 4;
             switch (R == 4 ? 4 + V : V) {
             case 1:
-                mix_block(mix, row, c, 1, 1);
+                mix_block(mix, from + i, to + i, c, 1, 1);
                 break;
             case 2:
-                mix_block(mix, row, c, 1, 2);
+                mix_block(mix, from + i, to + i, c, 1, 2);
                 break;
             case 3:
-                mix_block(mix, row, c, 1, 3);
+                mix_block(mix, from + i, to + i, c, 1, 3);
                 break;
             case 4:
-                mix_block(mix, row, c, 1, 4);
+                mix_block(mix, from + i, to + i, c, 1, 4);
                 break;
             case 5:
-                mix_block(mix, row, c, 4, 1);
+                mix_block(mix, from + i, to + i, c, 4, 1);
                 break;
             case 6:
-                mix_block(mix, row, c, 4, 2);
+                mix_block(mix, from + i, to + i, c, 4, 2);
                 break;
             case 7:
-                mix_block(mix, row, c, 4, 3);
+                mix_block(mix, from + i, to + i, c, 4, 3);
                 break;
             case 8:
-                mix_block(mix, row, c, 4, 4);
+                mix_block(mix, from + i, to + i, c, 4, 4);
                 break;
             }
         }
@@ -149,7 +184,7 @@ WF_INLINE void outer_block(const struct wf_outer *outer, int c, int o, int R, in
         for (int v = 0; v < V; v++) outer->D[(c + i) * WF_PANEL + o + v] += vec_sum(s[i][v]);
 }
 
-void wf_narrow_outer(const struct wf_outer *outer, struct wf_team t)
+static void narrow_outer(const struct wf_outer *outer, struct wf_team t)
 {
     int C = outer->A.width / WF_LANES, O = outer->B.width / WF_LANES;
     int pairs = ((C + 3) / 4) * ((O + 3) / 4), to = wf_team_from(t, t.rank + 1, pairs);
@@ -175,3 +210,16 @@ void wf_narrow_outer(const struct wf_outer *outer, struct wf_team t)
         }
     }
 }
+
+static void narrow_sum(wf_real *sum, struct wf_tile T, struct wf_team t)
+{
+    int C = T.width / WF_LANES, to = wf_team_from(t, t.rank + 1, C);
+    for (int c = wf_team_from(t, t.rank, C); c < to; c++) {
+        wf_vec s = vec_set(0);
+        for (int i = 0; i < T.rows; i++) s = vec_add(s, vec_load(at(T, c, i)));
+        sum[c] += vec_sum(s);
+    }
+}
+
+const struct wf_steps wf_steps_narrow = { narrow_load, narrow_load_grad, narrow_store, narrow_add,
+                                          narrow_mix,  narrow_outer,     narrow_sum };

@@ -1,4 +1,4 @@
-/* tile.h - panels of 32 columns, and the three loops of a diffusion convolution on them. Private to
+/* tile.h - panels of 32 columns, and the hops of a diffusion convolution on them. Private to
  * tensor/cpu; owns nothing, allocates nothing.
  *
  * A tile holds the terms of one sample, [terms, rows, width], as panels of 32 columns: panel p of
@@ -24,6 +24,7 @@ struct wf_tile {
  * so that no sum depends on the size of the team. */
 struct wf_team {
     int rank, size;
+    wf_real *own; /* memory of this thread alone, for a few rows */
 };
 
 static inline void wf_team_sync(struct wf_team t)
@@ -72,7 +73,11 @@ static inline int wf_block_from(int block, int blocks, int rows)
     return (int)((ptrdiff_t)rows * block / blocks);
 }
 
-/* The matrices of the supports in the order in which a kernel walks them, transposed or not. */
+/* The matrices of the supports as the hops walk them, transposed or not: rows in an order of their
+ * own, their entries one after the other. */
+struct wf_hop_row {
+    int row, entries;
+};
 struct wf_entry {
     int from; /* row that is read, times 32 */
     wf_real value;
@@ -80,7 +85,7 @@ struct wf_entry {
 struct wf_hops {
     int terms;
     const struct wf_hop *hop;
-    const int *ptr[WF_MAXSUPPORT];
+    const struct wf_hop_row *row[WF_MAXSUPPORT];
     const struct wf_entry *entry[WF_MAXSUPPORT];
 };
 
@@ -92,30 +97,5 @@ void wf_tile_build(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
 
 /* The transpose of that map: adds every term into term 0, the last one first. */
 void wf_tile_fold(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
-
-/* Rows per block of a product. */
-enum { WF_MIX_ROWS = WF_VEC_FAST ? 14 : 4 };
-
-/* Term `term` of Y = bias + [A_0 .. A_{terms-1}] W. W is packed: for each panel of Y the rows in
- * A's order, 32 columns each. bias NULL or padded to whole panels. Row blocks [from, to). */
-struct wf_mix {
-    struct wf_tile Y, A;
-    int term, terms;
-    const wf_real *W, *bias;
-};
-void wf_tile_mix(const struct wf_mix *mix, int from, int to);
-
-/* D[c, :] += sum over rows of A[row, c] B[row, :], A term a of A and B term b of B. D is packed:
- * for each panel of B, the columns of A in order, 32 numbers each. */
-struct wf_outer {
-    struct wf_tile A, B;
-    int a, b;
-    wf_real *D;
-};
-void wf_tile_outer(const struct wf_outer *outer, struct wf_team t);
-
-/* Copies rows [from, to) of x [rows, n] to columns at, at + 1, .. of term 0. */
-void wf_tile_load(struct wf_tile T, int at, const wf_real *x, ptrdiff_t stride, int n, int from,
-                  int to);
 
 #endif

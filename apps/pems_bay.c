@@ -1,0 +1,15 @@
+/* pems_bay - DCRNN on PEMS-BAY (325 sensors, 5 minutes, mph). Options and defaults as the
+ * reference's experiment; --preset dcrnn-paper trains the paper's model. */
+#include "dist/experiment.h"
+
+int main(int argc, char **argv)
+{
+    static const struct wf_app app = {
+        .about = "train DCRNN on PEMS-BAY",
+        .preset = "model=dcrnn-pgt\ndata=data/pems-bay.h5\n"
+                  "adjacency=data/adj_mx_pems-bay.pkl\nout=results/pems-bay\n"
+                  "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
+                  "schedule=constant\nhops=2\nquantity=speed\nunits=mph\n"
+    };
+    return wf_experiment_main(argc, argv, &app);
+}

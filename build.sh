@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# The front door: fetches dependencies, drives CMake and Ninja, runs what they built.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+JOBS=${WEFT_JOBS:-2}
+
+usage()
+{
+    cat <<'TEXT'
+usage: ./build.sh COMMAND
+
+  deps [--no-install]  install the packages that are missing, or only name them
+  build                libraries, programs and tests, in build/release
+  demo [ARGS]          train and forecast on synthetic traffic
+  test                 every test in float and in double, an install in a scratch folder, lint
+  double [ARGS]        the tests of the double build alone; ARGS go to Criterion
+  sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
+  fuzz [SECONDS]       every fuzz target for SECONDS (300); needs clang
+  bench [NAME]         the benchmark bench_NAME, or all
+  parity [DIR]         results against those of the published implementations in DIR
+  lint                 the rules of the house, on the sources
+  format               clang-format, in place
+  install PREFIX       headers, libraries, programs, pkg-config and CMake files
+  clean                remove build/
+
+WEFT_JOBS=N sets the number of parallel jobs (2).
+TEXT
+}
+
+# ---- packages ----
+
+PACKAGES=(cmake ninja-build gcc g++ pkg-config libcriterion-dev libhdf5-dev libopenblas-openmp-dev
+          libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox)
+
+# Only lint's formatting check and fuzzing want these.
+clang_packages()
+{
+    echo clang clang-format libomp-dev
+    case $(. /etc/os-release && echo "$ID $VERSION_ID") in
+    "debian 12") echo libclang-rt-14-dev ;;
+    "ubuntu 24.04") echo libclang-rt-18-dev ;;
+    esac
+}
+
+# need [--no-install] PACKAGE..: installs those that are missing.
+need()
+{
+    local install=yes package missing=() root=()
+    if [ "$1" = --no-install ]; then install=no; shift; fi
+    if ! command -v dpkg-query >/dev/null; then
+        echo "no dpkg here; Weft needs what Debian calls: $*" >&2
+        return 0
+    fi
+    local have
+    have=$(dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' "$@" 2>/dev/null |
+           awk '$2 == "ii" { print $1 }') || true
+    for package; do
+        grep -qxF -e "$package" <<<"$have" || missing+=("$package")
+    done
+    if [ ${#missing[@]} = 0 ]; then return 0; fi
+    echo "missing packages: ${missing[*]}"
+    if [ $install = no ]; then return 1; fi
+    if [ "$(id -u)" != 0 ]; then root=(sudo); fi
+    "${root[@]}" apt-get update
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# ---- building and running ----
+
+# compile DIR "CMAKE OPTIONS" TARGET..
+compile()
+{
+    local dir=$1 options=$2
+    shift 2
+    # shellcheck disable=SC2086
+    cmake -G Ninja -S . -B "$dir" $options >"$dir.log" || { cat "$dir.log"; return 1; }
+    ninja --quiet -C "$dir" -j "$JOBS" "$@"
+}
+
+release()
+{
+    need "${PACKAGES[@]}"
+    mkdir -p build
+    compile build/release -DCMAKE_BUILD_TYPE=Release "$@"
+}
+
+# Several ranks or test processes share the cores, and may be run by root in a container.
+quiet_threads()
+{
+    export OMP_WAIT_POLICY=passive OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+}
+
+# run_tests PROGRAM ARGS..: Criterion returns 0 where nothing ran, so its log is read too.
+run_tests()
+{
+    local program=$1 log=$1.log rc=0
+    shift
+    quiet_threads
+    echo "== $program"
+    "$program" -j"$JOBS" --tap="$program.tap" "$@" 2>&1 | tee "$log" || rc=$?
+    printf '\n   skipped: %s\n' "$(grep -c '# SKIP' "$program.tap" || true)"
+    grep '# SKIP' "$program.tap" | sed 's/^ok - /   /' || true
+    if ! grep -q 'Tested: [1-9]' "$log"; then
+        echo "$program: no test ran" >&2
+        return 1
+    fi
+    if grep -nE 'LeakSanitizer|AddressSanitizer|runtime error:|blocks of the library leak' "$log"; then
+        echo "$program: the log holds a report" >&2
+        return 1
+    fi
+    return $rc
+}
+
+# ---- commands ----
+
+cmd_deps()
+{
+    case "${1:-}" in
+    "") need "${PACKAGES[@]}" $(clang_packages) ;;
+    --no-install) need --no-install "${PACKAGES[@]}" $(clang_packages) ;;
+    *) usage >&2; exit 2 ;;
+    esac
+}
+
+cmd_build()
+{
+    release
+}
+
+cmd_demo()
+{
+    release demo
+    build/release/bin/demo "$@"
+}
+
+cmd_test()
+{
+    release
+    run_tests build/release/tests
+    run_tests build/release/tests_double
+    tests/install.sh build/release
+    tests/lint.sh
+}
+
+cmd_double()
+{
+    release tests_double
+    run_tests build/release/tests_double "$@"
+}
+
+cmd_sanitize()
+{
+    need "${PACKAGES[@]}"
+    local dir=build/sanitize
+    mkdir -p $dir
+    rm -rf $dir/reports && mkdir $dir/reports
+    compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_SANITIZE=address,undefined" tests tests_double
+    export ASAN_OPTIONS=detect_leaks=1:log_path=$PWD/$dir/reports/asan
+    export LSAN_OPTIONS=print_suppressions=0
+    export UBSAN_OPTIONS=print_stacktrace=1:log_path=$PWD/$dir/reports/ubsan
+    local rc=0
+    run_tests $dir/tests "$@" || rc=1
+    run_tests $dir/tests_double "$@" || rc=1
+    if [ -n "$(ls $dir/reports)" ]; then
+        head -n 40 $dir/reports/*
+        rc=1
+    fi
+    return $rc
+}
+
+cmd_fuzz()
+{
+    need "${PACKAGES[@]}" $(clang_packages)
+    local seconds=${1:-300} dir=build/fuzz source name corpus rc=0
+    mkdir -p $dir
+    CC=clang compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_FUZZ=ON -DWEFT_SANITIZE=address,undefined" \
+        $(basename -s .c tests/fuzz/fuzz_*.c)
+    quiet_threads
+    for source in tests/fuzz/fuzz_*.c; do
+        name=$(basename -s .c "$source")
+        corpus=$dir/corpus/$name
+        mkdir -p "$corpus"
+        echo "== $name, $seconds s"
+        $dir/"$name" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 -timeout=10 \
+            -artifact_prefix="$corpus-" "$corpus" || { echo "$name: a finding"; rc=1; }
+    done
+    return $rc
+}
+
+cmd_bench()
+{
+    release
+    local program
+    for program in build/release/bench_"${1:-*}"; do
+        if [ -x "$program" ] && [ -f "$program" ]; then
+            echo "== $program"
+            "$program"
+        elif [ $# = 1 ]; then
+            echo "there is no benchmark $1" >&2
+            return 1
+        fi
+    done
+}
+
+cmd_parity()
+{
+    release parity_double parity
+    build/release/parity_double "$@"
+    build/release/parity "$@"
+}
+
+cmd_lint()
+{
+    need "${PACKAGES[@]}" $(clang_packages)
+    tests/lint.sh
+}
+
+cmd_format()
+{
+    need $(clang_packages)
+    find tensor autograd nn models data dist apps tests -name '*.[ch]' -exec clang-format -i {} +
+}
+
+cmd_install()
+{
+    if [ $# != 1 ]; then usage >&2; exit 2; fi
+    release
+    cmake --install build/release --prefix "$1"
+}
+
+cmd_clean()
+{
+    rm -rf build
+}
+
+case "${1:-}" in
+deps | build | demo | test | double | sanitize | fuzz | bench | parity | lint | format | install | clean)
+    command=$1
+    shift
+    "cmd_$command" "$@"
+    ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac

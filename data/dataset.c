@@ -1,0 +1,335 @@
+#include "data/dataset.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include "data/csv.h"
+#include "data/dataset_private.h"
+#include "data/file.h"
+#include "data/h5.h"
+#include "data/json.h"
+#include "data/npy.h"
+#include "data/series_file.h"
+#include "tensor/alloc.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define DAY_S    86400
+#define OF(name) offsetof(struct wf_dataset_source, name)
+
+const struct wf_field wf_dataset_fields[] = {
+    { "data", WF_FIELD_TEXT, OF(data), 0, 0, NULL,
+      "series: .h5, .csv, .npy or .npz; or a .json set with its graph" },
+    { "key", WF_FIELD_TEXT, OF(key), 0, 0, NULL, "which series of an HDF5 or .npz file" },
+    { "adjacency", WF_FIELD_TEXT, OF(adjacency), 0, 0, NULL,
+      "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); else as in the "
+      "data" },
+    { "zero-missing", WF_FIELD_BOOL, OF(zero_missing), 0, 0, NULL, "take zeros for missing" },
+    { "threshold", WF_FIELD_DOUBLE, OF(threshold), 0, 1, NULL,
+      "drop edges of road distances whose weight is below" },
+    { 0 }
+};
+
+struct wf_dataset_source wf_dataset_defaults(void)
+{
+    return (struct wf_dataset_source){ .zero_missing = true, .threshold = 0.1 };
+}
+
+void wf_dataset_free(struct wf_dataset *ds)
+{
+    if (ds->series.be) wf_series_free(&ds->series);
+    wf_free(ds->source);
+    wf_free(ds->target);
+    wf_free(ds->weight);
+    wf_names_free(&ds->nodes);
+    *ds = (struct wf_dataset){ 0 };
+}
+
+/* ---- kinds of files ---- */
+
+static const struct {
+    const char *ending, *magic;
+    size_t len;
+    enum wf_file_kind kind;
+} kinds[] = {
+    { ".h5", "\x89HDF", 4, WF_FILE_HDF5 },   { ".hdf5", "\x89HDF", 4, WF_FILE_HDF5 },
+    { ".npy", "\x93NUMPY", 6, WF_FILE_NPY }, { ".npz", "PK\3\4", 4, WF_FILE_NPZ },
+    { ".json", "{", 1, WF_FILE_JSON },       { ".pkl", "\x80", 1, WF_FILE_PICKLE },
+    { ".csv", "", 0, WF_FILE_CSV },
+};
+
+enum wf_status wf_dataset_kind(const char *path, enum wf_file_kind *kind, struct wf_error *err)
+{
+    char head[8] = "";
+    const char *dot = strrchr(path, '.');
+    WF_TRY(wf_file_check(path, err));
+    for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcasecmp(dot, kinds[i].ending) == 0) {
+            *kind = kinds[i].kind;
+            return WF_OK;
+        }
+    FILE *f = fopen(path, "rb");
+    size_t got = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f) fclose(f);
+    if (!f || !got) return wf_fail(err, WF_EIO, "%s: cannot be read or is empty", path);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        *kind = kinds[i].kind;
+        if (got >= kinds[i].len && memcmp(head, kinds[i].magic, kinds[i].len) == 0) break;
+    }
+    return WF_OK;
+}
+
+/* ---- series ---- */
+
+/* Takes over an array [E, N] or [E, N, C]. */
+static enum wf_status adopt_array(struct wf_series_file *f, struct wf_array *a,
+                                  struct wf_error *err)
+{
+    char shape[160];
+    if ((a->ndim != 2 && a->ndim != 3) || a->count == 0) {
+        wf_fail(err, WF_EFORMAT, "has shape %s, expected [E, N] or [E, N, C]",
+                wf_array_shape(shape, sizeof shape, a->ndim, a->dim));
+        wf_array_free(a);
+        return WF_EFORMAT;
+    }
+    f->E = a->dim[0];
+    f->N = a->dim[1];
+    f->C = a->ndim == 3 ? a->dim[2] : 1;
+    f->values = a->f32;
+    return WF_OK;
+}
+
+static enum wf_status read_member(const struct wf_npz *z, const char *key, struct wf_array *out,
+                                  struct wf_error *err)
+{
+    struct wf_names names;
+    if (key[0]) return wf_npz_read(z, key, WF_F32, out, err);
+    WF_TRY(wf_npz_list(z, &names, err));
+    enum wf_status s =
+        names.count == 1 ? wf_npz_read(z, names.name[0], WF_F32, out, err)
+                         : wf_fail(err, WF_EFORMAT, "%td arrays; name one by its key", names.count);
+    wf_names_free(&names);
+    return s;
+}
+
+enum wf_status wf_dataset_npz(const char *path, const char *key, struct wf_array *out,
+                              struct wf_error *err)
+{
+    struct wf_npz *z;
+    WF_TRY(wf_npz_open(&z, path, err));
+    enum wf_status s = read_member(z, key, out, err);
+    wf_npz_close(z);
+    return wf_file_context(s, path, err);
+}
+
+static enum wf_status read_csv(struct wf_series_file *f, const char *path, struct wf_error *err)
+{
+    struct wf_csv c;
+    WF_TRY(wf_csv_read(path, WF_CSV_AUTO, &c, err));
+    for (ptrdiff_t e = 1; c.times_ns && e < c.rows; e++)
+        if (c.times_ns[e] <= c.times_ns[e - 1]) {
+            wf_csv_free(&c);
+            return wf_fail(err, WF_EFORMAT, "time of row %td is not after the one before", e);
+        }
+    struct wf_array a = { 0 };
+    enum wf_status s = wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ c.rows, c.cols }, err);
+    if (s == WF_OK) {
+        for (ptrdiff_t i = 0; i < a.count; i++) a.f32[i] = (float)c.values[i];
+        f->nodes = c.names;
+        f->times_ns = c.times_ns;
+        c.names = (struct wf_names){ 0 };
+        c.times_ns = NULL;
+        s = adopt_array(f, &a, err);
+    }
+    wf_csv_free(&c);
+    return s;
+}
+
+static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_json_edges *e,
+                                 struct wf_error *err)
+{
+    WF_TRY(wf_dataset_reserve(ds, e->count, err));
+    for (ptrdiff_t i = 0; i < e->count; i++) {
+        if (!isfinite(e->weight[i]) || e->weight[i] < 0)
+            return wf_fail(err, WF_ENUMERIC, "weight of edge %td is %g, expected a finite one >= 0",
+                           i, (double)e->weight[i]);
+        ds->source[i] = (int)e->from[i];
+        ds->target[i] = (int)e->to[i];
+        ds->weight[i] = e->weight[i];
+    }
+    ds->edges = (int)e->count;
+    return WF_OK;
+}
+
+/* The target is channel 0, features follow; one that repeats the target is left out. */
+static enum wf_status take_channels(struct wf_series_file *f, struct wf_temporal_graph *g,
+                                    struct wf_error *err)
+{
+    ptrdiff_t rows = g->E * g->N, C = g->C;
+    if (C == 1 && memcmp(g->x, g->y, (size_t)rows * sizeof *g->y) == 0) C = 0;
+    *f = (struct wf_series_file){ .E = g->E, .N = g->N, .C = C + 1, .nodes = g->ids };
+    g->ids = (struct wf_names){ 0 };
+    if (C == 0) {
+        f->values = g->y;
+        g->y = NULL;
+        return WF_OK;
+    }
+    struct wf_array a;
+    WF_TRY(wf_array_alloc(&a, WF_F32, 3, (ptrdiff_t[]){ g->E, g->N, C + 1 }, err));
+    f->values = a.f32;
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        a.f32[i * (C + 1)] = g->y[i];
+        memcpy(a.f32 + i * (C + 1) + 1, g->x + i * C, (size_t)C * sizeof *a.f32);
+    }
+    return WF_OK;
+}
+
+static enum wf_status read_json(struct wf_series_file *f, struct wf_dataset *ds,
+                                const struct wf_dataset_source *src, struct wf_error *err)
+{
+    struct wf_temporal_graph g;
+    enum wf_status s = WF_OK;
+    WF_TRY(wf_json_read(src->data, &g, err));
+    if (g.graphs != 1)
+        s = wf_fail(err, WF_EFORMAT,
+                    "the graph of %s changes with its %td steps, expected one for all", ds->name,
+                    g.graphs);
+    if (s == WF_OK && !src->adjacency[0]) s = take_edges(ds, &g.edges[0], err);
+    if (s == WF_OK) s = take_channels(f, &g, err);
+    wf_temporal_graph_free(&g);
+    return s;
+}
+
+static enum wf_status read_series(struct wf_series_file *f, struct wf_dataset *ds,
+                                  const struct wf_dataset_source *src, enum wf_file_kind kind,
+                                  struct wf_error *err)
+{
+    struct wf_array a;
+    if (src->key[0] && kind != WF_FILE_HDF5 && kind != WF_FILE_NPZ)
+        return wf_fail(err, WF_EINVAL, "has no keys, '%.60s' was asked for", src->key);
+    switch (kind) {
+    case WF_FILE_HDF5:
+        return wf_series_file_read(f, src->data, src->key[0] ? src->key : NULL, err);
+    case WF_FILE_CSV:
+        return read_csv(f, src->data, err);
+    case WF_FILE_NPY:
+        WF_TRY(wf_npy_read(src->data, WF_F32, &a, err));
+        return adopt_array(f, &a, err);
+    case WF_FILE_NPZ:
+        WF_TRY(wf_dataset_npz(src->data, src->key, &a, err));
+        return adopt_array(f, &a, err);
+    case WF_FILE_JSON:
+        return read_json(f, ds, src, err);
+    case WF_FILE_PICKLE:
+        break;
+    }
+    return wf_fail(err, WF_EFORMAT, "no series; want .h5, .csv, .npy, .npz or .json");
+}
+
+/* ---- from the file's form to the run's ---- */
+
+static enum wf_status check_values(const struct wf_series_file *f, struct wf_error *err)
+{
+    if (f->N > INT_MAX || f->C > WF_MAXCHANNEL)
+        return wf_fail(err, WF_EINVAL, "%td nodes of %td channels, expected at most %d channels",
+                       f->N, f->C, WF_MAXCHANNEL);
+    for (ptrdiff_t i = 0; i < f->E * f->N * f->C; i++)
+        if (isinf(f->values[i]))
+            return wf_fail(err, WF_ENUMERIC, "value of row %td, node %td is infinite",
+                           i / (f->N * f->C), i / f->C % f->N);
+    return WF_OK;
+}
+
+static int64_t time_of(const struct wf_series_file *f, ptrdiff_t e)
+{
+    return f->times_ns ? f->times_ns[e] / NS_PER_S : f->t0_ns / NS_PER_S + e * f->interval_s;
+}
+
+/* Widens the values in place, from the end, so that no second copy exists. */
+static enum wf_status add_time_of_day(struct wf_series_file *f, struct wf_error *err)
+{
+    ptrdiff_t C = f->C, rows = f->E * f->N;
+    if (C == WF_MAXCHANNEL)
+        return wf_fail(err, WF_EINVAL, "%td channels leave none for the time of day", C);
+    float *v = wf_realloc(f->values, (size_t)(rows * (C + 1)) * sizeof *v);
+    if (!v) return wf_fail(err, WF_ENOMEM, "no memory for a channel with the time of day");
+    f->values = v;
+    f->C = C + 1;
+    for (ptrdiff_t i = rows - 1; i >= 0; i--) {
+        int64_t s = time_of(f, i / f->N) % DAY_S;
+        v[i * (C + 1) + C] = (float)((double)(s < 0 ? s + DAY_S : s) / DAY_S);
+        for (ptrdiff_t c = C - 1; c >= 0; c--) v[i * (C + 1) + c] = v[i * C + c];
+    }
+    return WF_OK;
+}
+
+static enum wf_status set_clock(struct wf_series *s, struct wf_series_file *f, struct wf_error *err)
+{
+    if (f->interval_s > INT_MAX)
+        return wf_fail(err, WF_EFORMAT, "interval of %lld s, expected at most %d",
+                       (long long)f->interval_s, INT_MAX);
+    int64_t t0_s = time_of(f, 0);
+    for (ptrdiff_t e = 0; f->times_ns && e < f->E; e++) f->times_ns[e] /= NS_PER_S;
+    return wf_series_clock(s, f->times_ns, t0_s, (int)f->interval_s, err);
+}
+
+static enum wf_status make_series(struct wf_dataset *ds, struct wf_backend *be,
+                                  struct wf_series_file *f, bool zero_missing, bool pgt,
+                                  struct wf_error *err)
+{
+    bool timed = f->times_ns || f->interval_s > 0;
+    WF_TRY(check_values(f, err));
+    if (timed && pgt) WF_TRY(add_time_of_day(f, err));
+    WF_TRY(wf_series_init(&ds->series, be, f->E, (int)f->N, (int)f->C, err));
+    float *values = f->values;
+    f->values = NULL;
+    enum wf_status s = wf_series_adopt(&ds->series, values, zero_missing && !pgt);
+    if (s != WF_OK) return wf_fail(err, s, "cannot copy the series to %s", be->name);
+    return timed ? set_clock(&ds->series, f, err) : WF_OK;
+}
+
+/* The adjacency that was named, or the one in the series' own file. */
+static enum wf_status find_graph(struct wf_dataset *ds, const struct wf_dataset_source *src,
+                                 enum wf_file_kind kind, ptrdiff_t N, struct wf_error *err)
+{
+    const char *path = src->adjacency[0] ? src->adjacency : NULL;
+    struct wf_h5 *f;
+    if (!path && kind == WF_FILE_HDF5) {
+        WF_TRY(wf_h5_open(&f, src->data, err));
+        if (wf_h5_kind(f, "adjacency") == WF_H5_DATASET) path = src->data;
+        wf_h5_close(f);
+    }
+    if (path) return wf_dataset_graph(ds, path, src->data, N, src->threshold, err);
+    if (ds->edges || src->graph_optional) return WF_OK;
+    return wf_fail(err, WF_EINVAL, "%s: holds no graph and no adjacency was given", src->data);
+}
+
+static void set_name(struct wf_dataset *ds, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *from = slash ? slash + 1 : path;
+    const char *dot = strrchr(from, '.');
+    int len = (int)(dot && dot != from ? (size_t)(dot - from) : strlen(from));
+    snprintf(ds->name, sizeof ds->name, "%.*s", len, from);
+}
+
+enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
+                               const struct wf_dataset_source *src, struct wf_error *err)
+{
+    struct wf_series_file f = { 0 };
+    enum wf_file_kind kind;
+    *ds = (struct wf_dataset){ 0 };
+    if (!src->data[0]) return wf_fail(err, WF_EINVAL, "no data file was given (--data)");
+    set_name(ds, src->data);
+    WF_TRY(wf_dataset_kind(src->data, &kind, err));
+    enum wf_status s = wf_file_context(read_series(&f, ds, src, kind, err), src->data, err);
+    ds->nodes = f.nodes;
+    f.nodes = (struct wf_names){ 0 };
+    if (s == WF_OK) s = find_graph(ds, src, kind, f.N, err);
+    if (s == WF_OK) {
+        s = make_series(ds, be, &f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);
+        s = wf_file_context(s, src->data, err);
+    }
+    wf_series_file_free(&f);
+    if (s != WF_OK) wf_dataset_free(ds);
+    return s;
+}

@@ -1,0 +1,91 @@
+/* dataset.h - from files to what a training run needs: a series in a backend's memory and the
+ * graph of its nodes; and back into one file that holds both.
+ *
+ * A file's kind comes from the end of its name, else from its first bytes.
+ *     series      HDF5 (series_file.h), .csv (rows are times), .npy and .npz ([E, N] or [E, N, C]),
+ *                 .json (json.h; carries its graph)
+ *     adjacency   .pkl, .csv (a matrix, or lines from,to,distance), .npy and .npz ([N, N]),
+ *                 HDF5 (/adjacency [N, N])
+ * One HDF5 file can hold all, series_file.h's layout and besides
+ *     /adjacency  [N, N] float32, row: from, column: to
+ *     /positions  [N, 2] float64                             optional, not read here
+ *
+ * Does not split, standardise or cut windows, and takes no graph that changes with time. */
+#ifndef WF_DATASET_H
+#define WF_DATASET_H
+
+#include <stdbool.h>
+#include "data/array.h"
+#include "data/series.h"
+#include "data/synth.h"
+#include "tensor/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_dataset_source {
+    char data[WF_CONFIG_TEXT];
+    char key[WF_CONFIG_TEXT];       /* "": the only one */
+    char adjacency[WF_CONFIG_TEXT]; /* "": the graph in the data file */
+    bool zero_missing;              /* not for JSON sets, whose missing values are null */
+    double threshold;               /* weights of road distances below it become 0 */
+    /* Not options of their own but the caller's: */
+    bool pgt;            /* as the reference: zeros are data, and where the times of the rows are
+                          * known the time of day in [0, 1) becomes the last measured channel */
+    bool graph_optional; /* a series without a graph is no error */
+};
+
+extern const struct wf_field wf_dataset_fields[]; /* of a struct wf_dataset_source */
+struct wf_dataset_source wf_dataset_defaults(void);
+
+struct wf_dataset {
+    struct wf_series series;
+    int edges; /* 0: no graph */
+    int *source, *target;
+    float *weight;         /* host memory, in the file's order; a matrix row by row, no zeros */
+    struct wf_names nodes; /* of the series, or of the adjacency where the series has none */
+    bool reordered;        /* the adjacency's nodes stood in another order than the series' */
+    char name[64];         /* the data file's, without folder and ending */
+};
+
+/* HDF5 series need their own float32 size, once, and at most 2 MiB (or one row) besides; a matrix
+ * that is no HDF5 file is held whole. WF_EINVAL, WF_EFORMAT: shapes or nodes that do not belong
+ * together, no graph; WF_ENUMERIC: an infinite value, a weight that is negative or not finite. */
+enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
+                               const struct wf_dataset_source *src, struct wf_error *err);
+void wf_dataset_free(struct wf_dataset *ds);
+
+/* Writes HDF5 with the graph, parallel edges added up, in place of the old file only once it is
+ * complete. */
+enum wf_status wf_dataset_write(const char *path, const struct wf_dataset *ds,
+                                struct wf_error *err);
+/* The series alone, one channel: times first when known, missing values empty. A header (time and
+ * nodes) only with times, where no reader can take it for numbers. */
+enum wf_status wf_dataset_write_csv(const char *path, const struct wf_dataset *ds,
+                                    struct wf_error *err);
+/* Simulates row by row into such a file, with graph and positions. */
+enum wf_status wf_dataset_synth(const char *path, const struct wf_synth_config *cfg,
+                                struct wf_error *err);
+
+struct wf_dataset_stats {
+    int64_t gaps, longest_s; /* steps longer than the interval */
+    struct {
+        double min, max, mean; /* of what is there; NaN when nothing is */
+        double missing, zeros; /* shares of all */
+    } channel[WF_MAXCHANNEL];
+    int self_loops, isolated; /* isolated: no edge but a self-loop */
+    int out_max, in_max;      /* degrees, self-loops included */
+    float weight_min, weight_max;
+    bool symmetric; /* every edge has its reverse, of the same weight */
+};
+/* Of a data set in the CPU's memory. WF_ENOMEM, WF_EINVAL: on another backend. */
+enum wf_status wf_dataset_stats(struct wf_dataset_stats *st, const struct wf_dataset *ds,
+                                struct wf_error *err);
+/* A readable page about both. */
+void wf_dataset_print(const struct wf_dataset *ds, const struct wf_dataset_stats *st, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

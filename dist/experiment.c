@@ -1,0 +1,236 @@
+#include "dist/experiment.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "tensor/alloc.h"
+
+static const char *const mode_names[] = { "base", "index", NULL };
+static const char *const graph_names[] = { "dual", "forward", "none", NULL };
+static const char *const compat_names[] = { "none", "pgt", NULL };
+
+#define FIELD(name, type, member, lo, hi, names, help)                                             \
+    {                                                                                              \
+        name, type, offsetof(struct wf_experiment_config, member), lo, hi, names, help             \
+    }
+static const struct wf_field experiment_fields[] = {
+    FIELD("preset", WF_FIELD_TEXT, preset, 0, 0, NULL, "settings by name; later options win"),
+    FIELD("model", WF_FIELD_TEXT, model, 0, 0, NULL, "which model; see models/README.md"),
+    FIELD("out", WF_FIELD_TEXT, out, 0, 0, NULL, "folder for checkpoints, tables and pictures"),
+    FIELD("mode", WF_FIELD_ENUM, mode, 0, 0, mode_names,
+          "materialise every window, or index-batching"),
+    FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL, "train on a GPU"),
+    FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
+    FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; a run has one rank"),
+    FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
+    FIELD("horizon", WF_FIELD_INT, Q, 1, 500, NULL, "steps to forecast"),
+    FIELD("hops", WF_FIELD_INT, hops, 0, 15, NULL, "K: diffusion steps per direction"),
+    FIELD("graph", WF_FIELD_ENUM, graph, 0, 0, graph_names, "diffusion in both directions or one"),
+    FIELD("compat", WF_FIELD_ENUM, compat, 0, 0, compat_names,
+          "pgt: the reference's statistics, mask, targets and supports"),
+    FIELD("train-share", WF_FIELD_DOUBLE, train_share, 0, 1, NULL, "of the windows, the earliest"),
+    FIELD("valid-share", WF_FIELD_DOUBLE, valid_share, 0, 1, NULL, "the next; the rest are tested"),
+    FIELD("time-of-day", WF_FIELD_BOOL, time_of_day, 0, 1, NULL, "as an input feature"),
+    FIELD("day-of-week", WF_FIELD_BOOL, day_of_week, 0, 1, NULL, "as an input feature"),
+    FIELD("baselines", WF_FIELD_BOOL, baselines, 0, 1, NULL, "compare with simple forecasts"),
+    FIELD("pictures", WF_FIELD_BOOL, pictures, 0, 1, NULL, "draw them, with gnuplot"),
+    FIELD("quantity", WF_FIELD_TEXT, quantity, 0, 0, NULL, "what is forecast, for the pictures"),
+    FIELD("units", WF_FIELD_TEXT, units, 0, 0, NULL, "of it"),
+    { 0 }
+};
+#undef FIELD
+
+const char *wf_preset_text(const char *name)
+{
+#define PRESET(n, text)                                                                            \
+    if (strcmp(name, n) == 0) return text;
+#include "dist/presets.def"
+#undef PRESET
+    return NULL;
+}
+
+/* The last value of "name=" in lines, up to the line's end; NULL when it is not there. */
+static const char *line_value(const char *lines, const char *name)
+{
+    const char *value = NULL;
+    size_t n = strlen(name);
+    for (; *lines; lines += strcspn(lines, "\n"), lines += *lines == '\n')
+        if (strncmp(lines, name, n) == 0 && lines[n] == '=') value = lines + n + 1;
+    return value;
+}
+
+static enum wf_status take_model(struct wf_experiment *x, const char *name, size_t len,
+                                 struct wf_error *err)
+{
+    char text[WF_CONFIG_TEXT];
+    snprintf(text, sizeof text, "%.*s", (int)len, name);
+    const struct wf_model_type *type = wf_model_find(text);
+    if (!type) {
+        char known[300] = "";
+        for (int i = 0; wf_model_types()[i]; i++) {
+            size_t used = strlen(known);
+            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                     wf_model_types()[i]->name);
+        }
+        return wf_fail(err, WF_EINVAL, "--model %s: want one of %s", text, known);
+    }
+    wf_model_free(&x->model);
+    WF_TRY(wf_model_new(&x->model, type, err));
+    x->tables[3] = (struct wf_config){ type->fields, x->model.cfg, type->about };
+    strcpy(x->cfg.model, text);
+    return WF_OK;
+}
+
+static enum wf_status apply(struct wf_experiment *x, const char *lines, struct wf_error *err)
+{
+    const char *model = line_value(lines, "model");
+    if (model) WF_TRY(take_model(x, model, strcspn(model, "\n"), err));
+    return wf_config_parse(x->tables, WF_EXPERIMENT_TABLES, lines, err);
+}
+
+enum wf_status wf_experiment_init(struct wf_experiment *x, const char *preset, struct wf_error *err)
+{
+    *x = (struct wf_experiment){ .cfg = { .model = "dcrnn",
+                                          .out = "results/run",
+                                          .mode = WF_MODE_BASE,
+                                          .npar = 1,
+                                          .T = 12,
+                                          .Q = 12,
+                                          .hops = 2,
+                                          .train_share = 0.7,
+                                          .valid_share = 0.1,
+                                          .time_of_day = true,
+                                          .baselines = true,
+                                          .pictures = true },
+                                 .source = wf_dataset_defaults(),
+                                 .train = wf_train_defaults() };
+    x->tables[0] = (struct wf_config){ experiment_fields, &x->cfg, "Experiment" };
+    x->tables[1] = (struct wf_config){ wf_dataset_fields, &x->source, "Data" };
+    x->tables[2] = (struct wf_config){ wf_train_fields, &x->train, "Training" };
+    WF_TRY(take_model(x, "dcrnn", 5, err));
+    return apply(x, preset, err);
+}
+
+void wf_experiment_free(struct wf_experiment *x)
+{
+    if (x->trainer.params) wf_trainer_free(&x->trainer);
+    wf_params_free(&x->params);
+    wf_model_free(&x->model);
+    wf_windows_free(&x->windows);
+    wf_graph_free(&x->graph);
+    wf_dataset_free(&x->data);
+    free(x->text); /* from open_memstream */
+    *x = (struct wf_experiment){ 0 };
+}
+
+static enum wf_status make_text(struct wf_experiment *x, struct wf_error *err)
+{
+    size_t size;
+    FILE *f = open_memstream(&x->text, &size);
+    if (!f) return wf_fail(err, WF_ENOMEM, "no memory for the configuration");
+    wf_config_print(x->tables, WF_EXPERIMENT_TABLES, f);
+    return fclose(f) == 0 ? WF_OK : wf_fail(err, WF_ENOMEM, "no memory for the configuration");
+}
+
+enum wf_status wf_make_folder(const char *path, struct wf_error *err)
+{
+    char at[WF_CONFIG_TEXT];
+    snprintf(at, sizeof at, "%s", path);
+    for (char *p = at + 1;; p++) {
+        if (*p && *p != '/') continue;
+        char c = *p;
+        *p = 0;
+        if (mkdir(at, 0777) != 0 && errno != EEXIST)
+            return wf_fail(err, WF_EIO, "%s: cannot make the folder: %s", at, strerror(errno));
+        *p = c;
+        if (!c) break;
+    }
+    FILE *f;
+    char probe[WF_CONFIG_TEXT + 16];
+    snprintf(probe, sizeof probe, "%s/.writable", path);
+    if (!(f = fopen(probe, "w")))
+        return wf_fail(err, WF_EIO, "%s: cannot write into the folder: %s", path, strerror(errno));
+    fclose(f);
+    remove(probe);
+    return WF_OK;
+}
+
+static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
+{
+    const struct wf_dataset *d = &x->data;
+    struct wf_edges ed = { d->series.N, d->edges, d->source, d->target, d->weight };
+    enum wf_compat compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
+    return wf_graph_init(&x->graph, d->series.be, &ed, x->cfg.graph, x->cfg.hops, compat, err);
+}
+
+static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf_error *err)
+{
+    const struct wf_experiment_config *c = &x->cfg;
+    bool pgt = c->compat == WF_EXPERIMENT_PGT, base = c->mode == WF_MODE_BASE;
+    const struct wf_series *s = &x->data.series;
+    double share[3] = { c->train_share, c->valid_share, 1 - c->train_share - c->valid_share };
+    WF_TRY(wf_split_make(&x->split, s, c->T, c->Q, share, err));
+    WF_TRY(wf_scaler_fit(&x->scaler, s, &x->split, c->T, pgt, err));
+    struct wf_window_config wc = { c->T,           c->Q,           c->time_of_day && !pgt,
+                                   c->day_of_week, pgt ? s->C : 1, base };
+    if (base)
+        fprintf(log, "base mode materialises %d windows: %.1f MiB\n",
+                x->split.count[0] + x->split.count[1] + x->split.count[2],
+                (double)wf_windows_base_bytes(s, c->T, c->Q) / 1048576);
+    return wf_windows_init(&x->windows, s, wc, &x->scaler, x->train.batch_size, err);
+}
+
+static enum wf_status open_model(struct wf_experiment *x, struct wf_error *err)
+{
+    const struct wf_series *s = &x->data.series;
+    struct wf_task task = { .nodes = s->N,
+                            .channels = x->windows.channels,
+                            .targets = x->windows.cfg.targets,
+                            .T = x->cfg.T,
+                            .Q = x->cfg.Q,
+                            .terms = x->graph.supports.terms,
+                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0 };
+    wf_params_init(&x->params, s->be);
+    x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
+    return wf_params_commit(&x->params, x->train.seed, err);
+}
+
+static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf_error *err)
+{
+    struct wf_trainer t = { .cfg = x->train, .model = &x->model, .params = &x->params };
+    if (x->cfg.compat == WF_EXPERIMENT_PGT) t.cfg.mask = WF_MASK_ZERO_PGT;
+    t.windows = &x->windows;
+    t.split = &x->split;
+    t.supports = &x->graph.supports;
+    t.out = x->cfg.out;
+    t.config_text = x->text;
+    t.stop = &wf_cli_stop;
+    t.log = log;
+    enum wf_status s = wf_trainer_init(&t, err);
+    if (s == WF_OK) x->trainer = t;
+    return s;
+}
+
+enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err)
+{
+    if (x->cfg.gpu) return wf_fail(err, WF_EDEVICE, "--gpu True: this build has no GPU backend");
+    x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
+    x->source.graph_optional = x->cfg.graph == WF_NO_GRAPH;
+    if (x->cfg.debug) x->train.epochs = 1;
+    WF_TRY(make_text(x, err));
+    WF_TRY(wf_make_folder(x->cfg.out, err));
+    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
+    WF_TRY(open_graph(x, err));
+    WF_TRY(open_windows(x, log, err));
+    if (x->cfg.debug && x->split.count[0] > 4 * x->train.batch_size)
+        x->split.count[0] = 4 * x->train.batch_size;
+    WF_TRY(open_model(x, err));
+    WF_TRY(open_trainer(x, log, err));
+    const struct wf_series *s = &x->data.series;
+    fprintf(log,
+            "%s: %lld steps x %d nodes x %d channels, %d edges; windows: %d training, %d "
+            "validation, %d test; %s: %td parameters\n",
+            x->source.data, (long long)s->E, s->N, s->C, x->graph.edges, x->split.count[0],
+            x->split.count[1], x->split.count[2], x->model.type->name, wf_params_size(&x->params));
+    return WF_OK;
+}

@@ -1,0 +1,45 @@
+/* monitor.h - what the process uses while it works: a thread that writes one line a second.
+ *
+ * Columns: time_s since the start, system_mb (resident memory of this process), cpu_percent (100 is
+ * one busy core; mean since the line before), gpu_mb. MB is 2^20 bytes. Every line goes out at
+ * once, so that a kill loses none. Knows one process only; reads Linux's /proc. */
+#ifndef WF_MONITOR_H
+#define WF_MONITOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include "tensor/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_monitor {
+    /* filled by the caller before start; the rest zero */
+    double every_s;              /* 0: one second */
+    bool append;                 /* go on after the lines that are there, and with their clock */
+    double (*gpu_mb)(void *ctx); /* asked by the thread; NULL: no GPU, 0 */
+    void *ctx;
+    /* made by wf_monitor_start */
+    FILE *out;
+    int failure; /* errno of the first write that failed */
+    bool running, stopping;
+    double started, last_s, last_cpu_s, before_s;
+    double max_system_mb, max_gpu_mb; /* over the lines, those appended to included */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+};
+
+/* The first line is written before this returns. */
+enum wf_status wf_monitor_start(struct wf_monitor *m, const char *path, struct wf_error *err);
+
+/* Writes a last line and ends the thread; WF_EIO when a line was lost. The maxima may be read from
+ * then on. Does nothing to a monitor that does not run. */
+enum wf_status wf_monitor_stop(struct wf_monitor *m, struct wf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,71 @@
+/* plot.h - pictures of an experiment, drawn by gnuplot as PNG and SVG.
+ *
+ * Each picture NAME leaves NAME.csv, its numbers, and NAME.gp, the script, in the same folder,
+ * where `gnuplot NAME.gp` draws it again. A picture is complete or not there. Without gnuplot one
+ * line says so and the other files stay. Knows nothing of models or training: it takes plain
+ * arrays, NaN where there is no value. Files go to one folder; no shell is involved. */
+#ifndef WF_PLOT_H
+#define WF_PLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "tensor/real.h"
+#include "tensor/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_plots {
+    char *folder;
+    FILE *log;    /* for the line that says there is no gnuplot; NULL: silent */
+    bool missing; /* gnuplot was looked for and not found */
+};
+/* Makes the folder if it is not there; its parent must be. */
+enum wf_status wf_plots_init(struct wf_plots *p, const char *folder, FILE *log,
+                             struct wf_error *err);
+void wf_plots_free(struct wf_plots *p);
+
+struct wf_plot_forecast {
+    const char *title;
+    const char *quantity, *units; /* "speed", "mph"; units may be NULL */
+    int sensors, steps;
+    const char *const *names;         /* [sensors]; wf_plot_space_time takes NULL */
+    const wf_real *truth;             /* [sensors, steps] */
+    const wf_real *near, *far;        /* [sensors, steps]: forecasts of the same instants, made a
+                                           short and a long time before */
+    const char *near_name, *far_name; /* "15 min ahead", "60 min ahead" */
+    int64_t t0_s;                     /* of step 0, seconds since 1970 in the data's own clock */
+    int interval_s;                   /* 0: no clock, steps are counted */
+};
+/* forecast: a panel for each sensor, at most six, with truth and both forecasts. */
+enum wf_status wf_plot_forecast(struct wf_plots *p, const struct wf_plot_forecast *f,
+                                struct wf_error *err);
+/* space_time: truth above the long forecast as heat maps of all sensors over time. */
+enum wf_status wf_plot_space_time(struct wf_plots *p, const struct wf_plot_forecast *f,
+                                  struct wf_error *err);
+
+struct wf_plot_errors {
+    const char *title, *units;
+    int models, steps, interval_s;
+    const char *const *names; /* [models], at most seven; the first one stands out */
+    const double *mae;        /* [models, steps], of steps 1, 2, .. ahead */
+};
+/* error_by_horizon: a line for each model. */
+enum wf_status wf_plot_errors(struct wf_plots *p, const struct wf_plot_errors *e,
+                              struct wf_error *err);
+
+struct wf_plot_training {
+    const char *title, *units;
+    int epochs;
+    const double *train_loss, *valid_mae; /* [epochs] */
+};
+/* training_curve: both by epoch, and the best validation error. */
+enum wf_status wf_plot_training(struct wf_plots *p, const struct wf_plot_training *t,
+                                struct wf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+/* report.h - the numbers an experiment leaves behind: one row per epoch, one row for the whole run,
+ * and the table of test errors.
+ *
+ * Every file is written whole and then put in place, so that it is never half of one. Columns are
+ * listed in dist/README.md. Keeps no copy of names or metrics: they are the caller's. */
+#ifndef WF_REPORT_H
+#define WF_REPORT_H
+
+#include <stdio.h>
+#include "data/metrics.h"
+#include "dist/trainer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* per_epoch_stats.csv: epoch,runtime,t_mae,v_mae (seconds, training loss, validation MAE). */
+struct wf_history {
+    char *path;
+    int count;
+    struct wf_epoch_stats *rows; /* by increasing epoch */
+};
+/* With resume the rows of the file are read back; a file that is not there has none. */
+enum wf_status wf_history_open(struct wf_history *h, const char *path, bool resume,
+                               struct wf_error *err);
+/* Puts the row in place of all rows of its epoch and later ones, then rewrites the file. */
+enum wf_status wf_history_add(struct wf_history *h, const struct wf_epoch_stats *row,
+                              struct wf_error *err);
+void wf_history_free(struct wf_history *h);
+
+/* Which horizons to show. Step 1 is the first forecast one; step 0 stands for the mean over all. */
+struct wf_horizons {
+    int count;
+    const int *step;
+    int interval_s; /* of the data; 0 when unknown */
+};
+/* "15 min", "3 h", "step 2" (no clock, or a day and more between steps) or "mean". */
+void wf_horizon_label(char *text, size_t size, int step, int interval_s);
+
+struct wf_scored {
+    const char *name; /* of the model */
+    const struct wf_metrics *metrics;
+};
+/* Errors of count models. print: a table to read, on a terminal or in a log; csv: one row per model
+ * and horizon; markdown: a table to paste. WF_EINVAL when a step is not among the metrics'. */
+enum wf_status wf_report_print(FILE *out, const struct wf_scored *models, int count,
+                               const struct wf_horizons *h, struct wf_error *err);
+enum wf_status wf_report_csv(const char *path, const struct wf_scored *models, int count,
+                             const struct wf_horizons *h, struct wf_error *err);
+enum wf_status wf_report_markdown(const char *path, const struct wf_scored *models, int count,
+                                  const struct wf_horizons *h, struct wf_error *err);
+
+/* stats.csv: a header and one row. */
+struct wf_summary {
+    const char *model, *dataset, *mode; /* mode: index, base, .. */
+    ptrdiff_t nodes, windows, parameters;
+    double preprocessing_s, training_s, total_s;
+    double best_v_mae, max_system_mb;
+    const struct wf_metrics *test;
+};
+enum wf_status wf_summary_write(const char *path, const struct wf_summary *r,
+                                const struct wf_horizons *h, struct wf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,12 @@
+#include <stdint.h>
+#include "data/pickle.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct wf_adjacency g;
+    struct wf_error err = { 0 };
+    if (wf_pickle_adjacency_parse(data, size, &g, &err) == WF_OK) wf_adjacency_free(&g);
+    return 0;
+}

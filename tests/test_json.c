@@ -1,0 +1,179 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+#include "data/json.h"
+#include "tensor/alloc.h"
+#include "tests/scratch.h"
+
+static struct wf_error err;
+
+#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
+#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
+#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
+
+static enum wf_status parse(const char *text, struct wf_temporal_graph *g)
+{
+    return wf_json_parse(text, strlen(text), g, &err);
+}
+
+static const char *layout[] = {
+    "{\"edges\":[[0,1],[1,0]],\"node_ids\":{\"b\":1,\"a\":0},\"FX\":[[1,2],[3,null],[5,6]]}",
+    "{\"edges\":[[0,1]],\"weights\":[0.5],\"X\":[[1,2],[3,4],[5,6]]}",
+    "{\"edge_mapping\":{\"edge_index\":{\"1\":[[1,1]],\"0\":[[0,1],[1,0]],\"2\":[]},"
+    "\"edge_weight\":{\"0\":[4,5],\"1\":[6],\"2\":[]}},\"time_periods\":3,"
+    "\"y\":[[1,2],[3,4],[5,6]]}",
+    "{\"nodes\":[{\"bus_stop\":50,\"y\":[1,3,5],\"X\":{\"y\":[1,3,5],\"z\":[7,8,9]}},"
+    "{\"bus_stop\":40,\"y\":[2,4,6],\"X\":{\"y\":[2,4,6],\"z\":[0,1,2]}}],"
+    "\"links\":[{\"source\":40,\"target\":50,\"weight\":1.5}]}",
+    "{\"0\":{\"edges\":[[0,1]],\"weights\":[2],\"y\":[1,2],\"X\":[[7,8],[9,10]]},"
+    "\"1\":{\"edges\":[],\"weights\":[],\"y\":[3,4],\"X\":[[1,1],[2,2]]},"
+    "\"2\":{\"edges\":[[1,1]],\"weights\":[3],\"y\":[5,6],\"X\":[[0,0],[0,5]]},"
+    "\"time_periods\":3,\"node_ids\":{\"p\":0,\"q\":1}} \n",
+};
+
+Test(json, every_layout_gives_its_series)
+{
+    struct wf_temporal_graph g;
+    for (size_t k = 0; k < sizeof layout / sizeof *layout; k++) {
+        OK(wf_json_read(scratch_file("g.json", layout[k], strlen(layout[k])), &g, &err));
+        cr_assert(g.E == 3 && g.N == 2, "layout %zu", k);
+        for (int i = 0; i < 6; i++)
+            cr_assert(g.y[i] == (float)(i + 1) || (k == 0 && i == 3 && isnan(g.y[i])));
+        cr_assert_eq(g.graphs, k == 2 || k == 4 ? 3 : 1);
+        wf_temporal_graph_free(&g);
+    }
+    cr_expect_eq(wf_alloc_live(), 0);
+}
+
+Test(json, edges_weights_features_and_names_are_in_place)
+{
+    struct wf_temporal_graph g;
+    OK(parse(layout[0], &g));
+    cr_assert(g.edges[0].count == 2 && g.edges[0].from[1] == 1 && g.edges[0].to[1] == 0);
+    cr_assert(g.edges[0].weight[1] == 1 && g.C == 0 && !g.x);
+    cr_assert_str_eq(g.ids.name[1], "b");
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[1], &g));
+    cr_assert(g.edges[0].weight[0] == 0.5F && g.ids.count == 0);
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[2], &g));
+    cr_assert(g.edges[0].count == 2 && g.edges[0].weight[1] == 5);
+    cr_assert(g.edges[1].count == 1 && g.edges[1].from[0] == 1 && g.edges[2].count == 0);
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[3], &g));
+    cr_assert(g.edges[0].from[0] == 1 && g.edges[0].to[0] == 0 && g.edges[0].weight[0] == 1.5F);
+    cr_assert(g.C == 2 && g.x[1] == 7 && g.x[3] == 0 && g.x[2 * 4 + 1] == 9);
+    cr_assert_str_eq(g.ids.name[0], "50");
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[4], &g));
+    cr_assert(g.C == 2 && g.x[1] == 8 && g.x[4 + 2] == 2 && g.x[11] == 5);
+    cr_assert(g.edges[2].from[0] == 1 && g.edges[2].weight[0] == 3 && g.edges[1].count == 0);
+    wf_temporal_graph_free(&g);
+    cr_expect_eq(wf_alloc_live(), 0);
+}
+
+static const struct {
+    const char *text, *says;
+} bad[] = {
+    { "", "not JSON from byte 0" },
+    { "{\"FX\":[[1,2]],", "not JSON" },
+    { "{\"FX\":[[NaN]],\"edges\":[]}", "not JSON" },
+    { "{} {}", "not JSON from byte 2" },
+    { "[1,2]", "none of the keys" },
+    { "{\"FX\":[[1,2]]}", "edges, step or node 0" },
+    { "{\"FX\":[],\"edges\":[]}", "FX, step or node 0" },
+    { "{\"FX\":[[1,2],[3]],\"edges\":[]}", "1 values where 2 belong" },
+    { "{\"FX\":[[1,2],3],\"edges\":[]}", "-1 values where 2 belong" },
+    { "{\"FX\":[[1,\"x\"]],\"edges\":[]}", "value 1 of a list is no finite number" },
+    { "{\"FX\":[[1,1e999]],\"edges\":[]}", "value 1 of a list is no finite number" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0,2]]}", "edge 0 of step 0 is no pair of nodes below 2" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0,0.5]]}", "edge 0 of step 0" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0]]}", "edge 0 of step 0" },
+    { "{\"X\":[[1,2]],\"edges\":[[0,1]],\"weights\":[]}", "0 values where 1 belong" },
+    { "{\"FX\":[[1,2]],\"edges\":[],\"node_ids\":{\"a\":0}}", "node_ids" },
+    { "{\"FX\":[[1,2]],\"edges\":[],\"node_ids\":{\"a\":0,\"b\":0}}", "'b' has no index" },
+    { "{\"edge_mapping\":{},\"y\":[[1]]}", "edge_weight, step or node 0" },
+    { "{\"nodes\":[],\"links\":[]}", "nodes, step or node 0" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"y\":[1]}],\"links\":[]}", "node 1" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"bus_stop\":1,\"y\":[1]}],\"links\":[]}",
+      "bus stop 1 is there twice" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]}],\"links\":[{\"source\":1,\"target\":2}]}",
+      "link 0 lacks" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]}}", "time_periods" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"time_periods\":2,\"a\":1}", "y, step or node 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[[1]]},\"1\":{\"y\":[1],\"edges\":[]},"
+      "\"time_periods\":2}",
+      "X, step or node 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[1]},\"time_periods\":1}", "shape [1, 1, 0]" },
+};
+
+Test(json, bad_graphs_are_refused_by_name)
+{
+    struct wf_temporal_graph g;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = scratch_file("bad.json", bad[i].text, strlen(bad[i].text));
+        cr_assert_eq(wf_json_read(path, &g, &err), WF_EFORMAT, "%s is taken", bad[i].text);
+        SAYS(bad[i].says);
+        SAYS("bad.json: ");
+        cr_assert(!g.y && !g.edges && !g.ids.name);
+        cr_assert_eq(wf_alloc_live(), 0);
+    }
+    FAILS(WF_EIO, wf_json_read(scratch("absent.json"), &g, &err));
+    FAILS(WF_EIO, wf_json_read("/", &g, &err));
+}
+
+Test(json, truncated_and_damaged_graphs_are_refused_cleanly)
+{
+    struct wf_temporal_graph g;
+    for (size_t k = 0; k < sizeof layout / sizeof *layout; k++) {
+        size_t size = strlen(layout[k]);
+        char *text = wf_malloc(size);
+        for (size_t n = 0; n + 2 < size; n++) {
+            memcpy(text, layout[k], n);
+            FAILS(WF_EFORMAT, wf_json_parse(text, n, &g, &err));
+            cr_assert_eq(wf_alloc_live(), 1);
+        }
+        for (size_t i = 0; i < 8 * size; i++) {
+            memcpy(text, layout[k], size);
+            text[i / 8] ^= (char)(1 << i % 8);
+            if (wf_json_parse(text, size, &g, &err) == WF_OK) wf_temporal_graph_free(&g);
+            cr_assert_eq(wf_alloc_live(), 1);
+        }
+        wf_free(text);
+    }
+}
+
+Test(json, every_failed_allocation_is_clean)
+{
+    struct wf_temporal_graph g = { 0 };
+    for (size_t k = 0; k < sizeof layout / sizeof *layout; k++) {
+        const char *path = scratch_file("g.json", layout[k], strlen(layout[k]));
+        EACH_ALLOCATION_FAILS(err, wf_json_read(path, &g, &err), wf_temporal_graph_free(&g));
+    }
+}
+
+static const struct {
+    const char *path;
+    int E, N, C, graphs, edges;
+} real[] = {
+    { "data/pgt/chickenpox.json", 521, 20, 0, 1, 102 },
+    { "data/pgt/pedalme_london.json", 35, 15, 0, 1, 225 },
+    { "data/pgt/england_covid.json", 61, 129, 0, 61, 0 },
+    { "data/pgt/montevideo_bus.json", 744, 675, 1, 1, 690 },
+    { "data/pgt/twitter_tennis_rg17.json", 120, 1000, 2, 120, 89 },
+};
+
+Test(json, the_published_graphs_are_read)
+{
+    NEED_SHARED();
+    for (size_t k = 0; k < sizeof real / sizeof *real; k++) {
+        struct wf_temporal_graph g;
+        OK(wf_json_read(shared(real[k].path), &g, &err));
+        cr_assert_eq(g.E, real[k].E, "%s", real[k].path);
+        cr_assert(g.N == real[k].N && g.C == real[k].C && g.graphs == real[k].graphs);
+        cr_assert(!real[k].edges || g.edges[0].count == real[k].edges);
+        cr_assert(g.edges[g.graphs - 1].count > 0);
+        wf_temporal_graph_free(&g);
+    }
+    cr_expect_eq(wf_alloc_live(), 0);
+}

@@ -145,7 +145,7 @@ static enum wf_status read_csv(struct wf_series_file *f, const char *path, struc
     return s;
 }
 
-static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_edges *e,
+static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_json_edges *e,
                                  struct wf_error *err)
 {
     WF_TRY(wf_dataset_reserve(ds, e->count, err));

@@ -95,7 +95,7 @@ static enum wf_status make_graphs(struct reader *r, ptrdiff_t n)
     return WF_OK;
 }
 
-static enum wf_status make_edges(struct reader *r, struct wf_edges *e, ptrdiff_t n)
+static enum wf_status make_edges(struct reader *r, struct wf_json_edges *e, ptrdiff_t n)
 {
     e->from = wf_calloc((size_t)n, sizeof *e->from);
     e->to = wf_calloc((size_t)n, sizeof *e->to);
@@ -118,7 +118,7 @@ static bool node_index(const struct reader *r, const cJSON *v, int64_t *out)
 static enum wf_status take_edges(struct reader *r, ptrdiff_t step, const cJSON *pairs,
                                  const cJSON *weights)
 {
-    struct wf_edges *e = &r->g->edges[step];
+    struct wf_json_edges *e = &r->g->edges[step];
     if (length(pairs) < 0) return bad(r, "edges", step);
     WF_TRY(make_edges(r, e, length(pairs)));
     ptrdiff_t i = 0;
@@ -252,7 +252,7 @@ static const struct stop *find_stop(const struct reader *r, const struct stop *s
 
 static enum wf_status take_links(struct reader *r, const cJSON *links, const struct stop *stop)
 {
-    struct wf_edges *e = r->g->edges;
+    struct wf_json_edges *e = r->g->edges;
     if (length(links) < 0) return bad(r, "links", 0);
     WF_TRY(make_edges(r, e, length(links)));
     ptrdiff_t i = 0;

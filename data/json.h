@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-struct wf_edges {
+struct wf_json_edges {
     ptrdiff_t count;
     int64_t *from, *to; /* node indices, below N */
     float *weight;      /* 1 where the file has none */
@@ -24,7 +24,7 @@ struct wf_temporal_graph {
     float *y;         /* [E, N], what is forecast */
     float *x;         /* [E, N, C] features beside it; NULL with C = 0 */
     ptrdiff_t graphs; /* 1, or E when every step has its own edges */
-    struct wf_edges *edges;
+    struct wf_json_edges *edges;
     struct wf_names ids; /* N of them, or none */
 };
 

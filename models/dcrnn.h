@@ -37,9 +37,10 @@ void wf_dcrnn_init(struct wf_dcrnn *m, struct wf_params *ps, struct wf_dcrnn_con
 struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
                                    const struct wf_batch *b);
 
-/* The model PyTorch Geometric Temporal trains as DCRNN: one cell, from zero, whose state after each of
- * the T inputs is itself the forecast of the T steps that follow (so Q = T): as many units as input
- * channels, the first of them the targets. With more units a linear layer reads relu(state). */
+/* The model PyTorch Geometric Temporal trains as DCRNN: one cell, from zero, whose state after each
+ * of the T inputs is itself the forecast of the T steps that follow (so Q = T): as many units as
+ * input channels, the first of them the targets. With more units a linear layer reads relu(state).
+ */
 struct wf_dcrnn_pgt_config {
     int hidden; /* 0: as many as input channels, no linear layer */
 };

@@ -1,8 +1,10 @@
 #include "tests/scratch.h"
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -23,16 +25,24 @@ const char *__lsan_default_suppressions(void)
 
 static char folder[64];
 
-static void remove_folder(void)
+static void remove_all(const char *at)
 {
-    DIR *d = opendir(folder);
+    DIR *d = opendir(at);
     for (struct dirent *e; d && (e = readdir(d));) {
         char path[400];
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path);
+        snprintf(path, sizeof path, "%s/%s", at, e->d_name);
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (remove(path) != 0) remove_all(path);
     }
     if (d) closedir(d);
-    rmdir(folder);
+    rmdir(at);
+}
+
+static pid_t owner; /* a forked child leaves the folder alone */
+
+static void remove_folder(void)
+{
+    if (getpid() == owner) remove_all(folder);
 }
 
 static const char *next_path(const char *root, const char *name)
@@ -49,9 +59,17 @@ const char *scratch(const char *name)
     if (!folder[0]) {
         strcpy(folder, "/tmp/weft-test-XXXXXX");
         if (!mkdtemp(folder)) abort();
+        owner = getpid();
         atexit(remove_folder);
     }
     return next_path(folder, name);
+}
+
+const char *scratch_folder(const char *name)
+{
+    const char *path = scratch(name);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) abort();
+    return path;
 }
 
 const char *scratch_file(const char *name, const void *bytes, size_t size)

@@ -8,6 +8,8 @@
 
 /* Path of name in this process's own folder; eight paths stay valid at a time. */
 const char *scratch(const char *name);
+/* The same, and a folder is there. */
+const char *scratch_folder(const char *name);
 /* The same, and a file with these bytes is there. */
 const char *scratch_file(const char *name, const void *bytes, size_t size);
 /* Names of files in the folder. */

@@ -51,7 +51,8 @@ bool has(const struct run *r, const char *path);
 enum wf_status read_case(struct run *r, const char *path, enum wf_elem elem, struct wf_array *out);
 enum wf_status read_real(struct run *r, const char *path, struct wf_array *out); /* as wf_real */
 
-/* Attributes of object inside the case ("" is the case); absent ones have the default. */
+/* Attributes of object inside the case ("" is the case); absent ones, and the text "None",
+ * have the default. Others that are no numbers fail the case. */
 bool has_attr(const struct run *r, const char *object, const char *attr);
 double number(struct run *r, const char *attr, double absent);
 int integer(struct run *r, const char *attr, int absent);

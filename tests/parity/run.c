@@ -38,8 +38,9 @@ bool has_attr(const struct run *r, const char *object, const char *attr)
 double number(struct run *r, const char *attr, double absent)
 {
     double v = absent;
-    if (!has_attr(r, "", attr)) return absent;
-    return wf_h5_attr_double(r->h5, r->name, attr, &v, NULL) == WF_OK ? v : absent;
+    if (!has_attr(r, "", attr) || text_is(r, attr, "None")) return absent;
+    wf_h5_attr_double(r->h5, r->name, attr, &v, &r->err);
+    return v;
 }
 
 int integer(struct run *r, const char *attr, int absent)

@@ -1,0 +1,209 @@
+#include <criterion/criterion.h>
+#include <math.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "tests/leaks.h"
+#include "tests/scratch.h"
+#include "tests/tiny.h"
+
+#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+
+static const struct tiny_config dcrnn = { .model = "dcrnn",
+                                          .options = "hidden=5\nlayers=2\n",
+                                          .seed = 4 };
+enum { MOST = 8192 };
+
+/* Parameters after training, into p; returns their number. */
+static int train(struct tiny_config cfg, const char *out, bool resume, wf_real p[MOST])
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    tiny_init(&t, cfg, out);
+    t.trainer.cfg.resume = resume;
+    tiny_trainer(&t);
+    MUST(wf_trainer_run(&t.trainer, &err));
+    int n = (int)wf_tensor_count(&t.params.value);
+    cr_assert(n <= MOST);
+    MUST(wf_tensor_download(&t.params.value, p));
+    tiny_free(&t);
+    return n;
+}
+
+static void expect_same(const wf_real *a, const wf_real *b, int n, const char *what)
+{
+    cr_expect_arr_eq(a, b, (size_t)n * sizeof *a, "%s: other bits", what);
+}
+
+Test(trainer, training_lowers_the_error_below_the_mean_forecast)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_metrics m;
+    tiny_init(&t, dcrnn, scratch_folder("run"));
+    t.trainer.cfg.epochs = 30;
+    t.trainer.cfg.milestones.n = 0;
+    tiny_trainer(&t);
+    MUST(wf_metrics_init(&m, TINY_Q, &err));
+    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    double before = wf_metrics_mae(&m, -1);
+    MUST(wf_trainer_run(&t.trainer, &err));
+    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    double after = wf_metrics_mae(&m, -1);
+    cr_expect(after < 0.5 * before, "MAE %g before, %g after", before, after);
+    wf_metrics_free(&m);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(trainer, the_same_seed_gives_the_same_bits)
+{
+    static wf_real a[MOST], b[MOST];
+    int n = train(dcrnn, scratch_folder("a"), false, a);
+    train(dcrnn, scratch_folder("b"), false, b);
+    expect_same(a, b, n, "second run");
+    struct tiny_config other = dcrnn;
+    other.seed = 5;
+    train(other, scratch_folder("c"), false, b);
+    cr_expect(memcmp(a, b, (size_t)n * sizeof *a) != 0, "another seed, the same bits");
+    expect_no_leaks();
+}
+
+Test(trainer, bits_do_not_depend_on_the_number_of_threads)
+{
+    static wf_real a[MOST], b[MOST];
+    omp_set_num_threads(1);
+    int n = train(dcrnn, scratch_folder("a"), false, a);
+    for (int threads = 2; threads <= 3; threads++) {
+        omp_set_num_threads(threads);
+        train(dcrnn, scratch_folder(threads == 2 ? "b" : "c"), false, b);
+        expect_same(a, b, n, "more threads");
+    }
+}
+
+Test(trainer, base_and_index_mode_train_the_same_bits)
+{
+    static wf_real a[MOST], b[MOST];
+    struct tiny_config base = dcrnn;
+    base.base = true;
+    int n = train(dcrnn, scratch_folder("a"), false, a);
+    train(base, scratch_folder("b"), false, b);
+    expect_same(a, b, n, "base mode");
+}
+
+/* Killed for good at some instant, wherever it stands, and resumed until it is done. */
+Test(trainer, a_killed_run_goes_on_to_the_same_bits, .timeout = 120)
+{
+    static wf_real a[MOST], b[MOST];
+    int killed = 0;
+    omp_set_num_threads(1); /* a forked child has no other threads */
+    int n = train(dcrnn, scratch_folder("a"), false, a);
+    for (int k = 0; k < 12; k++) {
+        pid_t child = fork();
+        cr_assert(child >= 0);
+        if (child == 0) {
+            struct tiny t;
+            struct wf_error err = { 0 };
+            tiny_init(&t, dcrnn, scratch_folder("b"));
+            t.trainer.cfg.resume = true;
+            t.trainer.cfg.save_s = 0; /* after every step */
+            tiny_trainer(&t);
+            wf_trainer_run(&t.trainer, &err);
+            _exit(0);
+        }
+        struct timespec wait = { 0, (11 + 13 * k % 47) * 1000000L };
+        nanosleep(&wait, NULL);
+        kill(child, SIGKILL);
+        int status;
+        waitpid(child, &status, 0);
+        killed += WIFSIGNALED(status);
+    }
+    train(dcrnn, scratch_folder("b"), true, b);
+    cr_expect(killed > 0, "no run was killed before its end");
+    expect_same(a, b, n, "killed and resumed");
+}
+
+static volatile sig_atomic_t stop;
+static void stop_after_first(void *ctx, const struct wf_epoch_stats *s)
+{
+    (void)ctx;
+    stop = s->epoch == 0;
+}
+
+Test(trainer, a_stopped_run_saves_and_goes_on_to_the_same_bits)
+{
+    static wf_real a[MOST], b[MOST];
+    struct tiny t;
+    struct wf_error err = { 0 };
+    int n = train(dcrnn, scratch_folder("a"), false, a);
+    tiny_init(&t, dcrnn, scratch_folder("b"));
+    t.trainer.stop = &stop;
+    t.trainer.epoch_done = stop_after_first;
+    tiny_trainer(&t);
+    cr_assert_eq(wf_trainer_run(&t.trainer, &err), WF_EINTR);
+    cr_expect(strstr(err.message, "epoch 2 after batch 1"), "message: %s", err.message);
+    tiny_free(&t);
+    train(dcrnn, scratch_folder("b"), true, b);
+    expect_same(a, b, n, "stopped and resumed");
+    expect_no_leaks();
+}
+
+Test(trainer, a_loss_that_is_no_number_is_an_error)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    tiny_init(&t, dcrnn, scratch_folder("a"));
+    tiny_trainer(&t);
+    t.params.value.data[0] = (wf_real)NAN;
+    cr_expect_eq(wf_trainer_run(&t.trainer, &err), WF_ENUMERIC);
+    cr_expect(strstr(err.message, "epoch 0, step 0: the loss is"), "message: %s", err.message);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(trainer, resuming_under_another_seed_is_refused)
+{
+    static wf_real a[MOST];
+    struct tiny t;
+    struct tiny_config other = dcrnn;
+    struct wf_error err = { 0 };
+    train(dcrnn, scratch_folder("a"), false, a);
+    other.seed = 9;
+    tiny_init(&t, other, scratch_folder("a"));
+    t.trainer.cfg.resume = true;
+    cr_expect_eq(wf_trainer_init(&t.trainer, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "seed 4, asked is 9"), "message: %s", err.message);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(trainer, patience_ends_training_early)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    tiny_init(&t, dcrnn, scratch_folder("a"));
+    t.trainer.cfg.lr = 0; /* nothing ever gets better */
+    t.trainer.cfg.epochs = 50;
+    t.trainer.cfg.patience = 2;
+    tiny_trainer(&t);
+    MUST(wf_trainer_run(&t.trainer, &err));
+    cr_expect_eq(t.trainer.state.epoch, 3, "%d epochs", t.trainer.state.epoch);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(trainer, a_folder_that_is_not_there_is_named)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    tiny_init(&t, dcrnn, "/nonexistent/folder");
+    tiny_trainer(&t);
+    cr_expect_eq(wf_trainer_run(&t.trainer, &err), WF_EIO);
+    cr_expect(strstr(err.message, "/nonexistent/folder/best.h5"), "message: %s", err.message);
+    tiny_free(&t);
+    expect_no_leaks();
+}

@@ -1,0 +1,90 @@
+#include "tests/tiny.h"
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+
+static void make_series(struct wf_series *s)
+{
+    struct wf_error err = { 0 };
+    float rows[TINY_ROWS * TINY_NODES];
+    for (int e = 0; e < TINY_ROWS; e++)
+        for (int n = 0; n < TINY_NODES; n++)
+            rows[e * TINY_NODES + n] =
+                (e * 7 + n * 3) % 29 == 0
+                    ? 0.0f /* missing */
+                    : (float)(50 + 10 * sin(0.4 * e - 0.8 * n) + 3 * sin(0.05 * e * (n + 1)));
+    MUST(wf_series_init(s, wf_backend_cpu(), TINY_ROWS, TINY_NODES, 1, &err));
+    MUST(wf_series_put(s, 0, TINY_ROWS, rows, true));
+    MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
+}
+
+static void make_graph(struct wf_graph *gr, enum wf_compat compat)
+{
+    struct wf_error err = { 0 };
+    int from[2 * TINY_NODES], to[2 * TINY_NODES];
+    float weight[2 * TINY_NODES];
+    for (int n = 0; n < TINY_NODES; n++) {
+        from[2 * n] = to[2 * n] = from[2 * n + 1] = n;
+        to[2 * n + 1] = (n + 1) % TINY_NODES;
+        weight[2 * n] = 1;
+        weight[2 * n + 1] = 0.3f + 0.1f * (float)n;
+    }
+    struct wf_edges ed = { TINY_NODES, 2 * TINY_NODES, from, to, weight };
+    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, WF_DUAL_RANDOM_WALK, 2, compat, &err));
+}
+
+void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
+{
+    struct wf_error err = { 0 };
+    double share[3] = { 0.7, 0.1, 0.2 };
+    struct wf_window_config wc = wf_window_defaults();
+    *t = (struct tiny){ 0 };
+    make_series(&t->series);
+    make_graph(&t->graph, cfg.compat);
+    wc.T = TINY_T;
+    wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
+    wc.base = cfg.base;
+    MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
+    MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
+    MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
+    MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
+    struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
+    MUST(wf_config_parse(&mc, 1, cfg.options, &err));
+    struct wf_task task = { .nodes = TINY_NODES,
+                            .channels = t->windows.channels,
+                            .targets = 1,
+                            .T = wc.T,
+                            .Q = wc.Q,
+                            .terms = t->graph.supports.terms };
+    wf_params_init(&t->params, wf_backend_cpu());
+    t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
+    MUST(wf_params_commit(&t->params, cfg.seed, &err));
+    t->trainer = (struct wf_trainer){ .cfg = wf_train_defaults(),
+                                      .model = &t->model,
+                                      .params = &t->params,
+                                      .windows = &t->windows,
+                                      .split = &t->split,
+                                      .supports = &t->graph.supports,
+                                      .out = out };
+    t->trainer.cfg.epochs = 3;
+    t->trainer.cfg.batch_size = 16;
+    t->trainer.cfg.seed = cfg.seed;
+}
+
+void tiny_trainer(struct tiny *t)
+{
+    struct wf_error err = { 0 };
+    MUST(wf_trainer_init(&t->trainer, &err));
+}
+
+void tiny_free(struct tiny *t)
+{
+    if (t->trainer.order) wf_trainer_free(&t->trainer);
+    wf_params_free(&t->params);
+    wf_model_free(&t->model);
+    wf_windows_free(&t->windows);
+    wf_graph_free(&t->graph);
+    wf_series_free(&t->series);
+}

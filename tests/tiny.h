@@ -1,0 +1,35 @@
+/* tiny.h - a whole training run of a few milliseconds: a wave that travels round a ring of nodes,
+ * with gaps, and a small model. For tests of models, the trainer and its checkpoints. */
+#ifndef WF_TINY_H
+#define WF_TINY_H
+
+#include "dist/trainer.h"
+#include "nn/graph.h"
+
+enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3 };
+
+struct tiny_config {
+    const char *model, *options; /* "hidden=5\n" */
+    enum wf_compat compat;
+    bool base;
+    uint64_t seed;
+};
+
+struct tiny {
+    struct wf_series series;
+    struct wf_graph graph;
+    struct wf_split split;
+    struct wf_scaler scaler;
+    struct wf_windows windows;
+    struct wf_model model;
+    struct wf_params params;
+    struct wf_trainer trainer;
+};
+
+/* Everything up to a trainer that writes to folder `out`; asserts that it works. The trainer's
+ * settings may be changed before tiny_trainer(). */
+void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out);
+void tiny_trainer(struct tiny *t);
+void tiny_free(struct tiny *t);
+
+#endif

@@ -127,7 +127,7 @@ static enum wf_status run(struct wf_experiment *x, struct wf_error *err)
 
 int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
 {
-    struct wf_experiment x;
+    struct wf_experiment x = { 0 };
     struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
     struct wf_cli cli = { .aliases = aliases };
     struct wf_error err = { 0 };

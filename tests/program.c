@@ -1,0 +1,70 @@
+#include "tests/program.h"
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "tests/scratch.h"
+
+char program_said[65536], program_complained[4096];
+
+static void slurp(const char *path, char *text, size_t size)
+{
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(text, 1, size - 1, f) : 0;
+    text[n] = 0;
+    if (f) fclose(f);
+}
+
+static int run(const char *name, const char *arguments)
+{
+    const char *build = getenv("WEFT_BUILD_DIR");
+    char command[4096];
+    snprintf(command, sizeof command, "'%s/bin/%s' %s >'%s' 2>'%s'", build ? build : WEFT_BUILD_DIR,
+             name, arguments, scratch("stdout"), scratch("stderr"));
+    int status = system(command);
+    slurp(scratch("stdout"), program_said, sizeof program_said);
+    slurp(scratch("stderr"), program_complained, sizeof program_complained);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static const char *text_of(const char *format, va_list ap)
+{
+    static char text[3000];
+    vsnprintf(text, sizeof text, format, ap);
+    return text;
+}
+
+int program_run(const char *name, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    int status = run(name, text_of(format, ap));
+    va_end(ap);
+    return status;
+}
+
+void program_refuses(const char *text, const char *name, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    const char *arguments = text_of(format, ap);
+    va_end(ap);
+    int status = run(name, arguments);
+    const char *said = program_complained;
+    cr_expect_eq(status, 1, "%s %s: exit status %d: %s", name, arguments, status, said);
+    cr_expect(strstr(said, text), "%s %s: want '%s' in: %s", name, arguments, text, said);
+    cr_expect(strncmp(said, name, strlen(name)) == 0 && strchr(said, '\n') &&
+                  strchr(said, '\n')[1] == 0,
+              "%s %s: not one line of its own: %s", name, arguments, said);
+}
+
+void program_works(const char *name, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    const char *arguments = text_of(format, ap);
+    va_end(ap);
+    cr_assert_eq(run(name, arguments), 0, "%s %s: %s", name, arguments, program_complained);
+}

@@ -30,6 +30,12 @@ done
 gcc -std=c17 "${cflags[@]}" "$here/user.c" -o user-static "${static[@]}"
 ./user-static
 
+# The model in the README, as it stands there.
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$here/../../README.md" >readme.c
+[ -s readme.c ]
+gcc -std=c17 -O2 "${strict[@]}" "${cflags[@]}" readme.c -o readme "${libs[@]}" -lm
+./readme | grep -q 'step 400: MAE 0\.0'
+
 cmake -G Ninja -S "$here" -B cmake -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 ninja --quiet -C cmake
 cmake/user

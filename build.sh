@@ -130,9 +130,16 @@ cmd_build()
     release
 }
 
+# A thread that waits spins for a moment, then sleeps: quick alone, and bearable on a busy machine.
+brief_spin()
+{
+    export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-20000}
+}
+
 cmd_demo()
 {
     release demo
+    brief_spin
     build/release/bin/demo "$@"
 }
 
@@ -193,6 +200,7 @@ cmd_fuzz()
 cmd_bench()
 {
     release
+    brief_spin
     local program
     for program in build/release/bench_"${1:-*}"; do
         if [ -x "$program" ] && [ -f "$program" ]; then

@@ -302,3 +302,20 @@ Test(forecast, files_that_do_not_fit_published_weights_are_refused)
     snprintf(text, sizeof text, "--weights %s --windows %s --adjacency %s", weights, windows, bay);
     refuses(text, "a graph of 74 nodes, the windows have 207");
 }
+
+Test(forecast, without_memory_nothing_is_left_behind)
+{
+    struct wf_forecast f;
+    struct wf_error err = { 0 };
+    char path[3][512];
+    train();
+    snprintf(path[0], sizeof path[0], "%s", scratch(BEST));
+    snprintf(path[1], sizeof path[1], "%s", scratch("results/demo/road.h5"));
+    snprintf(path[2], sizeof path[2], "%s", scratch("f.csv"));
+    struct wf_forecast_request r = { .checkpoint = path[0], .data = path[1], .at = -1, .count = 1 };
+    EACH_ALLOCATION_FAILS(err, wf_forecast_checkpoint(&f, &r, &err), wf_forecast_free(&f));
+    cr_assert_eq(wf_forecast_checkpoint(&f, &r, &err), WF_OK, "%s", err.message);
+    EACH_ALLOCATION_FAILS(err, wf_forecast_write(path[2], &f, &err), (void)0);
+    wf_forecast_free(&f);
+    expect_no_leaks();
+}

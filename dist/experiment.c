@@ -166,21 +166,20 @@ static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
 static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
     const struct wf_experiment_config *c = &x->cfg;
-    bool pgt = c->compat == WF_EXPERIMENT_PGT, base = c->mode == WF_MODE_BASE;
+    bool pgt = c->compat == WF_EXPERIMENT_PGT;
     const struct wf_series *s = &x->data.series;
     double share[3] = { c->train_share, c->valid_share, 1 - c->train_share - c->valid_share };
     WF_TRY(wf_split_make(&x->split, s, c->T, c->Q, share, err));
     WF_TRY(wf_scaler_fit(&x->scaler, s, &x->split, c->T, pgt, err));
-    struct wf_window_config wc = { c->T,           c->Q,           c->time_of_day && !pgt,
-                                   c->day_of_week, pgt ? s->C : 1, base };
-    if (base)
+    struct wf_window_config wc = wf_experiment_windows(x);
+    if (wc.base)
         fprintf(log, "base mode materialises %d windows: %.1f MiB\n",
                 x->split.count[0] + x->split.count[1] + x->split.count[2],
                 (double)wf_windows_base_bytes(s, c->T, c->Q) / 1048576);
     return wf_windows_init(&x->windows, s, wc, &x->scaler, x->train.batch_size, err);
 }
 
-static enum wf_status open_model(struct wf_experiment *x, struct wf_error *err)
+enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_series *s = &x->data.series;
     struct wf_task task = { .nodes = s->N,
@@ -192,7 +191,12 @@ static enum wf_status open_model(struct wf_experiment *x, struct wf_error *err)
                             .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0 };
     wf_params_init(&x->params, s->be);
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
-    return wf_params_commit(&x->params, x->train.seed, err);
+    x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);
+    x->std = wf_params_add_state(&x->params, "scaler.std", 1, &s->C, 1);
+    WF_TRY(wf_params_commit(&x->params, x->train.seed, err));
+    enum wf_status rc = wf_tensor_upload(x->mean, x->windows.scaler.mean);
+    if (rc == WF_OK) rc = wf_tensor_upload(x->std, x->windows.scaler.std);
+    return rc == WF_OK ? WF_OK : wf_fail(err, rc, "cannot copy the scaler to %s", s->be->name);
 }
 
 static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf_error *err)
@@ -211,20 +215,37 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     return s;
 }
 
+enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
+{
+    x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
+    x->source.graph_optional = x->cfg.graph == WF_NO_GRAPH;
+    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
+    return open_graph(x, err);
+}
+
+struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
+{
+    const struct wf_experiment_config *c = &x->cfg;
+    bool pgt = c->compat == WF_EXPERIMENT_PGT;
+    return (struct wf_window_config){ .T = c->T,
+                                      .Q = c->Q,
+                                      .targets = pgt ? x->data.series.C : 1,
+                                      .time_of_day = c->time_of_day && !pgt,
+                                      .day_of_week = c->day_of_week,
+                                      .base = c->mode == WF_MODE_BASE };
+}
+
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
     if (x->cfg.gpu) return wf_fail(err, WF_EDEVICE, "--gpu True: this build has no GPU backend");
-    x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
-    x->source.graph_optional = x->cfg.graph == WF_NO_GRAPH;
     if (x->cfg.debug) x->train.epochs = 1;
     WF_TRY(make_text(x, err));
     WF_TRY(wf_make_folder(x->cfg.out, err));
-    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
-    WF_TRY(open_graph(x, err));
+    WF_TRY(wf_experiment_load(x, err));
     WF_TRY(open_windows(x, log, err));
     if (x->cfg.debug && x->split.count[0] > 4 * x->train.batch_size)
         x->split.count[0] = 4 * x->train.batch_size;
-    WF_TRY(open_model(x, err));
+    WF_TRY(wf_experiment_build(x, err));
     WF_TRY(open_trainer(x, log, err));
     const struct wf_series *s = &x->data.series;
     fprintf(log,

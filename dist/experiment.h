@@ -48,6 +48,8 @@ struct wf_experiment {
     struct wf_windows windows;
     struct wf_model model;
     struct wf_params params;
+    struct wf_tensor *mean, *std; /* [C] of the scaler: state slots of params, so that they travel
+                                   * with every checkpoint */
     struct wf_trainer trainer;
     char *text; /* the configuration as name=value lines */
 };
@@ -59,6 +61,12 @@ void wf_experiment_free(struct wf_experiment *x);
 
 /* Loads the data and builds everything up to a trainer. Says what it found on `log`. */
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err);
+
+/* Its parts, for those who do not train: data and graph; what a window of them is; and, once
+ * x->windows are there, model and parameters. */
+enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err);
+struct wf_window_config wf_experiment_windows(const struct wf_experiment *x);
+enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err);
 
 /* Makes a folder and those above it, and sees that files can be written there. */
 enum wf_status wf_make_folder(const char *path, struct wf_error *err);

@@ -162,10 +162,11 @@ static void forecast_panel(FILE *f, const struct wf_plot_forecast *p, const stru
     fputs("set label 2 ", f);
     wf_picture_string(f, p->names[s]);
     fputs(" at graph 0,1 left offset 0,0.6 font ',18' noenhanced\nset label 3 ", f);
-    snprintf(text, sizeof text, "MAE %#.3g and %#.3g%s%s",
-             mean_error(p->near + at, p->truth + at, p->steps),
-             mean_error(p->far + at, p->truth + at, p->steps), p->units ? " " : "",
+    double near = mean_error(p->near + at, p->truth + at, p->steps);
+    double far = mean_error(p->far + at, p->truth + at, p->steps);
+    snprintf(text, sizeof text, "MAE %#.3g and %#.3g%s%s", near, far, p->units ? " " : "",
              p->units ? p->units : "");
+    if (isnan(near) && isnan(far)) text[0] = 0; /* a future nobody knows has no error */
     wf_picture_string(f, text);
     fputs(" at graph 1,1 right offset 0,0.6 font ',15' textcolor '#666666' noenhanced\n", f);
     if (s == 0)

@@ -1,5 +1,7 @@
 #include "models/dcrnn_names.h"
+#include <limits.h>
 #include <stdio.h>
+#include "data/npy.h"
 #include "nn/weights.h"
 
 enum { ROWS = 8 * WF_DCRNN_LAYERS + 2, TEXT = 96 };
@@ -44,6 +46,51 @@ static void add_stack(struct names *n, const char *stack, const struct wf_dcgru 
         snprintf(ours, sizeof ours, "%s.%d.cand", stack, l);
         add_dconv(n, prefix, ours, &cell[l].cand, terms);
     }
+}
+
+/* Layers of the encoder and the rows of the first one's matrices. */
+static void encoder_shape(const struct wf_names *names, int *layers, int *rows)
+{
+    *layers = *rows = 0;
+    for (ptrdiff_t i = 0; i < names->count; i++) {
+        int l, r;
+        if (sscanf(names->name[i], "encoder_model.dcgru_layers.%3d.gconv_weight_(%8d,", &l, &r) !=
+            2)
+            continue;
+        if (l >= *layers) *layers = l + 1;
+        if (l == 0) *rows = r;
+    }
+}
+
+/* A matrix has a row for each term of each input channel and each unit. */
+enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, struct wf_task *task,
+                              struct wf_error *err)
+{
+    struct wf_npz *z;
+    struct wf_names names = { 0 };
+    struct wf_array head = { 0 };
+    int rows = 0;
+    WF_TRY(wf_npz_open(&z, path, err));
+    enum wf_status s = wf_npz_list(z, &names, err);
+    if (s == WF_OK) s = wf_npz_read(z, "decoder_model.projection_layer.weight", WF_F32, &head, err);
+    if (s == WF_OK && (head.ndim != 2 || head.count < 1 || head.count > INT_MAX / 2))
+        s = wf_fail(err, WF_EFORMAT, "%s: the projection layer is no matrix", path);
+    if (s == WF_OK) {
+        encoder_shape(&names, &cfg->layers, &rows);
+        task->targets = (int)head.dim[0];
+        cfg->hidden = (int)head.dim[1];
+        int width = task->channels + cfg->hidden;
+        task->terms = rows / width;
+        if (rows < width || rows % width)
+            s = wf_fail(err, WF_EINVAL,
+                        "%s: the first layer has %d rows, want a multiple of %d: %d channels and "
+                        "%d units",
+                        path, rows, width, task->channels, cfg->hidden);
+    }
+    wf_array_free(&head);
+    wf_names_free(&names);
+    wf_npz_close(z);
+    return s;
 }
 
 enum wf_status wf_dcrnn_load(const struct wf_dcrnn *m, struct wf_params *ps, const char *path,

@@ -12,6 +12,11 @@
 extern "C" {
 #endif
 
+/* What the shapes in an .npz archive of such weights say of the network that reads task->channels:
+ * hidden and layers of cfg, terms and targets of task. */
+enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, struct wf_task *task,
+                              struct wf_error *err);
+
 /* Fills ps, committed, where wf_dcrnn_init() declared m and nothing else. path is an .npz archive,
  * or an HDF5 file with the arrays in group (NULL: the root). As strict as wf_weights_load(). */
 enum wf_status wf_dcrnn_load(const struct wf_dcrnn *m, struct wf_params *ps, const char *path,

@@ -173,6 +173,56 @@ enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, i
     return s;
 }
 
+/* Row by row, which is the order of a pattern's entries. */
+static enum wf_status put_support(struct wf_graph *gr, int d, const float *S, struct wf_error *err)
+{
+    struct wf_csr *A = d ? &gr->to_source : &gr->to_target;
+    int N = gr->nodes, count = 0, e = 0;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)N * N; i++) count += S[i] != 0;
+    int *row = wf_malloc((size_t)count * sizeof *row),
+        *col = wf_malloc((size_t)count * sizeof *col);
+    wf_real *value = wf_malloc((size_t)count * sizeof *value);
+    enum wf_status s = WF_OK;
+    if (!row || !col || !value) s = wf_fail(err, WF_ENOMEM, "no memory for %d entries", count);
+    for (int i = 0; i < N && s == WF_OK; i++)
+        for (int j = 0; j < N && s == WF_OK; j++) {
+            float v = S[(ptrdiff_t)i * N + j];
+            if (v == 0) continue;
+            if (!isfinite(v))
+                s = wf_fail(err, WF_ENUMERIC, "support %d: entry [%d, %d] is %g", d, i, j,
+                            (double)v);
+            row[e] = i;
+            col[e] = j;
+            value[e++] = (wf_real)v;
+        }
+    if (s == WF_OK) s = wf_csr_from_pairs(A, gr->be, N, N, count, row, col, NULL, err);
+    if (s == WF_OK) s = wf_tensor_alloc(&gr->value[d], gr->be, 1, &count, err);
+    if (s == WF_OK) s = wf_tensor_upload(&gr->value[d], value);
+    gr->supports.pattern[d] = A;
+    gr->supports.value[d] = &gr->value[d];
+    if (count > gr->edges) gr->edges = count;
+    wf_free(row);
+    wf_free(col);
+    wf_free(value);
+    return s;
+}
+
+enum wf_status wf_graph_from_supports(struct wf_graph *gr, struct wf_backend *be, int nodes,
+                                      const float *const S[2], int hops, enum wf_compat compat,
+                                      struct wf_error *err)
+{
+    *gr = (struct wf_graph){ .be = be, .nodes = nodes, .compat = compat };
+    gr->supports.nodes = nodes;
+    gr->supports.count = 2;
+    if (wf_supports_terms(&gr->supports, hops, recursion(compat)) != WF_OK)
+        return wf_fail(err, WF_EINVAL, "%d hops on 2 supports: want 0 to %d terms", hops,
+                       WF_MAXTERM);
+    enum wf_status s = WF_OK;
+    for (int d = 0; d < 2 && s == WF_OK; d++) s = put_support(gr, d, S[d], err);
+    if (s != WF_OK) wf_graph_free(gr);
+    return s;
+}
+
 void wf_graph_free(struct wf_graph *gr)
 {
     wf_csr_free(&gr->to_target);

@@ -57,6 +57,12 @@ enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, i
                                    const float *A, enum wf_support_kind kind, int hops,
                                    enum wf_compat compat, struct wf_error *err);
 
+/* From two supports given as dense matrices [N, N]: S[d][i, j] is what node i takes from node j.
+ * Their entries other than 0 are kept as they are; compat decides the recursion alone. */
+enum wf_status wf_graph_from_supports(struct wf_graph *gr, struct wf_backend *be, int nodes,
+                                      const float *const S[2], int hops, enum wf_compat compat,
+                                      struct wf_error *err);
+
 /* The supports as functions of weight [E] (in the given order of the edges), on the tape. */
 struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight);

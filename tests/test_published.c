@@ -1,14 +1,17 @@
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "data/npy.h"
 #include "data/pickle.h"
+#include "dist/forecast.h"
 #include "models/dcrnn_names.h"
 #include "nn/graph.h"
 #include "tests/leaks.h"
 #include "tests/scratch.h"
 
-#define FOLDER "data/pretrained/dcrnn-metr-la/"
+#define FOLDER    "data/pretrained/dcrnn-metr-la/"
+#define ADJACENCY "data/metr-la-week/adj_mx_metr-la.pkl"
 static const char weights[] = FOLDER "models_run1_epo45_weights.npz";
 static const char reference[] = FOLDER "reference_models_run1_epo45_week1.npz";
 
@@ -27,7 +30,7 @@ static void build_graph(struct wf_graph *gr, enum wf_compat compat)
 {
     struct wf_adjacency adj;
     struct wf_error err = { 0 };
-    const char *path = shared("data/metr-la-week/adj_mx_metr-la.pkl");
+    const char *path = shared(ADJACENCY);
     cr_assert_eq(wf_pickle_adjacency(path, &adj, &err), WF_OK, "%s", err.message);
     cr_assert_eq(wf_graph_from_dense(gr, wf_backend_cpu(), (int)adj.N, adj.A, WF_DUAL_RANDOM_WALK,
                                      2, compat, &err),
@@ -77,8 +80,7 @@ Test(published, supports_without_the_defect_are_random_walks)
     struct wf_graph gr;
     struct wf_adjacency adj;
     build_graph(&gr, WF_COMPAT_NONE);
-    cr_assert_eq(wf_pickle_adjacency(shared("data/metr-la-week/adj_mx_metr-la.pkl"), &adj, NULL),
-                 WF_OK);
+    cr_assert_eq(wf_pickle_adjacency(shared(ADJACENCY), &adj, NULL), WF_OK);
     ptrdiff_t N = adj.N;
     double *have = wf_malloc((size_t)(N * N) * sizeof *have);
     float *want = wf_malloc((size_t)(N * N) * sizeof *want);
@@ -101,78 +103,77 @@ Test(published, supports_without_the_defect_are_random_walks)
     expect_no_leaks();
 }
 
-static const struct wf_dcrnn_config config = { .hidden = 64, .layers = 2, .sampling = true };
-
-static struct wf_tensor *forecast(struct wf_tape *g, const struct wf_dcrnn *m,
-                                  const struct wf_graph *gr, const struct wf_array *x)
+/* The published predictions, in mph, from the published weights. The double build is slow and has
+ * nothing to add to the other windows. */
+static void expect_predictions(const char *adjacency, enum wf_compat compat, const char *member)
 {
-    int B = (int)x->dim[0], T = (int)x->dim[1], N = (int)x->dim[2], C = (int)x->dim[3];
-    wf_real *host = wf_malloc((size_t)x->count * sizeof *host);
-    for (ptrdiff_t i = 0; i < x->count; i++) host[i] = x->f32[i];
-    struct wf_batch b = { .B = B, .T = T, .Q = m->task.Q, .N = N, .C = C };
-    b.x = *wf_input(g, host, 4, wf_dims(B, T, N, C));
-    b.supports = &gr->supports;
-    wf_free(host);
-    return wf_dcrnn_forward(g, m, &b);
-}
-
-/* The double build is slow and has nothing to add to the other windows. */
-static void first_windows(struct wf_array *x, struct wf_array *want, ptrdiff_t n)
-{
-    struct wf_array *all[] = { x, want };
-    for (int i = 0; i < 2; i++) {
-        all[i]->count = all[i]->count / all[i]->dim[0] * n;
-        all[i]->dim[0] = n;
-    }
-}
-
-/* The published predictions, in mph, from the published weights. */
-static void expect_predictions(enum wf_compat compat, const char *member)
-{
-    struct wf_graph gr;
-    struct wf_params ps;
-    struct wf_dcrnn m;
-    struct wf_tape g;
+    struct wf_forecast f;
     struct wf_error err = { 0 };
-    struct wf_array x = read_member("x_scaled"), want = read_member(member);
-    if (sizeof(wf_real) > sizeof(float)) first_windows(&x, &want, 2);
-    struct wf_array mean = read_member("mean"), std = read_member("std");
-    build_graph(&gr, compat);
-    struct wf_task task = { .nodes = (int)x.dim[2], .channels = (int)x.dim[3], .targets = 1 };
-    task.T = task.Q = (int)want.dim[1];
-    task.terms = gr.supports.terms;
-    wf_params_init(&ps, wf_backend_cpu());
-    wf_dcrnn_init(&m, &ps, config, &task);
-    cr_assert_eq(wf_params_commit(&ps, 1, &err), WF_OK, "%s", err.message);
-    cr_assert_eq(wf_dcrnn_load(&m, &ps, shared(weights), NULL, &err), WF_OK, "%s", err.message);
-    cr_assert_eq(wf_tape_init(&g, wf_backend_cpu(), &err), WF_OK);
-    g.training = g.recording = false;
-    struct wf_tensor *y = forecast(&g, &m, &gr, &x);
-    cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
-    cr_assert_eq(wf_tensor_count(y), want.count);
+    char path[3][512];
+    snprintf(path[0], sizeof path[0], "%s", shared(weights));
+    snprintf(path[1], sizeof path[1], "%s", shared(reference));
+    snprintf(path[2], sizeof path[2], "%s", adjacency ? shared(adjacency) : "");
+    struct wf_published p = { .weights = path[0], .windows = path[1], .adjacency = path[2] };
+    p.compat = compat;
+    p.count = sizeof(wf_real) > sizeof(float) ? 2 : 0;
+    struct wf_array want = read_member(member);
+    cr_assert_eq(wf_forecast_published(&f, &p, &err), WF_OK, "%s", err.message);
+    cr_assert_eq(f.K, p.count ? p.count : want.dim[0]);
+    cr_assert(f.Q == want.dim[1] && f.N == want.dim[2] && f.F == 1);
     double most = 0;
-    for (ptrdiff_t i = 0; i < want.count; i++)
-        most = fmax(most, fabs((double)y->data[i] * (double)std.f32[0] + (double)mean.f32[0] -
-                               (double)want.f32[i]));
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)f.K * f.Q * f.N; i++)
+        most = fmax(most, fabs((double)f.value[i] - (double)want.f32[i]));
     cr_expect_lt(most, 0.01, "%s: largest difference %g mph", member, most);
-    struct wf_array *all[] = { &x, &want, &mean, &std };
-    for (int i = 0; i < 4; i++) wf_array_free(all[i]);
-    wf_tape_free(&g);
-    wf_params_free(&ps);
-    wf_graph_free(&gr);
+    wf_array_free(&want);
+    wf_forecast_free(&f);
+    expect_no_leaks();
 }
 
 Test(published, weights_give_the_published_predictions)
 {
     NEED_SHARED();
-    expect_predictions(WF_COMPAT_DCRNN_REVERSED, "pred_mph_upstream_supports");
-    expect_no_leaks();
+    expect_predictions(ADJACENCY, WF_COMPAT_DCRNN_REVERSED, "pred_mph_upstream_supports");
+    expect_predictions(NULL, WF_COMPAT_DCRNN, "pred_mph_upstream_supports");
 }
 
 Test(published, weights_give_the_published_predictions_with_correct_supports)
 {
     NEED_SHARED();
-    expect_predictions(WF_COMPAT_DCRNN, "pred_mph_correct_supports");
+    expect_predictions(ADJACENCY, WF_COMPAT_DCRNN, "pred_mph_correct_supports");
+}
+
+Test(published, sizes_of_a_network_are_read_from_its_weights)
+{
+    NEED_SHARED();
+    struct wf_dcrnn_config c = { 0 };
+    struct wf_task t = { .channels = 2 };
+    struct wf_error err = { 0 };
+    cr_assert_eq(wf_dcrnn_sizes(shared(weights), &c, &t, &err), WF_OK, "%s", err.message);
+    cr_expect(c.hidden == 64 && c.layers == 2 && t.terms == 5 && t.targets == 1);
+    t.channels = 1;
+    cr_expect_eq(wf_dcrnn_sizes(shared(weights), &c, &t, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "330 rows, want a multiple of 65"), "%s", err.message);
+    cr_expect_eq(wf_dcrnn_sizes(shared(reference), &c, &t, &err), WF_EFORMAT, "%s", err.message);
+    expect_no_leaks();
+}
+
+Test(published, supports_that_are_no_numbers_are_refused)
+{
+    const float good[4] = { 0, 1, 0.5f, 0.5f }, bad[4] = { 0, 1, 0, INFINITY };
+    struct wf_graph gr;
+    struct wf_error err = { 0 };
+    double have[4];
+    const float *const S[2] = { good, good }, *const broken[2] = { good, bad };
+    cr_assert_eq(wf_graph_from_supports(&gr, wf_backend_cpu(), 2, S, 2, WF_COMPAT_NONE, &err),
+                 WF_OK);
+    dense(&gr, 1, have);
+    cr_expect_eq(largest_difference(have, good, 4), 0);
+    wf_graph_free(&gr);
+    cr_expect_eq(wf_graph_from_supports(&gr, wf_backend_cpu(), 2, broken, 2, WF_COMPAT_NONE, &err),
+                 WF_ENUMERIC);
+    cr_expect(strstr(err.message, "support 1: entry [1, 1] is inf"), "%s", err.message);
+    cr_expect_eq(wf_graph_from_supports(&gr, wf_backend_cpu(), 2, S, 99, WF_COMPAT_NONE, &err),
+                 WF_EINVAL);
     expect_no_leaks();
 }
 
@@ -185,7 +186,7 @@ Test(published, weights_of_another_size_are_refused)
     struct wf_task task = { .nodes = 207, .channels = 1, .targets = 1, .T = 12, .Q = 12 };
     task.terms = 5;
     wf_params_init(&ps, wf_backend_cpu());
-    wf_dcrnn_init(&m, &ps, config, &task);
+    wf_dcrnn_init(&m, &ps, (struct wf_dcrnn_config){ .hidden = 64, .layers = 2 }, &task);
     cr_assert_eq(wf_params_commit(&ps, 1, &err), WF_OK, "%s", err.message);
     cr_expect_eq(wf_dcrnn_load(&m, &ps, shared(weights), NULL, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "gconv_weight_(330, 128)"), "%s", err.message);

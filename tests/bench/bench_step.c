@@ -1,9 +1,10 @@
 /* bench_step - the trainer's own step, whole: windows, forward, backward, clipping, update.
  *
- * One line per figure: name, median, unit, floor, share of the floor. The floor of a step is its
- * floating-point operations over the FMA peak measured in the same run. FLOPs are counted as 2 per
- * multiply-add of the dense products and sparse products, backward twice forward.
- * Usage: bench_step [steps [first letters of a model's line]] */
+ * One line per figure: name, median, unit, floor, share of the floor. The floor of a step is the
+ * longer of its floating-point operations over the FMA peak and its bytes over the bandwidth, both
+ * measured in the same run. FLOPs: 2 per multiply-add of the dense and sparse products, backward
+ * twice forward. Bytes: every activation of a cell written once and read once, and its gradient
+ * too. Usage: bench_step [steps [first letters of a model's line]] */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@ struct bench {
     const char *name, *model, *hidden, *layers;
     int N, E, B, T, input;
     enum wf_compat compat;
-    double gflop; /* per step */
 };
 
 static void die(const struct wf_error *err)
@@ -122,6 +122,13 @@ static double step_gflop(const struct bench *b, int hidden, int layers, bool dec
     return 3 * f;
 }
 
+/* Of a cell's step: gates (2H), reset state, candidate and new state (H each). */
+static double step_gbytes(const struct bench *b, int hidden, int layers, bool decoder)
+{
+    double cells = (double)b->T * layers * (decoder ? 2 : 1);
+    return 1e-9 * 4 * sizeof(wf_real) * cells * 5 * hidden * b->B * b->N;
+}
+
 /* A random network, locally connected, with a self-loop per node. */
 static void make_graph(struct wf_graph *gr, const struct bench *b)
 {
@@ -214,28 +221,31 @@ int main(int argc, char **argv)
     if (steps < 1 || steps > MAX_STEPS) steps = 7;
     struct bench benches[] = {
         { "dcrnn METR-LA size, B 64, 2 x 64, K 2: step", "dcrnn", "64", "2", 207, 1722, 64, 12, 2,
-          WF_COMPAT_NONE, 0 },
+          WF_COMPAT_NONE },
         { "dcrnn-pgt N 325, B 64, hidden 2: step", "dcrnn-pgt", "2", NULL, 325, 2694, 64, 12, 2,
-          WF_COMPAT_PGT, 0 },
+          WF_COMPAT_PGT },
         { "dcrnn-pgt N 325, B 64, hidden 64: step", "dcrnn-pgt", "64", NULL, 325, 2694, 64, 12, 2,
-          WF_COMPAT_PGT, 0 },
+          WF_COMPAT_PGT },
     };
-    double peak = fma_peak();
+    double peak = fma_peak(), gemm = gemm_rate(), stream = bandwidth();
     printf("%d threads, %s\n%-52s %10s %-8s %10s %s\n", omp_get_max_threads(), WF_REAL_NAME, "what",
            "median", "unit", "floor", "share of the floor");
     printf("%-52s %10.4g GFLOP/s\n", "multiply-add peak", peak);
-    printf("%-52s %10.4g GFLOP/s\n", "gemm 1536 x 1536 x 1536", gemm_rate());
-    printf("%-52s %10.4g GB/s\n", "memory bandwidth, triad", bandwidth());
+    printf("%-52s %10.4g GFLOP/s\n", "gemm 1536 x 1536 x 1536", gemm);
+    printf("%-52s %10.4g GB/s\n", "memory bandwidth, triad", stream);
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
         struct bench *b = &benches[i];
         if (argc > 2 && strncmp(b->name, argv[2], strlen(argv[2])) != 0) continue;
-        b->gflop = step_gflop(b, atoi(b->hidden), b->layers ? atoi(b->layers) : 1, b->layers);
-        double s = run(b, steps);
-        line(b->name, s, "s", b->gflop / peak);
+        int hidden = atoi(b->hidden), layers = b->layers ? atoi(b->layers) : 1;
+        double gflop = step_gflop(b, hidden, layers, b->layers);
+        double gbytes = step_gbytes(b, hidden, layers, b->layers);
+        double s = run(b, steps), floor = fmax(gflop / peak, gbytes / stream);
+        line(b->name, s, "s", floor);
         struct rusage u;
         getrusage(RUSAGE_SELF, &u);
-        printf("  %.1f GFLOP a step, %.1f GFLOP/s, process peak %.0f MiB\n", b->gflop, b->gflop / s,
-               (double)u.ru_maxrss / 1024);
+        printf("  %.1f GFLOP and %.2f GB a step, %.1f GFLOP/s (%.1f %% of the peak), process peak "
+               "%.0f MiB\n",
+               gflop, gbytes, gflop / s, 100 * gflop / s / peak, (double)u.ru_maxrss / 1024);
     }
     return 0;
 }

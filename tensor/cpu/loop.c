@@ -34,11 +34,27 @@ static struct nest merge_axes(int nop, const struct wf_tensor *const *op)
     return n;
 }
 
-void wf_cpu_loop(int nop, const struct wf_tensor *const *op, void *ctx,
+/* Rows of a few elements cost more than their elements: walk the axis outside them instead. */
+static void lengthen_rows(struct nest *n)
+{
+    int in = n->ndim - 1, out = n->ndim - 2;
+    if (out < 0 || n->shape[in] >= 16 || n->shape[out] <= n->shape[in]) return;
+    ptrdiff_t shape = n->shape[in];
+    n->shape[in] = n->shape[out];
+    n->shape[out] = shape;
+    for (int k = 0; k < n->nop; k++) {
+        ptrdiff_t stride = n->stride[in][k];
+        n->stride[in][k] = n->stride[out][k];
+        n->stride[out][k] = stride;
+    }
+}
+
+void wf_cpu_loop(int nop, const struct wf_tensor *const *op, bool in_order, void *ctx,
                  void (*body)(void *ctx, ptrdiff_t first, ptrdiff_t n, wf_real *const *p,
                               const ptrdiff_t *s))
 {
     struct nest nest = merge_axes(nop, op);
+    if (!in_order) lengthen_rows(&nest);
     ptrdiff_t inner = nest.shape[nest.ndim - 1], total = wf_tensor_count(op[0]);
     if (total == 0) return;
     ptrdiff_t outer = total / inner;

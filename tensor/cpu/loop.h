@@ -9,9 +9,10 @@
 
 enum { WF_LOOP_MAX = 8 };
 
-/* body(ctx, first, n, p, s): n elements, operand k at p[k][i * s[k]]; first is the row-major number
- * of element 0. All operands have the shape of op[0]; NULL operands are passed on as NULL. */
-void wf_cpu_loop(int nop, const struct wf_tensor *const *op, void *ctx,
+/* body(ctx, first, n, p, s): n elements, operand k at p[k][i * s[k]]. in_order: they follow each
+ * other in row-major order, and first is the number of element 0. All operands have the shape of
+ * op[0]; NULL operands are passed on as NULL. */
+void wf_cpu_loop(int nop, const struct wf_tensor *const *op, bool in_order, void *ctx,
                  void (*body)(void *ctx, ptrdiff_t first, ptrdiff_t n, wf_real *const *p,
                               const ptrdiff_t *s));
 

@@ -69,6 +69,18 @@ struct wf_scaler {
 enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                              const struct wf_split *sp, int T, bool whole, struct wf_error *err);
 
+/* The same from sums: per channel the number of valid values, their sum, and, once the mean is
+ * known, the sum of their squared distances from it. For series of which every rank has a part. */
+struct wf_moments {
+    double count[WF_MAXCHANNEL], sum[WF_MAXCHANNEL], square[WF_MAXCHANNEL];
+};
+/* Adds rows from .. to-1: count and sum, or with mean [C] the squares. */
+enum wf_status wf_moments_add(struct wf_moments *m, const struct wf_series *s, int64_t from,
+                              int64_t to, const double *mean, struct wf_error *err);
+void wf_moments_mean(const struct wf_moments *m, int C, double *mean);
+enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, int C,
+                              struct wf_error *err);
+
 struct wf_window_config {
     int T, Q;                      /* input and target steps */
     bool time_of_day, day_of_week; /* added to the inputs */

@@ -49,6 +49,9 @@ struct wf_step {
     uint64_t seed, step; /* step counts from 0 over the whole training */
     double lr;           /* learning rate */
     double teach;        /* probability that a decoder sees the truth */
+    /* Of how many samples this rank's batch is, and that sample i is number i * stride + first of
+     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank. */
+    int64_t samples, stride, first;
 };
 
 /* One diffusion convolution, Y = act(sum_m T_m(X) W_m + b), T_m as S says and X = [x0 x1].

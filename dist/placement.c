@@ -175,15 +175,12 @@ enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
     p->own_windows = p->mode == WF_MODE_PARTITIONED || p->mode == WF_MODE_DDP_BATCH;
     p->whole = !many || p->mode == WF_MODE_INDEX;
     enum wf_status s;
-    if (!many && !p->own_windows)
-        s = load_whole(p, ds, be, src, err);
-    else if (p->mode == WF_MODE_INDEX && be == wf_backend_cpu())
+    if (many && p->mode == WF_MODE_INDEX && be == wf_backend_cpu())
         s = load_shared(p, ds, src, err);
-    else if (p->mode == WF_MODE_INDEX)
-        s = load_whole(p, ds, be, src, err);
+    else if (p->whole && !p->own_windows)
+        s = wf_dist_agree(p->dist, load_whole(p, ds, be, src, err), err);
     else
-        s = load_own(p, ds, be, src, err);
-    s = wf_dist_agree(p->dist, s, err);
+        s = wf_dist_agree(p->dist, load_own(p, ds, be, src, err), err);
     if (s != WF_OK) wf_dataset_free(ds);
     return s;
 }

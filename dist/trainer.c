@@ -272,6 +272,7 @@ enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err)
     WF_TRY(agree(t, wf_metrics_init(&m, t->windows->cfg.Q, err), err));
     wf_progress_start(&bar, t->log, t->state.epoch * steps + (t->state.seen + all - 1) / all,
                       t->cfg.epochs * steps);
+    if (wf_trainer_ranks(t) > 1) bar.terminal = false; /* mpirun's own, whoever reads it */
     enum wf_status s = WF_OK;
     while (s == WF_OK && t->state.epoch < t->cfg.epochs) {
         if (t->cfg.patience > 0 && t->state.patience <= 0) break;

@@ -50,7 +50,8 @@ struct wf_step {
     double lr;           /* learning rate */
     double teach;        /* probability that a decoder sees the truth */
     /* Of how many samples this rank's batch is, and that sample i is number i * stride + first of
-     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank. */
+     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank.
+     */
     int64_t samples, stride, first;
 };
 

@@ -75,6 +75,7 @@ OP(spmm_t, wf_spmm(g, &G->wide, in[1], in[0], true))
 OP(edge_sum, wf_edge_sum(g, &G->square, in[0], true))
 OP(edge_spread, wf_edge_spread(g, &G->wide, in[0], true))
 OP(row_normalize, wf_row_normalize(g, &G->square, in[0]))
+OP(loss_counted, wf_slice(g, wf_loss_counted(g, in[0], in[1], WF_MAE, WF_MASK_NAN), 0, 0, 1))
 OP(mae, wf_loss(g, in[0], in[1], WF_MAE, WF_MASK_NONE))
 OP(mse, wf_loss(g, in[0], in[1], WF_MSE, WF_MASK_NAN))
 OP(rmse, wf_loss(g, in[0], in[1], WF_RMSE, WF_MASK_NONE))
@@ -166,6 +167,7 @@ const struct op_case op_cases[] = {
     { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },
     { "dconv_op/constant", dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "loss/counted", loss_counted, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mse", mse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/rmse", rmse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mape", mape, { { 2, 3, 4 }, { 2, 3, 4 } }, 2 },

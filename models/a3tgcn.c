@@ -1,0 +1,55 @@
+#include "models/a3tgcn.h"
+
+void wf_a3tgcn_cell_init(struct wf_a3tgcn_cell *l, struct wf_params *ps, const char *name, int in,
+                         int hidden, int periods)
+{
+    char path[WF_NAME_TEXT];
+    *l = (struct wf_a3tgcn_cell){ .periods = periods };
+    wf_tgcn_cell_init(&l->tgcn, ps, name, in, hidden);
+    l->attention = wf_params_add(ps, wf_params_path(path, name, "attention"), 1, wf_dims(periods),
+                                 (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 });
+}
+
+/* Every period from the same h: one step on B * T samples. [B, T, N, H] */
+static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                                     const struct wf_supports *S, struct wf_tensor *x,
+                                     struct wf_tensor *h)
+{
+    int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3], H = l->tgcn.hidden;
+    h = wf_expand(g, wf_unsqueeze(g, h, 1), 4, wf_dims(B, T, N, H));
+    h = wf_tgcn_step(g, &l->tgcn, S, wf_reshape(g, x, 3, wf_dims(B * T, N, C)),
+                     wf_reshape(g, h, 3, wf_dims(B * T, N, H)));
+    return wf_reshape(g, h, 4, wf_dims(B, T, N, H));
+}
+
+struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                            const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *h)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    if (x->ndim != 4 || x->shape[1] != l->periods)
+        return wf_tape_fail(g, WF_EINVAL, "a3tgcn: x is %s, want [B, %d, N, C]",
+                            wf_tensor_shape_text(x, text), l->periods);
+    struct wf_tensor *p = wf_softmax(g, l->attention, 0); /* [T] */
+    if (l->restart) {
+        p = wf_reshape(g, p, 3, wf_dims(l->periods, 1, 1));
+        return wf_sum(g, wf_mul(g, all_at_once(g, l, S, x, h), p), 1, false);
+    }
+    struct wf_tensor *keep[2] = { h, wf_zeros(g, 1, wf_dims(1)) };
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int t = 0; t < l->periods; t++) {
+        keep[0] = wf_tgcn_step(g, &l->tgcn, S, wf_select(g, x, 1, t), keep[0]); /* [B, N, H] */
+        keep[1] = wf_add(g, keep[1], wf_mul(g, keep[0], wf_slice(g, p, 0, t, t + 1)));
+        wf_tape_release(g, mark, keep, 2);
+    }
+    return keep[1];
+}
+
+void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, const char *theirs,
+                          const char *ours)
+{
+    char path[WF_NAME_TEXT];
+    wf_tgcn_cell_names(&l->tgcn, t, wf_params_path(path, theirs, "_base_tgcn"), ours);
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "_attention", .ours = "attention" });
+}

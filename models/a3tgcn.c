@@ -53,3 +53,36 @@ void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, 
     wf_renames_add(t, theirs, ours,
                    (struct wf_rename){ .theirs = "_attention", .ours = "attention" });
 }
+
+/* ---- the model ---- */
+
+struct wf_a3tgcn_config wf_a3tgcn_defaults(void)
+{
+    return (struct wf_a3tgcn_config){ .hidden = 64 };
+}
+
+void wf_a3tgcn_init(struct wf_a3tgcn *m, struct wf_params *ps, struct wf_a3tgcn_config cfg,
+                    const struct wf_task *task)
+{
+    *m = (struct wf_a3tgcn){ .cfg = cfg, .task = *task };
+    wf_a3tgcn_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden, task->T);
+    m->cell.restart = cfg.restart;
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m,
+                                    const struct wf_batch *b)
+{
+    struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cfg.hidden));
+    h = wf_a3tgcn(g, &m->cell, b->supports, (struct wf_tensor *)&b->x, h); /* [B, N, H] */
+    return wf_horizon(g, &m->head, &m->task, h);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_a3tgcn_config, hidden), 1, 4096, NULL, "units" },
+    { "restart", WF_FIELD_BOOL, offsetof(struct wf_a3tgcn_config, restart), 0, 1, NULL,
+      "every period starts from zero, as in PyTorch Geometric Temporal" },
+    { 0 }
+};
+WF_MODEL_TYPE(a3tgcn, "a3tgcn", "attention over the states of T-GCN (A3T-GCN, Bai et al. 2021)",
+              fields, .graph = WF_GCN);

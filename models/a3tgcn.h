@@ -29,6 +29,25 @@ struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
 void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, const char *theirs,
                           const char *ours);
 
+/* The forecasting model: the T input steps are the periods. */
+struct wf_a3tgcn_config {
+    int hidden;   /* units */
+    bool restart; /* struct wf_a3tgcn_cell */
+};
+struct wf_a3tgcn_config wf_a3tgcn_defaults(void);
+
+struct wf_a3tgcn {
+    struct wf_a3tgcn_config cfg;
+    struct wf_task task;
+    struct wf_a3tgcn_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_a3tgcn_init(struct wf_a3tgcn *m, struct wf_params *ps, struct wf_a3tgcn_config cfg,
+                    const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m,
+                                    const struct wf_batch *b);
+
 #ifdef __cplusplus
 }
 #endif

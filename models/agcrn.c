@@ -1,4 +1,5 @@
 #include "models/agcrn.h"
+#include <stdio.h>
 
 void wf_avwgcn_init(struct wf_avwgcn *l, struct wf_params *ps, const char *name, int embedding,
                     int in, int out, int terms)
@@ -44,14 +45,13 @@ static struct wf_tensor *hop(struct wf_tape *g, struct wf_tensor *S, struct wf_t
 struct wf_tensor *wf_avwgcn(struct wf_tape *g, const struct wf_avwgcn_nodes *l, struct wf_tensor *S,
                             struct wf_tensor *x)
 {
-    enum { MOST = 32 };
     char text[WF_SHAPE_TEXT];
-    struct wf_tensor *T[MOST];
+    struct wf_tensor *T[WF_MAXTERM];
     int K = l->terms;
     if (g->error.status != WF_OK) return &g->poison;
-    if (x->ndim != 3 || K > MOST)
+    if (x->ndim != 3 || K > WF_MAXTERM)
         return wf_tape_fail(g, WF_EINVAL, "avwgcn: x %s, %d terms: want [B, N, C], at most %d",
-                            wf_tensor_shape_text(x, text), K, MOST);
+                            wf_tensor_shape_text(x, text), K, WF_MAXTERM);
     T[0] = wf_contiguous(g, wf_permute(g, x, 1, 0, 2)); /* [N, B, C] */
     if (K == 1) T[0] = wf_add(g, T[0], hop(g, S, T[0]));
     for (int k = 1; k < K; k++) {
@@ -74,9 +74,9 @@ void wf_agcrn_cell_init(struct wf_agcrn_cell *l, struct wf_params *ps, const cha
 }
 
 struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cell *l,
-                                    struct wf_tensor *E)
+                                    struct wf_tensor *E, struct wf_tensor *S)
 {
-    return (struct wf_agcrn_nodes){ .S = wf_agcrn_graph(g, E),
+    return (struct wf_agcrn_nodes){ .S = S,
                                     .gate = wf_avwgcn_bind(g, &l->gate, E),
                                     .update = wf_avwgcn_bind(g, &l->update, E),
                                     .hidden = l->hidden };
@@ -108,3 +108,71 @@ void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *o
     wf_avwgcn_names(t, wf_params_path(their_path, theirs, "_update"),
                     wf_params_path(our_path, ours, "update"));
 }
+
+/* ---- the model ---- */
+
+struct wf_agcrn_config wf_agcrn_defaults(void)
+{
+    return (struct wf_agcrn_config){ .hidden = 64, .layers = 2, .embedding = 10, .terms = 2 };
+}
+
+void wf_agcrn_init(struct wf_agcrn *m, struct wf_params *ps, struct wf_agcrn_config cfg,
+                   const struct wf_task *task)
+{
+    struct wf_agcrn_sizes s = { task->channels, cfg.hidden, cfg.embedding, cfg.terms };
+    *m = (struct wf_agcrn){ .cfg = cfg, .task = *task };
+    if (cfg.layers < 1 || cfg.layers > WF_AGCRN_LAYERS) {
+        wf_fail(&ps->error, WF_EINVAL, "agcrn: %d layers, want 1 to %d", cfg.layers,
+                WF_AGCRN_LAYERS);
+        return;
+    }
+    m->E = wf_params_add(ps, "embedding", 2, wf_dims(task->nodes, cfg.embedding),
+                         (struct wf_init){ .kind = WF_INIT_NORMAL, .gain = 1 });
+    for (int l = 0; l < cfg.layers; l++, s.in = cfg.hidden) {
+        char name[WF_NAME_TEXT];
+        snprintf(name, sizeof name, "cell.%d", l);
+        wf_agcrn_cell_init(&m->cell[l], ps, name, s);
+    }
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+struct stack {
+    struct wf_agcrn_nodes cell[WF_AGCRN_LAYERS];
+    int layers;
+};
+
+/* The top layer's state is the first. */
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    const struct stack *st = cell;
+    (void)S;
+    for (int l = 0; l < st->layers; l++) {
+        struct wf_tensor **h = &state[st->layers - 1 - l];
+        x = *h = wf_agcrn_step(g, &st->cell[l], x, *h);
+    }
+}
+
+struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
+                                   const struct wf_batch *b)
+{
+    struct stack st = { .layers = m->cfg.layers };
+    struct wf_tensor *S = wf_agcrn_graph(g, m->E);
+    for (int l = 0; l < st.layers; l++) st.cell[l] = wf_agcrn_bind(g, &m->cell[l], m->E, S);
+    struct wf_recurrent r = { &st, step, st.layers, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_agcrn_config, hidden), 1, 4096, NULL,
+      "units per cell" },
+    { "layers", WF_FIELD_INT, offsetof(struct wf_agcrn_config, layers), 1, WF_AGCRN_LAYERS, NULL,
+      "cells" },
+    { "embedding", WF_FIELD_INT, offsetof(struct wf_agcrn_config, embedding), 1, 1024, NULL,
+      "numbers that describe a node" },
+    { "terms", WF_FIELD_INT, offsetof(struct wf_agcrn_config, terms), 1, WF_MAXTERM, NULL,
+      "Chebyshev terms" },
+    { 0 }
+};
+WF_MODEL_TYPE(agcrn, "agcrn", "graph and node weights from embeddings (AGCRN, Bai et al. 2020)",
+              fields, .graph = WF_NO_GRAPH);

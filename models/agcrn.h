@@ -10,9 +10,7 @@
 #ifndef WF_AGCRN_H
 #define WF_AGCRN_H
 
-#include "autograd/ops.h"
-#include "nn/params.h"
-#include "nn/weights.h"
+#include "models/recurrent.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,13 +51,33 @@ struct wf_agcrn_nodes {
     int hidden;
 };
 struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cell *l,
-                                    struct wf_tensor *E);
+                                    struct wf_tensor *E, struct wf_tensor *S);
 /* x [B, N, in], h [B, N, hidden] -> h'. */
 struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *l,
                                 struct wf_tensor *x, struct wf_tensor *h);
 /* AVWGCN and AGCRN of PyTorch Geometric Temporal. */
 void wf_avwgcn_names(struct wf_renames *t, const char *theirs, const char *ours);
 void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *ours);
+
+/* The published model: `layers` cells on one embedding, all Q steps from the last state. */
+enum { WF_AGCRN_LAYERS = 4 };
+struct wf_agcrn_config {
+    int hidden, layers, embedding, terms; /* units, cells, d, Chebyshev terms */
+};
+struct wf_agcrn_config wf_agcrn_defaults(void);
+
+struct wf_agcrn {
+    struct wf_agcrn_config cfg;
+    struct wf_task task;
+    struct wf_tensor *E; /* [N, d] */
+    struct wf_agcrn_cell cell[WF_AGCRN_LAYERS];
+    struct wf_linear head; /* hidden -> Q * targets, the same for every node */
+};
+void wf_agcrn_init(struct wf_agcrn *m, struct wf_params *ps, struct wf_agcrn_config cfg,
+                   const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. b->supports are not used. */
+struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
+                                   const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

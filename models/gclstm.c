@@ -43,3 +43,38 @@ void wf_gclstm_cell_names(const struct wf_gclstm_cell *l, struct wf_renames *t, 
                       (struct wf_cheb_place){ l->terms, H, 0, first, "bias" });
     }
 }
+
+/* ---- the model ---- */
+
+struct wf_gclstm_config wf_gclstm_defaults(void)
+{
+    return (struct wf_gclstm_config){ .hidden = 64 };
+}
+
+void wf_gclstm_init(struct wf_gclstm *m, struct wf_params *ps, struct wf_gclstm_config cfg,
+                    const struct wf_task *task)
+{
+    *m = (struct wf_gclstm){ .cfg = cfg, .task = *task };
+    wf_gclstm_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden, task->terms);
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    wf_gclstm_step(g, cell, S, x, &state[0], &state[1]);
+}
+
+struct wf_tensor *wf_gclstm_forward(struct wf_tape *g, const struct wf_gclstm *m,
+                                    const struct wf_batch *b)
+{
+    struct wf_recurrent r = { &m->cell, step, 2, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_gclstm_config, hidden), 1, 4096, NULL, "units" },
+    { 0 }
+};
+WF_MODEL_TYPE(gclstm, "gclstm", "LSTM whose states are convolved (GC-LSTM, Chen et al. 2022)",
+              fields, .graph = WF_CHEB);

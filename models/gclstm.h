@@ -8,8 +8,8 @@
 #ifndef WF_GCLSTM_H
 #define WF_GCLSTM_H
 
+#include "models/recurrent.h"
 #include "nn/gcn.h"
-#include "nn/layers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +30,24 @@ void wf_gclstm_step(struct wf_tape *g, const struct wf_gclstm_cell *l, const str
 /* GCLSTM of PyTorch Geometric Temporal. */
 void wf_gclstm_cell_names(const struct wf_gclstm_cell *l, struct wf_renames *t, const char *theirs,
                           const char *ours);
+
+/* The forecasting model: models/recurrent.h around the cell. */
+struct wf_gclstm_config {
+    int hidden; /* units */
+};
+struct wf_gclstm_config wf_gclstm_defaults(void);
+
+struct wf_gclstm {
+    struct wf_gclstm_config cfg;
+    struct wf_task task;
+    struct wf_gclstm_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_gclstm_init(struct wf_gclstm *m, struct wf_params *ps, struct wf_gclstm_config cfg,
+                    const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_gclstm_forward(struct wf_tape *g, const struct wf_gclstm *m,
+                                    const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

@@ -35,3 +35,38 @@ void wf_gconvgru_cell_names(const struct wf_gconvgru_cell *l, struct wf_renames 
         wf_cheb_pair_names(t, k < 2 ? &l->gates : &l->cand, x, h, mine, k % 2 * l->gates.hidden);
     }
 }
+
+/* ---- the model ---- */
+
+struct wf_gconvgru_config wf_gconvgru_defaults(void)
+{
+    return (struct wf_gconvgru_config){ .hidden = 64 };
+}
+
+void wf_gconvgru_init(struct wf_gconvgru *m, struct wf_params *ps, struct wf_gconvgru_config cfg,
+                      const struct wf_task *task)
+{
+    *m = (struct wf_gconvgru){ .cfg = cfg, .task = *task };
+    wf_gconvgru_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden, task->terms);
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    state[0] = wf_gconvgru_step(g, cell, S, x, state[0]);
+}
+
+struct wf_tensor *wf_gconvgru_forward(struct wf_tape *g, const struct wf_gconvgru *m,
+                                      const struct wf_batch *b)
+{
+    struct wf_recurrent r = { &m->cell, step, 1, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_gconvgru_config, hidden), 1, 4096, NULL, "units" },
+    { 0 }
+};
+WF_MODEL_TYPE(gconvgru, "gconvgru", "GRU of Chebyshev convolutions (Seo et al. 2018)", fields,
+              .graph = WF_CHEB);

@@ -7,6 +7,7 @@
 #ifndef WF_GCONVGRU_H
 #define WF_GCONVGRU_H
 
+#include "models/recurrent.h"
 #include "nn/gcn.h"
 
 #ifdef __cplusplus
@@ -26,6 +27,24 @@ struct wf_tensor *wf_gconvgru_step(struct wf_tape *g, const struct wf_gconvgru_c
 /* GConvGRU of PyTorch Geometric Temporal. */
 void wf_gconvgru_cell_names(const struct wf_gconvgru_cell *l, struct wf_renames *t,
                             const char *theirs, const char *ours);
+
+/* The forecasting model: models/recurrent.h around the cell. */
+struct wf_gconvgru_config {
+    int hidden; /* units */
+};
+struct wf_gconvgru_config wf_gconvgru_defaults(void);
+
+struct wf_gconvgru {
+    struct wf_gconvgru_config cfg;
+    struct wf_task task;
+    struct wf_gconvgru_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_gconvgru_init(struct wf_gconvgru *m, struct wf_params *ps, struct wf_gconvgru_config cfg,
+                      const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_gconvgru_forward(struct wf_tape *g, const struct wf_gconvgru *m,
+                                      const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

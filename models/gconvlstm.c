@@ -60,3 +60,39 @@ void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_rename
         if (k < 3) wf_renames_add(t, theirs, ours, r);
     }
 }
+
+/* ---- the model ---- */
+
+struct wf_gconvlstm_config wf_gconvlstm_defaults(void)
+{
+    return (struct wf_gconvlstm_config){ .hidden = 64 };
+}
+
+void wf_gconvlstm_init(struct wf_gconvlstm *m, struct wf_params *ps, struct wf_gconvlstm_config cfg,
+                       const struct wf_task *task)
+{
+    *m = (struct wf_gconvlstm){ .cfg = cfg, .task = *task };
+    wf_gconvlstm_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden, task->terms);
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    wf_gconvlstm_step(g, cell, S, x, &state[0], &state[1]);
+}
+
+struct wf_tensor *wf_gconvlstm_forward(struct wf_tape *g, const struct wf_gconvlstm *m,
+                                       const struct wf_batch *b)
+{
+    struct wf_recurrent r = { &m->cell, step, 2, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = { { "hidden", WF_FIELD_INT,
+                                            offsetof(struct wf_gconvlstm_config, hidden), 1, 4096,
+                                            NULL, "units" },
+                                          { 0 } };
+WF_MODEL_TYPE(gconvlstm, "gconvlstm",
+              "LSTM of Chebyshev convolutions with peepholes (Seo et al. 2018)", fields,
+              .graph = WF_CHEB);

@@ -9,6 +9,7 @@
 #ifndef WF_GCONVLSTM_H
 #define WF_GCONVLSTM_H
 
+#include "models/recurrent.h"
 #include "nn/gcn.h"
 
 #ifdef __cplusplus
@@ -29,6 +30,24 @@ void wf_gconvlstm_step(struct wf_tape *g, const struct wf_gconvlstm_cell *l,
 /* GConvLSTM of PyTorch Geometric Temporal. */
 void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_renames *t,
                              const char *theirs, const char *ours);
+
+/* The forecasting model: models/recurrent.h around the cell. */
+struct wf_gconvlstm_config {
+    int hidden; /* units */
+};
+struct wf_gconvlstm_config wf_gconvlstm_defaults(void);
+
+struct wf_gconvlstm {
+    struct wf_gconvlstm_config cfg;
+    struct wf_task task;
+    struct wf_gconvlstm_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_gconvlstm_init(struct wf_gconvlstm *m, struct wf_params *ps, struct wf_gconvlstm_config cfg,
+                       const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_gconvlstm_forward(struct wf_tape *g, const struct wf_gconvlstm *m,
+                                       const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

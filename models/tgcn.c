@@ -67,3 +67,38 @@ void wf_tgcn_cell_names(const struct wf_tgcn_cell *l, struct wf_renames *t, cons
         wf_renames_add(t, path, ours, r);
     }
 }
+
+/* ---- the model ---- */
+
+struct wf_tgcn_config wf_tgcn_defaults(void)
+{
+    return (struct wf_tgcn_config){ .hidden = 64 };
+}
+
+void wf_tgcn_init(struct wf_tgcn *m, struct wf_params *ps, struct wf_tgcn_config cfg,
+                  const struct wf_task *task)
+{
+    *m = (struct wf_tgcn){ .cfg = cfg, .task = *task };
+    wf_tgcn_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden);
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    state[0] = wf_tgcn_step(g, cell, S, x, state[0]);
+}
+
+struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
+                                  const struct wf_batch *b)
+{
+    struct wf_recurrent r = { &m->cell, step, 1, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_tgcn_config, hidden), 1, 4096, NULL, "units" },
+    { 0 }
+};
+WF_MODEL_TYPE(tgcn, "tgcn", "GRU that sees the graph through its input (T-GCN, Zhao et al. 2020)",
+              fields, .graph = WF_GCN);

@@ -8,8 +8,8 @@
 #ifndef WF_TGCN_H
 #define WF_TGCN_H
 
+#include "models/recurrent.h"
 #include "nn/gcn.h"
-#include "nn/layers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +30,24 @@ struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_cell *l,
 /* TGCN and TGCN2 of PyTorch Geometric Temporal. */
 void wf_tgcn_cell_names(const struct wf_tgcn_cell *l, struct wf_renames *t, const char *theirs,
                         const char *ours);
+
+/* The forecasting model: models/recurrent.h around the cell. */
+struct wf_tgcn_config {
+    int hidden; /* units */
+};
+struct wf_tgcn_config wf_tgcn_defaults(void);
+
+struct wf_tgcn {
+    struct wf_tgcn_config cfg;
+    struct wf_task task;
+    struct wf_tgcn_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_tgcn_init(struct wf_tgcn *m, struct wf_params *ps, struct wf_tgcn_config cfg,
+                  const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
+                                  const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

@@ -247,7 +247,7 @@ static enum wf_status agcrn(struct run *r, struct named *n)
     wf_agcrn_cell_init(&l, &n->ps, "cell", sizes);
     wf_agcrn_cell_names(&n->names, NULL, "cell");
     WF_TRY(load_named(r, &n->ps, &n->names));
-    struct wf_agcrn_nodes bound = wf_agcrn_bind(g, &l, E);
+    struct wf_agcrn_nodes bound = wf_agcrn_bind(g, &l, E, wf_agcrn_graph(g, E));
     return roll(r, n, &(struct cell){ &bound, agcrn_step, sizes.hidden, 1, true }, NULL);
 }
 

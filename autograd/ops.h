@@ -143,6 +143,9 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
  * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
                           enum wf_loss_kind kind, enum wf_mask mask);
+/* The same loss and the number of targets that count: [2]; the number has no gradient. */
+struct wf_tensor *wf_loss_counted(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                                  enum wf_loss_kind kind, enum wf_mask mask);
 
 #ifdef __cplusplus
 }

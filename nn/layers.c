@@ -67,16 +67,21 @@ void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int i
     wf_linear_init(&l->state, ps, wf_params_path(path, name, "hidden"), hidden, 3 * hidden);
 }
 
-struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
-                         struct wf_tensor *h)
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h)
 {
     int H = l->hidden;
-    struct wf_tensor *a = wf_linear(g, &l->input, x),
-                     *b = wf_linear(g, &l->state, h); /* [.., 3H] */
+    struct wf_tensor *b = wf_linear(g, &l->state, h); /* [.., 3H] */
     struct wf_tensor *rz =
         wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), wf_slice(g, b, -1, 0, 2 * H)));
     struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
     struct wf_tensor *n = wf_tanh(g, wf_add(g, wf_slice(g, a, -1, 2 * H, 3 * H),
                                             wf_mul(g, r, wf_slice(g, b, -1, 2 * H, 3 * H))));
     return wf_lerp(g, n, h, z);
+}
+
+struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
+                         struct wf_tensor *h)
+{
+    return wf_gru_step(g, l, wf_linear(g, &l->input, x), h);
 }

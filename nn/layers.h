@@ -55,6 +55,9 @@ struct wf_gru {
 void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden);
 struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
                          struct wf_tensor *h);
+/* The same from a = input(x) [.., 3 hidden], for products that were done for all steps at once. */
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h);
 
 #ifdef __cplusplus
 }

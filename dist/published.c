@@ -167,7 +167,7 @@ static enum wf_status open_network(struct network *n, const struct wf_published 
                                 task.nodes, hops, p->compat, err));
     n->model.type->init(n->model.layers, &n->params, n->model.cfg, &task);
     WF_TRY(wf_params_commit(&n->params, 0, err));
-    return wf_dcrnn_load(n->model.layers, &n->params, p->weights, NULL, err);
+    return wf_model_load(n->model.type, n->model.layers, &n->params, p->weights, NULL, err);
 }
 
 static void close_network(struct network *n)

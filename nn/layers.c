@@ -15,6 +15,13 @@ struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct
     return wf_linear_op(g, x, l->weight, l->bias);
 }
 
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = "10" });
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}
+
 void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, int in, int out,
                    int terms, double bias)
 {

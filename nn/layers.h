@@ -5,6 +5,7 @@
 
 #include "autograd/ops.h"
 #include "nn/params.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,6 +18,8 @@ struct wf_linear {
 };
 void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name, int in, int out);
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x);
+/* PyTorch's weight [out, in] and bias. */
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 /* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2): act(sum_m T_m([x h]) W_m + b), x [B, N,
  * C0], h [B, N, C1] or NULL, in = C0 + C1. Parameters name.weight [terms * in, out], term-major,

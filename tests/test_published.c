@@ -188,7 +188,7 @@ Test(published, weights_of_another_size_are_refused)
     wf_params_init(&ps, wf_backend_cpu());
     wf_dcrnn_init(&m, &ps, (struct wf_dcrnn_config){ .hidden = 64, .layers = 2 }, &task);
     cr_assert_eq(wf_params_commit(&ps, 1, &err), WF_OK, "%s", err.message);
-    cr_expect_eq(wf_dcrnn_load(&m, &ps, shared(weights), NULL, &err), WF_EINVAL);
+    cr_expect_eq(wf_model_load(&wf_dcrnn_type, &m, &ps, shared(weights), NULL, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "gconv_weight_(330, 128)"), "%s", err.message);
     wf_params_free(&ps);
     expect_no_leaks();

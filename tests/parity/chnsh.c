@@ -131,16 +131,10 @@ enum wf_status run_chnsh_dcgrucell(struct run *r)
 
 /* ---- the model ---- */
 
-static enum wf_status load(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps,
-                           const char *group)
+static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps,
+                                const struct wf_renames *names)
 {
-    char full[PATH_TEXT];
-    WF_TRY(wf_params_commit(ps, 0, &r->err));
-    return wf_dcrnn_load(m, ps, r->file, in_case(r, full, group), &r->err);
-}
-
-static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps)
-{
+    WF_TRY(load_named(r, ps, names));
     struct wf_tape *g = &r->g;
     const struct wf_task *t = &m->task;
     struct wf_tensor *x = leaf(r, "inputs/inputs"), *y = leaf(r, "inputs/labels");
@@ -157,16 +151,7 @@ static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct 
     wf_tape_set_step(g, &(struct wf_step){ .teach = 1 });
     struct wf_tensor *out = wf_permute(g, wf_dcrnn_forward(g, m, &b), 1, 0, 2, 3);
     output(r, "outputs/out", wf_reshape(g, out, 3, wf_dims(t->Q, B, N * t->targets)));
-    r->params_elsewhere = true;
-    WF_TRY(finish(r));
-    struct wf_params want;
-    struct wf_dcrnn same;
-    wf_params_init(&want, g->be);
-    wf_dcrnn_init(&same, &want, m->cfg, t);
-    enum wf_status s = load(r, &same, &want, "grad_params");
-    if (!s) s = compare_params(r, "grad_params", ps, true, &want);
-    wf_params_free(&want);
-    return s;
+    return finish_named(r, ps, names);
 }
 
 /* Labels are read in every step when the case says so; else never. */
@@ -174,6 +159,7 @@ enum wf_status run_chnsh_dcrnn(struct run *r)
 {
     struct wf_dcrnn m;
     struct wf_params ps;
+    struct wf_renames names = { 0 };
     WF_TRY(chnsh_graph(r, "inputs/adj_mx"));
     struct wf_task task = { .nodes = integer(r, "num_nodes", 0),
                             .channels = integer(r, "input_dim", 0),
@@ -185,8 +171,9 @@ enum wf_status run_chnsh_dcrnn(struct run *r)
                                    integer(r, "use_curriculum_learning", 0) != 0 };
     wf_params_init(&ps, r->g.be);
     wf_dcrnn_init(&m, &ps, cfg, &task);
-    enum wf_status s = load(r, &m, &ps, "params");
-    if (!s) s = run_model(r, &m, &ps);
+    wf_dcrnn_names(&m, &names);
+    enum wf_status s = run_model(r, &m, &ps, &names);
+    wf_renames_free(&names);
     wf_params_free(&ps);
     return s;
 }

@@ -206,7 +206,7 @@ void wf_gated_graph_names(struct wf_renames *t, const char *theirs, const char *
 {
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     same(t, theirs, ours, "weight");
-    wf_gates_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "");
+    wf_gru_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "");
 }
 
 /* ---- pooling ---- */

@@ -28,6 +28,7 @@ struct wf_tensor *wf_sqrt(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_square(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_abs(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_recip0(struct wf_tape *g, struct wf_tensor *x); /* 1/x, 0 where x = 0 */
+struct wf_tensor *wf_rsqrt0(struct wf_tape *g, struct wf_tensor *x); /* x^-1/2, 0 where x = 0 */
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift);
 struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a,
                          struct wf_tensor *b); /* broadcasts */
@@ -79,6 +80,8 @@ struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool 
 struct wf_tensor *wf_mean(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_sum_all(struct wf_tape *g, struct wf_tensor *x);  /* [1] */
 struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x); /* [1] */
+/* Largest element, [1]; the gradient goes to it alone, to one of several that are equal. */
+struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis);
 
 /* ---- products ---- */

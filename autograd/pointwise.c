@@ -60,6 +60,7 @@ UNARY(sqrt, WF_SQRT)
 UNARY(square, WF_SQUARE)
 UNARY(abs, WF_ABS)
 UNARY(recip0, WF_RECIP0)
+UNARY(rsqrt0, WF_RSQRT0)
 #undef UNARY
 
 static void affine_vjp(struct wf_tape *g, const struct wf_node *n)

@@ -160,7 +160,8 @@ static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
     const struct wf_dataset *d = &x->data;
     struct wf_edges ed = { d->series.N, d->edges, d->source, d->target, d->weight };
     enum wf_compat compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
-    return wf_graph_init(&x->graph, d->series.be, &ed, x->cfg.graph, x->cfg.hops, compat, err);
+    struct wf_graph_config gc = { .kind = x->cfg.graph, .hops = x->cfg.hops, .compat = compat };
+    return wf_graph_init(&x->graph, d->series.be, &ed, &gc, err);
 }
 
 static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf_error *err)

@@ -23,7 +23,8 @@ enum wf_unary {
     WF_SQRT,
     WF_SQUARE,
     WF_ABS,
-    WF_RECIP0 /* 1/x, and 0 where x is 0 */
+    WF_RECIP0, /* 1/x, and 0 where x is 0 */
+    WF_RSQRT0  /* 1/sqrt(x), and 0 where x is 0 */
 };
 enum wf_binary { WF_ADD, WF_SUB, WF_MUL, WF_DIV, WF_MAX, WF_MIN };
 

@@ -41,6 +41,7 @@ OP(sqrt_, wf_sqrt(g, in[0]))
 OP(square, wf_square(g, in[0]))
 OP(abs_, wf_abs(g, in[0]))
 OP(recip0, wf_recip0(g, in[0]))
+OP(rsqrt0, wf_rsqrt0(g, in[0]))
 OP(affine, wf_affine(g, in[0], -1.5, 0.25))
 OP(add, wf_add(g, in[0], in[1]))
 OP(sub, wf_sub(g, in[0], in[1]))
@@ -67,6 +68,7 @@ OP(sum, wf_sum(g, in[0], 1, false))
 OP(mean, wf_mean(g, in[0], 0, true))
 OP(sum_all, wf_sum_all(g, in[0]))
 OP(mean_all, wf_mean_all(g, in[0]))
+OP(max_all, wf_max_all(g, in[0]))
 OP(softmax, wf_softmax(g, in[0], 1))
 OP(matmul, wf_matmul(g, in[0], in[1]))
 OP(linear, wf_linear_op(g, in[0], in[1], in[2]))
@@ -129,6 +131,7 @@ const struct op_case op_cases[] = {
     { "square", square, { { 2, 3, 4 } }, 0 },
     { "abs", abs_, { { 2, 3, 4 } }, 0 },
     { "recip0", recip0, { { 2, 3, 4 } }, 1.5 },
+    { "rsqrt0", rsqrt0, { { 2, 3, 4 } }, 1.5 },
     { "affine", affine, { { 2, 3, 4 } }, 0 },
     { "add", add, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "add/broadcast", add, { { 2, 3, 4 }, { 4 } }, 0 },
@@ -157,6 +160,7 @@ const struct op_case op_cases[] = {
     { "mean", mean, { { 2, 3, 4 } }, 0 },
     { "sum_all", sum_all, { { 2, 3, 4 } }, 0 },
     { "mean_all", mean_all, { { 2, 3, 4 } }, 0 },
+    { "max_all", max_all, { { 3, 5 } }, 0 },
     { "softmax", softmax, { { 2, 3, 4 } }, 0 },
     { "matmul", matmul, { { 2, 3, 4 }, { 4, 5 } }, 0 },
     { "matmul/batched", matmul, { { 2, 3, 4 }, { 2, 4, 5 } }, 0 },

@@ -32,7 +32,8 @@ static void make_graph(struct wf_graph *gr, enum wf_compat compat)
         weight[2 * n + 1] = 0.3f + 0.1f * (float)n;
     }
     struct wf_edges ed = { TINY_NODES, 2 * TINY_NODES, from, to, weight };
-    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, WF_DUAL_RANDOM_WALK, 2, compat, &err));
+    struct wf_graph_config gc = { .hops = 2, .compat = compat };
+    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err));
 }
 
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)

@@ -147,6 +147,9 @@ BODY(unary_body)
     case WF_RECIP0:
         EACH1(a == 0 ? 0 : 1 / a);
         break;
+    case WF_RSQRT0:
+        EACH1(a == 0 ? 0 : (wf_real)(1 / sqrt((double)a)));
+        break;
     }
 }
 
@@ -189,6 +192,9 @@ BODY(unary_bwd_body)
         break;
     case WF_RECIP0:
         ADD3(-c * b * b);
+        break;
+    case WF_RSQRT0:
+        ADD3(c * b * b * b / -2);
         break;
     }
 }

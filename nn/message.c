@@ -10,11 +10,6 @@ static struct wf_init uniform(int fan)
     return (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(fan > 0 ? fan : 1) };
 }
 
-static void same(struct wf_renames *t, const char *theirs, const char *ours, const char *name)
-{
-    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = name, .ours = name });
-}
-
 /* weight_e / number of entries in the row of e */
 static struct wf_tensor *mean_weights(struct wf_tape *g, const struct wf_csr *A,
                                       struct wf_tensor *weight)
@@ -68,16 +63,16 @@ struct wf_tensor *wf_sage(struct wf_tape *g, const struct wf_sage *l, const stru
 }
 
 void wf_sage_names(struct wf_renames *t, const char *theirs, const char *ours,
-                   const struct wf_sage *l)
+                   const struct wf_sage *l, int first)
 {
-    const struct wf_rename w = { .theirs = "lin_l.weight",
-                                 .ours = "neighbour.weight",
-                                 .axes = "10" };
-    const struct wf_rename b = { .theirs = "lin_l.bias", .ours = "neighbour.bias" };
-    const struct wf_rename r = { .theirs = "lin_r.weight", .ours = "root", .axes = "10" };
-    wf_renames_add(t, theirs, ours, w);
-    if (l->neighbour.bias) wf_renames_add(t, theirs, ours, b);
-    if (l->root) wf_renames_add(t, theirs, ours, r);
+    struct wf_rename row[] = {
+        { .theirs = "lin_l.weight", .ours = "neighbour.weight", .axes = "10", .first = first },
+        { .theirs = "lin_l.bias", .ours = "neighbour.bias", .first = first },
+        { .theirs = "lin_r.weight", .ours = "root", .axes = "10", .first = first },
+    };
+    const struct wf_tensor *param[] = { l->neighbour.weight, l->neighbour.bias, l->root };
+    for (int i = 0; i < 3; i++)
+        if (param[i]) wf_renames_add(t, theirs, ours, row[i]);
 }
 
 /* ---- RGCN ---- */
@@ -205,7 +200,7 @@ struct wf_tensor *wf_gated_graph(struct wf_tape *g, const struct wf_gated_graph 
 void wf_gated_graph_names(struct wf_renames *t, const char *theirs, const char *ours)
 {
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
-    same(t, theirs, ours, "weight");
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "weight", .ours = "weight" });
     wf_gru_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "");
 }
 

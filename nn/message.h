@@ -42,9 +42,9 @@ void wf_sage_init(struct wf_sage *l, struct wf_params *ps, const char *name,
                   struct wf_sage_config cfg);
 struct wf_tensor *wf_sage(struct wf_tape *g, const struct wf_sage *l, const struct wf_csr *A,
                           struct wf_tensor *x, struct wf_tensor *t);
-/* PyTorch Geometric's SAGEConv: lin_l, lin_r. */
+/* PyTorch Geometric's SAGEConv, lin_l and lin_r, from column `first` of ours on. */
 void wf_sage_names(struct wf_renames *t, const char *theirs, const char *ours,
-                   const struct wf_sage *l);
+                   const struct wf_sage *l, int first);
 
 /* Relational graph convolution (Schlichtkrull et al. 2018, eq. 2 and 3):
  *     y_i = sum_r mean_{j into i by r}(x_j) W_r + x_i R + b,  W_r = sum_k comp[r, k] V_k

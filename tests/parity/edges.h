@@ -9,9 +9,9 @@
 enum wf_status read_edges(struct run *r, const char *path, int nodes, struct wf_edges *ed);
 void free_edges(struct wf_edges *ed);
 
-/* Its pattern, row = target; order, which may be NULL, says which edge each entry is. */
+/* Its pattern, row = target. */
 enum wf_status read_pattern(struct run *r, const char *path, int targets, int sources,
-                            struct wf_csr *A, struct wf_index *order);
+                            struct wf_csr *A);
 
 /* The pattern of inputs/edge_index and inputs/edge_type for relational convolutions. */
 enum wf_status read_relations(struct run *r, int nodes, int relations, struct wf_csr *A);

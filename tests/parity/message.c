@@ -30,22 +30,12 @@ void free_edges(struct wf_edges *ed)
 }
 
 enum wf_status read_pattern(struct run *r, const char *path, int targets, int sources,
-                            struct wf_csr *A, struct wf_index *order)
+                            struct wf_csr *A)
 {
     struct wf_edges ed;
     WF_TRY(read_edges(r, path, sources, &ed));
-    int *entry = wf_malloc(2 * (size_t)ed.count * sizeof *entry);
-    enum wf_status s = entry ? WF_OK : wf_fail(&r->err, WF_ENOMEM, "no memory for a pattern");
-    if (!s)
-        s = wf_csr_from_pairs(A, r->g.be, targets, sources, ed.count, ed.target, ed.source, entry,
-                              &r->err);
-    if (!s && order) {
-        int *edge = entry + ed.count;
-        for (int e = 0; e < ed.count; e++) edge[entry[e]] = e;
-        s = wf_index_init(order, r->g.be, ed.count, ed.count, edge, &r->err);
-        if (s) wf_csr_free(A);
-    }
-    wf_free(entry);
+    enum wf_status s = wf_csr_from_pairs(A, r->g.be, targets, sources, ed.count, ed.target,
+                                         ed.source, NULL, &r->err);
     free_edges(&ed);
     return s;
 }
@@ -119,12 +109,11 @@ enum wf_status run_pyg_gatconv(struct run *r)
 
 /* ---- layers on one pattern ---- */
 
-/* One case: parameters, their names, the pattern with the order of its entries. */
+/* One case: parameters, their names, the pattern. */
 struct layer {
     struct wf_params ps;
     struct wf_renames names;
     struct wf_csr A;
-    struct wf_index order;
 };
 
 static enum wf_status with_layer(struct run *r,
@@ -134,7 +123,6 @@ static enum wf_status with_layer(struct run *r,
     wf_params_init(&c.ps, r->g.be);
     enum wf_status s = body(r, &c);
     wf_csr_free(&c.A);
-    wf_index_free(&c.order);
     wf_renames_free(&c.names);
     wf_params_free(&c.ps);
     return s;
@@ -155,9 +143,9 @@ static enum wf_status sage(struct run *r, struct layer *c)
                                           .no_root = !integer(r, "root_weight", 1),
                                           .no_bias = !integer(r, "bias", 1),
                                           .normalize = integer(r, "normalize", 0) != 0 });
-    wf_sage_names(&c->names, "", "sage", &l);
+    wf_sage_names(&c->names, "", "sage", &l, 0);
     WF_TRY(load_named(r, &c->ps, &c->names));
-    WF_TRY(read_pattern(r, "inputs/edge_index", t->shape[0], x->shape[0], &c->A, NULL));
+    WF_TRY(read_pattern(r, "inputs/edge_index", t->shape[0], x->shape[0], &c->A));
     output(r, "outputs/out", wf_sage(&r->g, &l, &c->A, x, t));
     return finish_named(r, &c->ps, &c->names);
 }
@@ -198,10 +186,10 @@ static enum wf_status gated_graph(struct run *r, struct layer *c)
                         integer(r, "out_channels", 0), aggr_of(r, "aggr"));
     wf_gated_graph_names(&c->names, "", "conv");
     WF_TRY(load_named(r, &c->ps, &c->names));
-    int N = X->shape[0];
-    WF_TRY(read_pattern(r, "inputs/edge_index", N, N, &c->A, &c->order));
-    struct wf_tensor *w = wf_take(&r->g, leaf(r, "inputs/edge_weight"), &c->order);
-    output(r, "outputs/out", wf_gated_graph(&r->g, &l, &c->A, w, X));
+    struct wf_graph_config raw = { .kind = WF_GCN, .raw = true };
+    WF_TRY(case_graph(r, "inputs/", X->shape[0], &raw));
+    struct wf_supports S = case_supports(r, "inputs/");
+    output(r, "outputs/out", wf_gated_graph(&r->g, &l, S.pattern[0], S.value[0], X));
     return finish_named(r, &c->ps, &c->names);
 }
 

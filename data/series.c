@@ -30,9 +30,10 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
 
 void wf_series_free(struct wf_series *s)
 {
-    if (s->values) s->be->free(s->be, s->values, value_bytes(s));
+    if (s->values && !s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
     if (s->time_s) s->be->free(s->be, s->time_s, (size_t)s->E * sizeof *s->time_s);
     s->values = NULL;
+    s->borrowed = false;
     s->time_s = NULL;
 }
 
@@ -61,7 +62,8 @@ enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_mis
         wf_free(values);
         return rc;
     }
-    s->be->free(s->be, s->values, value_bytes(s));
+    if (!s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
+    s->borrowed = false;
     s->values = (void *)values;
     for (ptrdiff_t i = 0; zero_missing && i < s->E * s->N * s->C; i += s->C)
         if (values[i] == 0) values[i] = NAN;

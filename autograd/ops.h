@@ -29,6 +29,7 @@ struct wf_tensor *wf_square(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_abs(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_recip0(struct wf_tape *g, struct wf_tensor *x); /* 1/x, 0 where x = 0 */
 struct wf_tensor *wf_rsqrt0(struct wf_tape *g, struct wf_tensor *x); /* x^-1/2, 0 where x = 0 */
+struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope); /* 0..1 */
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift);
 struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a,
                          struct wf_tensor *b); /* broadcasts */
@@ -74,6 +75,11 @@ struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k);
 /* Rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers in [0,
  * N), each once in a sample, as wf_topk() makes them; it has no gradient. */
 struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx);
+/* Row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table: [.., D].
+ * A thousandth is added first: time of day times steps a day is never quite whole. x has no
+ * gradient. */
+struct wf_tensor *wf_lookup(struct wf_tape *g, struct wf_tensor *table, struct wf_tensor *x,
+                            double scale);
 
 /* ---- reductions ---- the axis stays with size 1 when keep, else it goes ---- */
 struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
@@ -90,6 +96,33 @@ struct wf_tensor *wf_matmul(struct wf_tape *g, struct wf_tensor *a, struct wf_te
 /* x [.., C] w [C, O] + b [O] (NULL: none) -> [.., O] */
 struct wf_tensor *wf_linear_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
                                struct wf_tensor *b);
+
+/* Cross-correlation with zeros outside (PyTorch's Conv2d): x [B, H, W, C], w [kh * kw * C, O] with
+ * row (i * kw + j) * C + c, b [O] or NULL -> [B, H', W', O],
+ * H' = (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1. H is time and W the nodes where
+ * there are such. Pairs are along H and W; a 0 in kernel, stride or dilation means 1. c must live
+ * until the tape is reset. Kernels along H alone with stride 1 copy nothing. */
+struct wf_conv_config {
+    int kernel[2], stride[2], dilation[2], padding[2];
+    bool no_bias;
+};
+struct wf_tensor *wf_conv_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
+                             struct wf_tensor *b, const struct wf_conv_config *c);
+
+/* ---- normalisation ---- (x - mean) / sqrt(var + eps) w + b; w and b may be NULL ---- */
+/* Moments per channel over all other axes (Ioffe & Szegedy 2015); w, b [C]. While training those of
+ * x, which also move the running ones, by momentum or, where that is below 0, to the average of all
+ * steps (var: the unbiased one); else the running ones. */
+struct wf_running {
+    struct wf_tensor *mean, *var, *count; /* [C], [C], [] */
+    double momentum, eps;
+};
+struct wf_tensor *wf_batch_norm_op(struct wf_tape *g, struct wf_tensor *x, int axis,
+                                   struct wf_tensor *w, struct wf_tensor *b,
+                                   const struct wf_running *run);
+/* Moments over the last `axes` axes jointly (Ba et al. 2016); w and b have their shape. */
+struct wf_tensor *wf_layer_norm_op(struct wf_tape *g, struct wf_tensor *x, int axes,
+                                   struct wf_tensor *w, struct wf_tensor *b, double eps);
 
 /* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
  */

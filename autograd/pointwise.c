@@ -77,6 +77,14 @@ struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale
     return wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .r = { scale } });
 }
 
+/* At 0 the first operand of max has the gradient: the slope. */
+struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope)
+{
+    if (!(slope >= 0 && slope <= 1))
+        return wf_tape_fail(g, WF_EINVAL, "leaky_relu: slope %g is outside [0, 1]", slope);
+    return wf_max(g, wf_affine(g, x, slope, 0), x);
+}
+
 /* ---- two operands, broadcast ---- */
 
 void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy)

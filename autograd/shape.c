@@ -278,6 +278,30 @@ struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tens
     return wf_reshape(g, y, ndim, shape);
 }
 
+static void lookup_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *d = wf_tape_grad(g, n->in[0]);
+    if (d) WF_RUN(g, wfk_lookup_bwd(g->be, d, n->out->grad, n->in[1], n->r[0]));
+}
+
+struct wf_tensor *wf_lookup(struct wf_tape *g, struct wf_tensor *table, struct wf_tensor *x,
+                            double scale)
+{
+    static const struct wf_op op = { "lookup", lookup_vjp };
+    int shape[WF_MAXDIM];
+    if (g->error.status != WF_OK) return &g->poison;
+    if (table->ndim != 2 || x->ndim >= WF_MAXDIM)
+        return wf_shape_error(g, op.name, table, x, "want a table [n, D] and numbers [..]");
+    for (int i = 0; i < x->ndim; i++) shape[i] = x->shape[i];
+    shape[x->ndim] = table->shape[1];
+    table = wf_contiguous(g, table);
+    x = wf_contiguous(g, x);
+    struct wf_tensor *y = wf_tape_new(g, x->ndim + 1, shape);
+    WF_RUN(g, wfk_lookup(g->be, y, table, x, scale));
+    return wf_tape_record(
+        g, (struct wf_node){ .op = &op, .out = y, .in = { table, x }, .r = { scale } });
+}
+
 /* ---- reductions ---- */
 
 static void sum_vjp(struct wf_tape *g, const struct wf_node *n)

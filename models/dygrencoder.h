@@ -5,6 +5,7 @@
 #define WF_DYGRENCODER_H
 
 #include "nn/message.h"
+#include "nn/rnn.h"
 
 #ifdef __cplusplus
 extern "C" {

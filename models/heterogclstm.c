@@ -1,5 +1,6 @@
 #include "models/heterogclstm.h"
 #include <stdio.h>
+#include "nn/rnn.h"
 
 static bool counts_fit(const struct wf_heterogclstm_config *c)
 {

@@ -1,4 +1,5 @@
 #include "models/lrgcn.h"
+#include "nn/rnn.h"
 
 void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const char *name,
                         struct wf_lrgcn_config cfg)

@@ -112,11 +112,6 @@ static struct wf_tensor *edge_scores(struct wf_tape *g, const struct wf_gat *l,
     return wf_add(g, s, wf_mul(g, loop, wf_edge_spread(g, &G->pattern, mean, false)));
 }
 
-static struct wf_tensor *leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope)
-{
-    return wf_add(g, wf_affine(g, wf_relu(g, x), 1 - slope, 0), wf_affine(g, x, slope, 0));
-}
-
 /* Softmax of the scores over the edges into each node, [B, H, entries]; x [B, N, in]. */
 static struct wf_tensor *attention(struct wf_tape *g, const struct wf_gat *l,
                                    const struct wf_gat_graph *G, struct wf_tensor *x,
@@ -130,7 +125,7 @@ static struct wf_tensor *attention(struct wf_tape *g, const struct wf_gat *l,
         wf_add(g, wf_edge_spread(g, &G->pattern, wf_slice(g, s, 1, 0, H), true),
                wf_edge_spread(g, &G->pattern, wf_slice(g, s, 1, H, 2 * H), false));
     if (a) e = wf_add(g, e, edge_scores(g, l, G, a)); /* [B, H, entries] */
-    return wf_edge_softmax(g, &G->pattern, leaky_relu(g, e, l->cfg.slope));
+    return wf_edge_softmax(g, &G->pattern, wf_leaky_relu(g, e, l->cfg.slope));
 }
 
 struct wf_tensor *wf_gat(struct wf_tape *g, const struct wf_gat *l, const struct wf_gat_graph *G,

@@ -1,4 +1,5 @@
 #include "nn/gcn.h"
+#include <stdio.h>
 
 static struct wf_tensor *add_weight(struct wf_params *ps, const char *name, int ndim,
                                     const int *shape, int in, int out)
@@ -45,6 +46,15 @@ struct wf_tensor *wf_gcn(struct wf_tape *g, const struct wf_gcn *l, const struct
     return l->bias ? wf_add(g, x, l->bias) : x;
 }
 
+void wf_gcn_names(struct wf_renames *t, const char *theirs, const char *ours, int first, bool bias)
+{
+    struct wf_rename b = { .theirs = "bias", .ours = "bias", .first = first };
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){
+                       .theirs = "lin.weight", .ours = "weight", .axes = "10", .first = first });
+    if (bias) wf_renames_add(t, theirs, ours, b);
+}
+
 void wf_cheb_init(struct wf_cheb *l, struct wf_params *ps, const char *name, int in, int out,
                   int terms, bool bias)
 {
@@ -64,6 +74,47 @@ struct wf_tensor *wf_cheb(struct wf_tape *g, const struct wf_cheb *l, const stru
     for (int i = 0; i < n; i++) shape[i] = i + 1 < n ? x->shape[i] : l->weight->shape[1];
     if (n != 3) x = wf_reshape(g, x, 3, wf_dims(-1, x->shape[n - 2], x->shape[n - 1]));
     return wf_reshape(g, wf_dconv_op(g, S, x, NULL, l->weight, l->bias, act), n, shape);
+}
+
+void wf_cheb_names(struct wf_renames *t, const char *theirs, const char *ours,
+                   struct wf_cheb_place p)
+{
+    char name[WF_NAME_TEXT];
+    struct wf_rename w = { .theirs = name, .ours = "weight", .axes = "10", .first = p.first };
+    struct wf_rename b = { .theirs = "bias", .ours = p.bias, .first = p.first };
+    for (int k = 0; k < p.terms; k++) {
+        snprintf(name, sizeof name, "lins.%d.weight", k);
+        w.row = k * p.channels + p.row;
+        wf_renames_add(t, theirs, ours, w);
+    }
+    if (p.bias) wf_renames_add(t, theirs, ours, b);
+}
+
+void wf_cheb_pair_init(struct wf_cheb_pair *l, struct wf_params *ps, const char *name, int in,
+                       int hidden, int out, int terms)
+{
+    char path[WF_NAME_TEXT];
+    l->in = in;
+    l->hidden = hidden;
+    l->terms = terms;
+    wf_cheb_init(&l->conv, ps, name, in + hidden, out, terms, true);
+    l->bias_h = wf_params_add(ps, wf_params_path(path, name, "bias_h"), 1, wf_dims(out),
+                              (struct wf_init){ .kind = WF_INIT_CONSTANT });
+}
+
+struct wf_tensor *wf_cheb_pair(struct wf_tape *g, const struct wf_cheb_pair *l,
+                               const struct wf_supports *S, struct wf_tensor *x,
+                               struct wf_tensor *h, enum wf_act act)
+{
+    return wf_dconv_op(g, S, x, h, l->conv.weight, wf_add(g, l->conv.bias, l->bias_h), act);
+}
+
+void wf_cheb_pair_names(struct wf_renames *t, const struct wf_cheb_pair *l, const char *their_x,
+                        const char *their_h, const char *ours, int first)
+{
+    int C = l->in + l->hidden;
+    wf_cheb_names(t, their_x, ours, (struct wf_cheb_place){ l->terms, C, 0, first, "bias" });
+    wf_cheb_names(t, their_h, ours, (struct wf_cheb_place){ l->terms, C, l->in, first, "bias_h" });
 }
 
 void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, const char *name,
@@ -103,4 +154,10 @@ struct wf_tensor *wf_cheb_attention(struct wf_tape *g, const struct wf_cheb_atte
                                T[k - 2]);
     struct wf_tensor *w = wf_reshape(g, l->weight, 2, wf_dims(terms * in, out));
     return wf_linear_op(g, wf_concat_n(g, T, terms, -1), w, l->bias);
+}
+
+void wf_cheb_attention_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "_weight", .ours = "weight" });
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "_bias", .ours = "bias" });
 }

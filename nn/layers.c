@@ -68,12 +68,11 @@ void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int i
     wf_linear_init(&l->state, ps, wf_params_path(path, name, "hidden"), hidden, 3 * hidden);
 }
 
-struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
-                         struct wf_tensor *h)
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h)
 {
     int H = l->hidden;
-    struct wf_tensor *a = wf_linear(g, &l->input, x),
-                     *b = wf_linear(g, &l->state, h); /* [.., 3H] */
+    struct wf_tensor *b = wf_linear(g, &l->state, h); /* [.., 3H] */
     struct wf_tensor *rz =
         wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), wf_slice(g, b, -1, 0, 2 * H)));
     struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
@@ -82,9 +81,14 @@ struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_te
     return wf_lerp(g, n, h, z);
 }
 
-/* Their four arrays, as the linears input and `state` of ours. */
-static void gate_names(struct wf_renames *t, const char *theirs, const char *ours,
-                       const char *state, const char *suffix)
+struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
+                         struct wf_tensor *h)
+{
+    return wf_gru_step(g, l, wf_linear(g, &l->input, x), h);
+}
+
+void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
+                    const char *suffix)
 {
     for (int k = 0; k < 4; k++) {
         char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
@@ -94,48 +98,4 @@ static void gate_names(struct wf_renames *t, const char *theirs, const char *our
         wf_renames_add(t, theirs, ours,
                        (struct wf_rename){ .theirs = a, .ours = b, .axes = k < 2 ? "10" : NULL });
     }
-}
-
-void wf_gru_names(struct wf_renames *t, const char *theirs, const char *ours, const char *suffix)
-{
-    gate_names(t, theirs, ours, "hidden", suffix);
-}
-
-void wf_lstm_init(struct wf_lstm *l, struct wf_params *ps, const char *name, int in, int hidden)
-{
-    char path[WF_NAME_TEXT];
-    l->hidden = hidden;
-    wf_linear_init(&l->input, ps, wf_params_path(path, name, "input"), in, 4 * hidden);
-    wf_linear_init(&l->state, ps, wf_params_path(path, name, "state"), hidden, 4 * hidden);
-}
-
-void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
-                   struct wf_tensor **c)
-{
-    char text[WF_SHAPE_TEXT];
-    if (g->error.status != WF_OK) return;
-    int last = gates->ndim - 1, H = last < 0 ? 0 : gates->shape[last] / 4;
-    if (H < 1 || gates->shape[last] % 4) {
-        wf_tape_fail(g, WF_EINVAL, "lstm: the gates are %s, want [.., 4 H]",
-                     wf_tensor_shape_text(gates, text));
-        return;
-    }
-    struct wf_tensor *in = wf_sigmoid(g, wf_slice(g, gates, -1, 0, 2 * H)); /* [.., 2H] */
-    struct wf_tensor *i = wf_slice(g, in, -1, 0, H), *f = wf_slice(g, in, -1, H, 2 * H);
-    struct wf_tensor *u = wf_tanh(g, wf_slice(g, gates, -1, 2 * H, 3 * H));
-    struct wf_tensor *o = wf_sigmoid(g, wf_slice(g, gates, -1, 3 * H, 4 * H));
-    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, u));
-    *h = wf_mul(g, o, wf_tanh(g, *c));
-}
-
-void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, struct wf_tensor **h,
-             struct wf_tensor **c)
-{
-    struct wf_tensor *gates = wf_add(g, wf_linear(g, &l->input, x), wf_linear(g, &l->state, *h));
-    wf_lstm_gates(g, gates, h, c);
-}
-
-void wf_lstm_names(struct wf_renames *t, const char *theirs, const char *ours, const char *suffix)
-{
-    gate_names(t, theirs, ours, "state", suffix);
 }

@@ -55,27 +55,14 @@ struct wf_gru {
 void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden);
 struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
                          struct wf_tensor *h);
+/* The same from a = input(x) [.., 3 hidden], for products that were done for all steps at once. */
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h);
 
-/* PyTorch's weight_ih, weight_hh, bias_ih, bias_hh, each with the suffix: "" in a cell, "_l0" in
- * the first layer of a sequence. */
-void wf_gru_names(struct wf_renames *t, const char *theirs, const char *ours, const char *suffix);
-
-/* LSTM cell as PyTorch's LSTMCell (Hochreiter & Schmidhuber 1997; Gers et al. 2000):
- *     [i f g o] = input(x) + state(h),  c' = s(f) c + s(i) tanh(g),  h' = s(o) tanh(c')
- * x [.., in], h and c [.., hidden], which are replaced. Parameters name.input and name.state,
- * linears to [i f g o]. */
-struct wf_lstm {
-    struct wf_linear input, state;
-    int hidden;
-};
-void wf_lstm_init(struct wf_lstm *l, struct wf_params *ps, const char *name, int in, int hidden);
-void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, struct wf_tensor **h,
-             struct wf_tensor **c);
-void wf_lstm_names(struct wf_renames *t, const char *theirs, const char *ours, const char *suffix);
-
-/* The same from [i f g o], [.., 4 hidden], for cells that make them in another way. */
-void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
-                   struct wf_tensor **c);
+/* PyTorch's weight_ih, weight_hh, bias_ih, bias_hh as the linears `input` and `state` of a
+ * recurrent cell of ours; with the suffix "_l0" in the first layer of a sequence, else "". */
+void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
+                    const char *suffix);
 
 #ifdef __cplusplus
 }

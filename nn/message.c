@@ -201,7 +201,8 @@ void wf_gated_graph_names(struct wf_renames *t, const char *theirs, const char *
 {
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "weight", .ours = "weight" });
-    wf_gru_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "");
+    wf_gates_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "hidden",
+                   "");
 }
 
 /* ---- pooling ---- */

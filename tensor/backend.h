@@ -24,7 +24,7 @@ enum wf_unary {
     WF_SQUARE,
     WF_ABS,
     WF_RECIP0, /* 1/x, and 0 where x is 0 */
-    WF_RSQRT0  /* 1/sqrt(x), and 0 where x is 0 */
+    WF_RSQRT0  /* x^-1/2, and 0 where x is 0 */
 };
 enum wf_binary { WF_ADD, WF_SUB, WF_MUL, WF_DIV, WF_MAX, WF_MIN };
 
@@ -63,6 +63,18 @@ struct wf_dconv_in {
 /* Where its gradients are added; any of them may be NULL. dvalue[s] [E] belongs to S->value[s]. */
 struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
+};
+
+/* y = (x - mean_c) / sqrt(var_c + eps) w + b for x [A, C, D], moments over a and d; all contiguous.
+ * w and b are [D] when per_d, else [C]; NULL: 1 and 0. var is the biased variance of x, unless mean
+ * and var are given and update is off: then they are the moments, constant for the gradient. With
+ * update they follow x's moments, the unbiased variance, by the share a: v <- (1 - a) v + a v(x);
+ * count grows by 1; a is momentum, or 1 / count where momentum < 0. */
+struct wf_norm_in {
+    const struct wf_tensor *x, *w, *b;
+    struct wf_tensor *mean, *var, *count; /* [C], [C], []; NULL: none */
+    double eps, momentum;
+    bool per_d, update;
 };
 
 /* A batch of windows: y[b, t, n, :] from row start[b] * step + offset + t of the series; step is 1,

@@ -1,8 +1,10 @@
 /* Ops over the entries of a pattern, and the layers that pass messages. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 #include "nn/gat.h"
+#include "nn/rnn.h"
 #include "tensor/alloc.h"
 #include "tests/leaks.h"
 #include "tests/sparse.h"
@@ -134,6 +136,57 @@ Test(message, shapes_that_do_not_fit_the_pattern_are_refused)
     wf_spmm(g, &f.A, wf_zeros(g, 2, wf_dims(3, E)), wf_zeros(g, 3, wf_dims(2, N, 4)), false);
     expect_refused(g, "spmm: values [3, 9], x [2, 5, 4]");
     fix_free(&f);
+}
+
+enum { LARGE = 600, EDGES = 9000, WIDE = 70 };
+
+/* Gradients of x and of the weights, and the result: in that order, into out. */
+static void large_run(struct wf_tape *g, const struct wf_csr *A, wf_real *out)
+{
+    static wf_real data[3 * LARGE * WIDE];
+    struct wf_tensor leaf[2], grad[2];
+    const int shape[2][3] = { { 2, LARGE, WIDE }, { 2, EDGES } };
+    for (int i = 0; i < 3 * LARGE * WIDE; i++) data[i] = (wf_real)sin(i * 0.7 + i % 13);
+    wf_tape_reset(g);
+    for (int k = 0; k < 2; k++) {
+        grad[k] = (struct wf_tensor){ .data = out, .be = g->be };
+        leaf[k] =
+            (struct wf_tensor){ .data = data, .be = g->be, .needs_grad = true, .grad = &grad[k] };
+        wf_tensor_shape(&leaf[k], 3 - k, shape[k]);
+        wf_tensor_shape(&grad[k], 3 - k, shape[k]);
+        memset(out, 0, (size_t)wf_tensor_count(&grad[k]) * sizeof *out);
+        out += wf_tensor_count(&grad[k]);
+    }
+    struct wf_tensor *alpha = wf_edge_softmax(g, A, &leaf[1]);
+    struct wf_tensor *y = wf_edge_max(g, A, alpha, &leaf[0]);
+    struct wf_tensor *z = wf_add(g, y, wf_spmm(g, A, alpha, &leaf[0], false));
+    wf_tape_backward(g, wf_sum_all(g, wf_square(g, z)));
+    cr_assert_eq(g->error.status, WF_OK, "%s", g->error.message);
+    wf_tensor_download(z, out);
+}
+
+Test(message, bits_do_not_depend_on_the_number_of_threads)
+{
+    enum { SIZE = 4 * LARGE * WIDE + 2 * EDGES };
+    static wf_real out[2][SIZE];
+    static int row[EDGES], col[EDGES];
+    struct wf_tape g;
+    struct wf_csr A;
+    struct wf_error err = { 0 };
+    for (int e = 0; e < EDGES; e++) {
+        row[e] = (int)((unsigned)e * 2654435761u >> 8) % LARGE;
+        col[e] = (int)((unsigned)e * 40503u >> 4) % LARGE;
+    }
+    MUST(wf_csr_from_pairs(&A, wf_backend_cpu(), LARGE, LARGE, EDGES, row, col, NULL, &err));
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    for (int threads = 1; threads <= 3; threads++) {
+        omp_set_num_threads(threads);
+        large_run(&g, &A, out[threads > 1]);
+        if (threads > 1) cr_expect_arr_eq(out[0], out[1], sizeof out[0], "%d threads", threads);
+    }
+    wf_tape_free(&g);
+    wf_csr_free(&A);
+    expect_no_leaks();
 }
 
 /* ---- layers: gradients of parameters, samples that do not see each other ---- */

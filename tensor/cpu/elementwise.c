@@ -194,7 +194,7 @@ BODY(unary_bwd_body)
         ADD3(-c * b * b);
         break;
     case WF_RSQRT0:
-        ADD3(c * b * b * b / -2);
+        ADD3((wf_real)-0.5 * c * b * b * b);
         break;
     }
 }

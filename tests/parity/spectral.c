@@ -1,7 +1,6 @@
 /* spectral.c - GCN and Chebyshev convolutions of PyTorch Geometric, and the one with attention. */
-#include <stdio.h>
+#include "tests/parity/spectral.h"
 #include "nn/gcn.h"
-#include "tests/parity/parity.h"
 
 static bool flag(struct run *r, const char *attr, bool absent)
 {
@@ -9,7 +8,7 @@ static bool flag(struct run *r, const char *attr, bool absent)
 }
 
 /* Without weights PyTorch Geometric ignores `improved`. */
-static enum wf_status gcn_graph(struct run *r, int nodes)
+enum wf_status gcn_graph(struct run *r, int nodes)
 {
     struct wf_graph_config cfg = { .kind = WF_GCN,
                                    .improved =
@@ -19,7 +18,7 @@ static enum wf_status gcn_graph(struct run *r, int nodes)
     return case_graph(r, "inputs/", nodes, &cfg);
 }
 
-static enum wf_status cheb_graph(struct run *r, int nodes)
+enum wf_status cheb_graph(struct run *r, int nodes)
 {
     struct wf_graph_config cfg = { .kind = WF_CHEB,
                                    .hops = integer(r, "K", 1) - 1,
@@ -29,49 +28,74 @@ static enum wf_status cheb_graph(struct run *r, int nodes)
     return case_graph(r, "inputs/", nodes, &cfg);
 }
 
-enum wf_status run_pyg_gcnconv(struct run *r)
+/* X [.., N, in], sizes as the case's attributes say. */
+static enum wf_status run_gcn(struct run *r, struct named *n)
 {
-    struct wf_tensor *X = leaf(r, "inputs/X"); /* [.., N, in] */
-    struct wf_gcn l = { .weight = wf_permute(&r->g, leaf(r, "params/lin.weight"), 1, 0),
-                        .bias = has(r, "params/bias") ? leaf(r, "params/bias") : NULL };
+    struct wf_gcn l;
+    struct wf_tensor *X = leaf(r, "inputs/X");
+    bool bias = flag(r, "bias", true);
     WF_TRY(tape_status(r));
     WF_TRY(gcn_graph(r, X->shape[X->ndim - 2]));
+    wf_gcn_init(&l, &n->ps, "gcn", integer(r, "in_channels", 0), integer(r, "out_channels", 0),
+                bias);
+    wf_gcn_names(&n->names, NULL, "gcn", 0, bias);
+    WF_TRY(load_named(r, &n->ps, &n->names));
     struct wf_supports S = case_supports(r, "inputs/");
     output(r, "outputs/out", wf_gcn(&r->g, &l, &S, X));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
 
-/* Their one matrix [out, in] per term as one [K * in, out]. */
-static struct wf_tensor *terms(struct run *r, int K)
+static enum wf_status run_cheb(struct run *r, struct named *n)
 {
-    struct wf_tensor *w[WF_MAXTERM];
-    if (K < 1 || K > WF_MAXTERM) return wf_tape_fail(&r->g, WF_EFORMAT, "%d terms", K);
-    for (int k = 0; k < K; k++) {
-        char path[PATH_TEXT];
-        snprintf(path, sizeof path, "params/lins.%d.weight", k);
-        w[k] = wf_permute(&r->g, leaf(r, path), 1, 0);
-    }
-    return wf_concat_n(&r->g, w, K, 0);
+    struct wf_cheb l;
+    struct wf_tensor *X = leaf(r, "inputs/X");
+    int K = integer(r, "K", 1), C = integer(r, "in_channels", 0);
+    WF_TRY(tape_status(r));
+    WF_TRY(cheb_graph(r, X->shape[X->ndim - 2]));
+    wf_cheb_init(&l, &n->ps, "cheb", C, integer(r, "out_channels", 0), K, true);
+    wf_cheb_names(&n->names, NULL, "cheb", (struct wf_cheb_place){ K, C, 0, 0, "bias" });
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    struct wf_supports S = case_supports(r, "inputs/");
+    output(r, "outputs/out", wf_cheb(&r->g, &l, &S, X, WF_ACT_NONE));
+    return finish_named(r, &n->ps, &n->names);
+}
+
+static enum wf_status run_attention(struct run *r, struct named *n)
+{
+    struct wf_cheb_attention l;
+    struct wf_tensor *X = leaf(r, "inputs/X");
+    WF_TRY(tape_status(r));
+    WF_TRY(cheb_graph(r, X->shape[X->ndim - 2]));
+    wf_cheb_attention_init(&l, &n->ps, "cheb", integer(r, "in_channels", 0),
+                           integer(r, "out_channels", 0), integer(r, "K", 1));
+    wf_cheb_attention_names(&n->names, NULL, "cheb");
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    struct wf_supports S = case_supports(r, "inputs/");
+    output(r, "outputs/out", wf_cheb_attention(&r->g, &l, &S, X, leaf(r, "inputs/S")));
+    return finish_named(r, &n->ps, &n->names);
+}
+
+enum wf_status with_params(struct run *r, named_runner *f)
+{
+    struct named n = { 0 };
+    wf_params_init(&n.ps, r->g.be);
+    enum wf_status s = f(r, &n);
+    wf_renames_free(&n.names);
+    wf_params_free(&n.ps);
+    return s;
+}
+
+enum wf_status run_pyg_gcnconv(struct run *r)
+{
+    return with_params(r, run_gcn);
 }
 
 enum wf_status run_pyg_chebconv(struct run *r)
 {
-    struct wf_tensor *X = leaf(r, "inputs/X"); /* [.., N, in] */
-    struct wf_cheb l = { terms(r, integer(r, "K", 1)), leaf(r, "params/bias") };
-    WF_TRY(tape_status(r));
-    WF_TRY(cheb_graph(r, X->shape[X->ndim - 2]));
-    struct wf_supports S = case_supports(r, "inputs/");
-    output(r, "outputs/out", wf_cheb(&r->g, &l, &S, X, WF_ACT_NONE));
-    return finish(r);
+    return with_params(r, run_cheb);
 }
 
 enum wf_status run_chebconvattention(struct run *r)
 {
-    struct wf_tensor *X = leaf(r, "inputs/X"); /* [B, N, in] */
-    struct wf_cheb_attention l = { leaf(r, "params/_weight"), leaf(r, "params/_bias") };
-    WF_TRY(tape_status(r));
-    WF_TRY(cheb_graph(r, X->shape[X->ndim - 2]));
-    struct wf_supports S = case_supports(r, "inputs/");
-    output(r, "outputs/out", wf_cheb_attention(&r->g, &l, &S, X, leaf(r, "inputs/S")));
-    return finish(r);
+    return with_params(r, run_attention);
 }

@@ -79,6 +79,8 @@ struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool 
 struct wf_tensor *wf_mean(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_sum_all(struct wf_tape *g, struct wf_tensor *x);  /* [1] */
 struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x); /* [1] */
+/* Largest element, [1]; the gradient goes to it alone, to one of several that are equal. */
+struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis);
 
 /* ---- products ---- */

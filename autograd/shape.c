@@ -307,6 +307,23 @@ struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x)
     return reduce_all(g, x, 1.0 / (double)wf_tensor_count(x));
 }
 
+/* By halves; of an odd number they share the element in the middle. */
+struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    int n = (int)wf_tensor_count(x);
+    if (n == 0)
+        return wf_tape_fail(g, WF_EINVAL, "max_all: %s has no elements",
+                            wf_tensor_shape_text(x, text));
+    x = wf_reshape(g, x, 1, &n);
+    for (int half; n > 1; n = half) {
+        half = (n + 1) / 2;
+        x = wf_max(g, wf_slice(g, x, 0, 0, half), wf_slice(g, x, 0, n - half, n));
+    }
+    return x;
+}
+
 static void softmax_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);

@@ -6,7 +6,9 @@
 #include "tensor/alloc.h"
 
 static const char *const mode_names[] = { "base", "index", NULL };
-static const char *const graph_names[] = { "dual", "forward", "none", NULL };
+static const char *const graph_names[] = {
+    "model", "dual", "forward", "none", "gcn", "cheb", NULL
+};
 static const char *const compat_names[] = { "none", "pgt", NULL };
 
 #define FIELD(name, type, member, lo, hi, names, help)                                             \
@@ -25,7 +27,8 @@ static const struct wf_field experiment_fields[] = {
     FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
     FIELD("horizon", WF_FIELD_INT, Q, 1, 500, NULL, "steps to forecast"),
     FIELD("hops", WF_FIELD_INT, hops, 0, 15, NULL, "K: diffusion steps per direction"),
-    FIELD("graph", WF_FIELD_ENUM, graph, 0, 0, graph_names, "diffusion in both directions or one"),
+    FIELD("graph", WF_FIELD_ENUM, graph, 0, 0, graph_names,
+          "what the model is made for, or other supports"),
     FIELD("compat", WF_FIELD_ENUM, compat, 0, 0, compat_names,
           "pgt: the reference's statistics, mask, targets and supports"),
     FIELD("train-share", WF_FIELD_DOUBLE, train_share, 0, 1, NULL, "of the windows, the earliest"),
@@ -155,12 +158,18 @@ enum wf_status wf_make_folder(const char *path, struct wf_error *err)
     return WF_OK;
 }
 
+static enum wf_support_kind graph_kind(const struct wf_experiment *x)
+{
+    return x->cfg.graph ? (enum wf_support_kind)(x->cfg.graph - 1) : x->model.type->graph;
+}
+
 static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_dataset *d = &x->data;
     struct wf_edges ed = { d->series.N, d->edges, d->source, d->target, d->weight };
     enum wf_compat compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
-    return wf_graph_init(&x->graph, d->series.be, &ed, x->cfg.graph, x->cfg.hops, compat, err);
+    struct wf_graph_config gc = { .kind = graph_kind(x), .hops = x->cfg.hops, .compat = compat };
+    return wf_graph_init(&x->graph, d->series.be, &ed, &gc, err);
 }
 
 static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf_error *err)
@@ -218,7 +227,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
 enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
 {
     x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
-    x->source.graph_optional = x->cfg.graph == WF_NO_GRAPH;
+    x->source.graph_optional = graph_kind(x) == WF_NO_GRAPH;
     WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
     return open_graph(x, err);
 }

@@ -25,7 +25,7 @@ struct wf_experiment_config {
     bool gpu, debug;
     int npar;
     int T, Q, hops;
-    enum wf_support_kind graph;
+    int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
     enum wf_experiment_compat compat;
     double train_share, valid_share; /* the rest is for testing */
     bool time_of_day, day_of_week;

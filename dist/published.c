@@ -74,9 +74,8 @@ static enum wf_status built_supports(struct wf_graph *gr, const char *path, int 
     if (adj.N != N)
         s = wf_fail(err, WF_EINVAL, "%s: a graph of %td nodes, the windows have %d", path, adj.N,
                     N);
-    if (s == WF_OK)
-        s = wf_graph_from_dense(gr, wf_backend_cpu(), N, adj.A, WF_DUAL_RANDOM_WALK, hops, compat,
-                                err);
+    struct wf_graph_config gc = { .hops = hops, .compat = compat };
+    if (s == WF_OK) s = wf_graph_from_dense(gr, wf_backend_cpu(), N, adj.A, &gc, err);
     wf_adjacency_free(&adj);
     return s;
 }

@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "data/series.h"
+#include "nn/graph.h"
 #include "nn/params.h"
 #include "nn/weights.h"
 #include "tensor/config.h"
@@ -34,6 +35,7 @@ struct wf_model_type {
     struct wf_tensor *(*forward)(struct wf_tape *g, const void *m, const struct wf_batch *b);
     /* Parameters under the names of the published implementation; NULL: there is none. */
     void (*names)(const void *m, struct wf_renames *t);
+    enum wf_support_kind graph; /* the supports it is made for */
 };
 
 #define M(name) extern const struct wf_model_type wf_##name##_type;

@@ -70,6 +70,7 @@ OP(sum, wf_sum(g, in[0], 1, false))
 OP(mean, wf_mean(g, in[0], 0, true))
 OP(sum_all, wf_sum_all(g, in[0]))
 OP(mean_all, wf_mean_all(g, in[0]))
+OP(max_all, wf_max_all(g, in[0]))
 OP(softmax, wf_softmax(g, in[0], 1))
 OP(matmul, wf_matmul(g, in[0], in[1]))
 OP(linear, wf_linear_op(g, in[0], in[1], in[2]))
@@ -196,6 +197,7 @@ const struct op_case op_cases[] = {
     { "mean", mean, { { 2, 3, 4 } }, 0 },
     { "sum_all", sum_all, { { 2, 3, 4 } }, 0 },
     { "mean_all", mean_all, { { 2, 3, 4 } }, 0 },
+    { "max_all", max_all, { { 3, 5 } }, 0 },
     { "softmax", softmax, { { 2, 3, 4 } }, 0 },
     { "matmul", matmul, { { 2, 3, 4 }, { 4, 5 } }, 0 },
     { "matmul/batched", matmul, { { 2, 3, 4 }, { 2, 4, 5 } }, 0 },

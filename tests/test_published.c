@@ -32,9 +32,9 @@ static void build_graph(struct wf_graph *gr, enum wf_compat compat)
     struct wf_error err = { 0 };
     const char *path = shared(ADJACENCY);
     cr_assert_eq(wf_pickle_adjacency(path, &adj, &err), WF_OK, "%s", err.message);
-    cr_assert_eq(wf_graph_from_dense(gr, wf_backend_cpu(), (int)adj.N, adj.A, WF_DUAL_RANDOM_WALK,
-                                     2, compat, &err),
-                 WF_OK, "%s", err.message);
+    struct wf_graph_config gc = { .hops = 2, .compat = compat };
+    cr_assert_eq(wf_graph_from_dense(gr, wf_backend_cpu(), (int)adj.N, adj.A, &gc, &err), WF_OK,
+                 "%s", err.message);
     wf_adjacency_free(&adj);
 }
 

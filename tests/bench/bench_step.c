@@ -144,8 +144,8 @@ static void make_graph(struct wf_graph *gr, const struct bench *b)
         w[e] = (float)(0.1 + 0.9 * wf_rng_uniform(&rng));
     }
     struct wf_edges ed = { b->N, b->E, ends, ends + b->E, w };
-    if (wf_graph_init(gr, wf_backend_cpu(), &ed, WF_DUAL_RANDOM_WALK, 2, b->compat, &err) != WF_OK)
-        die(&err);
+    struct wf_graph_config gc = { .hops = 2, .compat = b->compat };
+    if (wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err) != WF_OK) die(&err);
     free(ends);
     free(w);
 }

@@ -8,15 +8,14 @@ enum wf_status chnsh_graph(struct run *r, const char *path)
 {
     struct wf_array a;
     WF_TRY(read_case(r, path, WF_F32, &a));
-    enum wf_support_kind kind =
-        text_is(r, "filter_type", "random_walk") ? WF_RANDOM_WALK : WF_DUAL_RANDOM_WALK;
-    int hops = integer(r, "max_diffusion_step", 0);
+    struct wf_graph_config cfg = { .hops = integer(r, "max_diffusion_step", 0),
+                                   .compat = WF_COMPAT_DCRNN_REVERSED };
+    if (text_is(r, "filter_type", "random_walk")) cfg.kind = WF_RANDOM_WALK;
     enum wf_status s = WF_OK;
     if (a.ndim != 2 || a.dim[0] != a.dim[1])
         s = wf_fail(&r->err, WF_EFORMAT, "%s is not [N, N]", path);
     else
-        s = wf_graph_from_dense(&r->graph, r->g.be, (int)a.dim[0], a.f32, kind, hops,
-                                WF_COMPAT_DCRNN_REVERSED, &r->err);
+        s = wf_graph_from_dense(&r->graph, r->g.be, (int)a.dim[0], a.f32, &cfg, &r->err);
     wf_array_free(&a);
     return s;
 }

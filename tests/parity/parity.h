@@ -82,10 +82,13 @@ enum wf_status finish(struct run *r);
 enum wf_status load_named(struct run *r, struct wf_params *ps, const struct wf_renames *t);
 enum wf_status finish_named(struct run *r, const struct wf_params *ps, const struct wf_renames *t);
 
-/* Edges of the case as PyTorch Geometric Temporal's graph in r->graph, K - 1 hops; the supports,
- * from the array "edge_weight" beside the index where there is one. */
-enum wf_status pgt_graph(struct run *r, const char *group, int nodes, int K);
-struct wf_supports pgt_supports(struct run *r, const char *group);
+/* The edges of array group + "edge_index" as r->graph; its supports, with the leaf "edge_weight"
+ * beside that array where there is one. */
+enum wf_status case_graph(struct run *r, const char *group, int nodes,
+                          const struct wf_graph_config *cfg);
+struct wf_supports case_supports(struct run *r, const char *group);
+/* The same as PyTorch Geometric Temporal's DConv makes of them, K - 1 hops. */
+enum wf_status pgt_graph(struct run *r, const char *group, int nodes);
 
 /* chnsh: the graph of the dense matrix at path, and its supports from the weights in wf_real. */
 enum wf_status chnsh_graph(struct run *r, const char *path);

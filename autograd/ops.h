@@ -124,6 +124,21 @@ struct wf_tensor *wf_batch_norm_op(struct wf_tape *g, struct wf_tensor *x, int a
 struct wf_tensor *wf_layer_norm_op(struct wf_tape *g, struct wf_tensor *x, int axes,
                                    struct wf_tensor *w, struct wf_tensor *b, double eps);
 
+/* ---- attention ---- (Vaswani et al. 2017)
+ * softmax(q k^T * scale + mask) v, head by head: q [.., L, heads * d], k [.., S, heads * d],
+ * v [.., S, heads * e] -> [.., L, heads * e]; head h owns channels h * d ..; mask [L, S] is added
+ * to the scores, NULL: none. A row in which all is forbidden gives NaN. Views with any
+ * order of the leading axes and L are read in place; weights are not kept unless the mask wants a
+ * gradient. */
+struct wf_tensor *wf_attention(struct wf_tape *g, struct wf_tensor *q, struct wf_tensor *k,
+                               struct wf_tensor *v, struct wf_tensor *mask, int heads,
+                               double scale);
+/* The softmax alone: [.., heads, L, S]. */
+struct wf_tensor *wf_attention_weights(struct wf_tape *g, struct wf_tensor *q, struct wf_tensor *k,
+                                       struct wf_tensor *mask, int heads, double scale);
+/* [L, L]: 0 up to the diagonal, -inf behind it. */
+struct wf_tensor *wf_causal_mask(struct wf_tape *g, int L);
+
 /* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
  */
 /* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own */

@@ -20,3 +20,12 @@ struct wf_tensor *wf_conv(struct wf_tape *g, const struct wf_conv *l, struct wf_
 {
     return wf_conv_op(g, x, l->weight, l->bias, &l->cfg);
 }
+
+void wf_conv_names(struct wf_renames *t, const char *theirs, const char *ours,
+                   const struct wf_conv *l, const char *axes)
+{
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = axes });
+    if (l->bias)
+        wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}

@@ -4,7 +4,7 @@
 #define WF_CONV_H
 
 #include "autograd/ops.h"
-#include "nn/params.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +21,11 @@ struct wf_conv {
 void wf_conv_init(struct wf_conv *l, struct wf_params *ps, const char *name, int in, int out,
                   struct wf_conv_config cfg);
 struct wf_tensor *wf_conv(struct wf_tape *g, const struct wf_conv *l, struct wf_tensor *x);
+
+/* PyTorch's names. axes: theirs in the order of ours, kernel along H, along W, in, out: "2310" for
+ * [O, C, kh, kw], "3210" where their last axis is our H, "210" for [O, C, k]. */
+void wf_conv_names(struct wf_renames *t, const char *theirs, const char *ours,
+                   const struct wf_conv *l, const char *axes);
 
 #ifdef __cplusplus
 }

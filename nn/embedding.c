@@ -11,3 +11,8 @@ struct wf_tensor *wf_embedding(struct wf_tape *g, const struct wf_embedding *l, 
 {
     return wf_lookup(g, l->weight, x, 1);
 }
+
+void wf_embedding_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "weight", .ours = "weight" });
+}

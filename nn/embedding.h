@@ -4,7 +4,7 @@
 #define WF_EMBEDDING_H
 
 #include "autograd/ops.h"
-#include "nn/params.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,6 +20,8 @@ void wf_embedding_init(struct wf_embedding *l, struct wf_params *ps, const char 
  * wf_lookup(g, l->weight, x, steps_per_day). */
 struct wf_tensor *wf_embedding(struct wf_tape *g, const struct wf_embedding *l,
                                struct wf_tensor *x);
+
+void wf_embedding_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 #ifdef __cplusplus
 }

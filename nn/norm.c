@@ -47,3 +47,23 @@ struct wf_tensor *wf_layer_norm(struct wf_tape *g, const struct wf_layer_norm *l
 {
     return wf_layer_norm_op(g, x, l->weight->ndim, l->weight, l->bias, l->eps);
 }
+
+static void same(struct wf_renames *t, const char *theirs, const char *ours, const char *their_name,
+                 const char *our_name)
+{
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = their_name, .ours = our_name });
+}
+
+void wf_layer_norm_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    same(t, theirs, ours, "weight", "weight");
+    same(t, theirs, ours, "bias", "bias");
+}
+
+void wf_batch_norm_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_layer_norm_names(t, theirs, ours);
+    same(t, theirs, ours, "running_mean", "mean");
+    same(t, theirs, ours, "running_var", "var");
+    same(t, theirs, ours, "num_batches_tracked", "count");
+}

@@ -5,7 +5,7 @@
 #define WF_NORM_H
 
 #include "autograd/ops.h"
-#include "nn/params.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +25,9 @@ void wf_batch_norm_init(struct wf_batch_norm *l, struct wf_params *ps, const cha
 struct wf_tensor *wf_batch_norm(struct wf_tape *g, const struct wf_batch_norm *l,
                                 struct wf_tensor *x, int axis);
 
+/* PyTorch's names. */
+void wf_batch_norm_names(struct wf_renames *t, const char *theirs, const char *ours);
+
 /* Over the last ndim axes jointly (Ba et al. 2016), of the given shape; eps is 1e-5. */
 struct wf_layer_norm {
     struct wf_tensor *weight, *bias; /* [shape] */
@@ -34,6 +37,8 @@ void wf_layer_norm_init(struct wf_layer_norm *l, struct wf_params *ps, const cha
                         const int *shape);
 struct wf_tensor *wf_layer_norm(struct wf_tape *g, const struct wf_layer_norm *l,
                                 struct wf_tensor *x);
+
+void wf_layer_norm_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 #ifdef __cplusplus
 }

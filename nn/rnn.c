@@ -140,3 +140,30 @@ struct wf_tensor *wf_lstm_stack(struct wf_tape *g, const struct wf_lstm_stack *l
     }
     return x;
 }
+
+/* ---- names ---- */
+
+static void cell_names(struct wf_renames *t, const char *theirs, const char *ours,
+                       const char *after, const char *state)
+{
+    static const char *const from[] = { "weight_ih", "bias_ih", "weight_hh", "bias_hh" };
+    for (int i = 0; i < 4; i++) {
+        char their_name[WF_NAME_TEXT], our_name[WF_NAME_TEXT];
+        snprintf(their_name, sizeof their_name, "%s%s", from[i], after);
+        snprintf(our_name, sizeof our_name, "%s.%s", i < 2 ? "input" : state,
+                 i % 2 ? "bias" : "weight");
+        wf_renames_add(t, theirs, ours,
+                       (struct wf_rename){
+                           .theirs = their_name, .ours = our_name, .axes = i % 2 ? NULL : "10" });
+    }
+}
+
+void wf_gru_names(struct wf_renames *t, const char *theirs, const char *ours, const char *after)
+{
+    cell_names(t, theirs, ours, after, "hidden");
+}
+
+void wf_lstm_names(struct wf_renames *t, const char *theirs, const char *ours, const char *after)
+{
+    cell_names(t, theirs, ours, after, "state");
+}

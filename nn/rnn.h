@@ -50,6 +50,11 @@ void wf_lstm_stack_init(struct wf_lstm_stack *l, struct wf_params *ps, const cha
 struct wf_tensor *wf_lstm_stack(struct wf_tape *g, const struct wf_lstm_stack *l,
                                 struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
 
+/* PyTorch's names of a cell, "" after each, or of layer k of a stack, "_l0" ..: weight_ih + after.
+ */
+void wf_gru_names(struct wf_renames *t, const char *theirs, const char *ours, const char *after);
+void wf_lstm_names(struct wf_renames *t, const char *theirs, const char *ours, const char *after);
+
 #ifdef __cplusplus
 }
 #endif

@@ -81,6 +81,19 @@ struct wf_norm_in {
     bool per_d, update;
 };
 
+/* softmax(q k^T scale + mask) v for each head of each group: q [.., L, H d], k [.., S, H d],
+ * v [.., S, H e], of which the leading axes make the group, with channel stride 1 and any other
+ * strides; mask [L, S] contiguous or NULL. */
+struct wf_attention_in {
+    const struct wf_tensor *q, *k, *v, *mask;
+    int heads;
+    double scale;
+};
+/* Where its gradients are added; any of them may be NULL, and they may be one tensor. */
+struct wf_attention_grad {
+    struct wf_tensor *dq, *dk, *dv;
+};
+
 /* A batch of windows: y[b, t, n, :] from row start[b] * step + offset + t of the series; step is 1,
  * or the length of a window where `series` holds windows one after the other.
  * Columns: the first `keep` of the C features, standardised as (x - mean) / std with missing ones

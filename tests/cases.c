@@ -124,6 +124,11 @@ OP(conv_plain, wf_conv_op(g, in[0], in[1], in[2], &plain))
 OP(conv_slice, wf_conv_op(g, wf_slice(g, in[0], 1, 1, 4), in[1], NULL, &valid))
 OP(conv_wide, wf_conv_op(g, in[0], in[1], in[2], &wide))
 
+OP(attention, wf_attention(g, in[0], in[1], in[2], NULL, 2, 0.7))
+OP(attention_causal, wf_attention(g, in[0], in[0], in[0], wf_causal_mask(g, 4), 1, 1))
+OP(attention_mask, wf_attention(g, in[0], in[1], in[2], in[3], 2, 0.7))
+OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
+
 /* Supports of this row only; the tape wants them until it is reset, so they are static. */
 static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
                                enum wf_diffusion kind, enum wf_act act)
@@ -211,6 +216,13 @@ const struct op_case op_cases[] = {
     { "conv_op", conv_plain, { { 2, 6, 3, 2 }, { 6, 4 }, { 4 } }, 0 },
     { "conv_op/slice", conv_slice, { { 2, 5, 3, 2 }, { 4, 3 } }, 0 },
     { "conv_op/both axes", conv_wide, { { 2, 5, 6, 2 }, { 12, 3 }, { 3 } }, 0 },
+    { "attention", attention, { { 2, 3, 4 }, { 2, 5, 4 }, { 2, 5, 6 } }, 0 },
+    { "attention/causal", attention_causal, { { 3, 4, 2 } }, 0 },
+    { "attention/learned mask",
+      attention_mask,
+      { { 2, 3, 4 }, { 2, 5, 4 }, { 2, 5, 6 }, { 3, 5 } },
+      0 },
+    { "attention_weights", attention_weights, { { 2, 3, 4 }, { 2, 5, 4 }, { 3, 5 } }, 0 },
     { "spmm", spmm, { { 2, 5, 3 }, { 5 } }, 0 },
     { "spmm/transposed", spmm_t, { { 2, 4, 3 }, { 5 } }, 0 },
     { "spmm/values per sample", spmm, { { 2, 5, 3 }, { 2, 5 } }, 0 },

@@ -28,6 +28,11 @@ static const struct tiny_config models[] = {
     { .model = "agcrn", .options = "hidden=4\nembedding=3\n", .seed = 12 },
     { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=3\n", .seed = 13 },
     { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=1\n", .seed = 14 },
+    { .model = "stgcn", .options = "channels=4\nhidden=3\nkernel=2\nblocks=1\n", .seed = 15 },
+    { .model = "aagcn", .options = "hidden=4\nblocks=2\n", .seed = 16 },
+    { .model = "aagcn",
+      .options = "hidden=4\nblocks=1\nadaptive=False\nattention=False\n",
+      .seed = 17 },
 };
 enum { MODELS = sizeof models / sizeof *models };
 

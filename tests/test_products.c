@@ -118,6 +118,47 @@ ParameterizedTest(int *row, products, gemm_agrees_with_loops_on_any_number_of_th
     expect_no_leaks();
 }
 
+/* With a group stride of 0 in c, products of groups add up: by chunks of groups, and as one long
+ * sum where the terms of the groups follow each other. */
+Test(products, groups_add_up_where_the_result_is_shared)
+{
+    enum { G = 40, M = 6, N = 5 };
+    for (int k = 0; k < 4; k++) {
+        int K = k & 1 ? 9 : 300, gap = k & 2 ? 3 : 0;
+        struct wf_tensor a = noise(3, wf_dims(G, K + gap, M)), b = noise(3, wf_dims(G, K, N));
+        struct wf_tensor c = noise(3, wf_dims(1, M, N));
+        a = (struct wf_tensor){ .data = a.data,
+                                .be = a.be,
+                                .ndim = 3,
+                                .shape = { G, M, K },
+                                .stride = { a.stride[0], 1, M } };
+        c.shape[0] = G;
+        c.stride[0] = 0;
+        wf_real old[M * N], one[M * N];
+        memcpy(old, c.data, sizeof old);
+        for (int threads = 1; threads <= 3; threads++) {
+            omp_set_num_threads(threads);
+            memcpy(c.data, old, sizeof old);
+            cr_assert_eq(wfk_gemm(c.be, &c, &a, &b, 1), WF_OK);
+            if (threads == 1) memcpy(one, c.data, sizeof one);
+            cr_expect_arr_eq(c.data, one, sizeof one, "%d threads", threads);
+        }
+        for (int i = 0; i < M * N; i++) {
+            double sum = (double)old[i];
+            for (int g = 0; g < G; g++)
+                for (int t = 0; t < K; t++) sum += at(&a, g, i / N, t) * at(&b, g, t, i % N);
+            cr_assert_float_eq((double)c.data[i], sum, slack(G * K), "element %d", i);
+        }
+        c.shape[0] = 1;
+        a.shape[1] = K + gap;
+        a.shape[2] = M;
+        wf_tensor_free(&a);
+        wf_tensor_free(&b);
+        wf_tensor_free(&c);
+    }
+    expect_no_leaks();
+}
+
 /* [rows, cols] with E entries, some of them parallel; x and y in the middle of wider arrays. */
 struct sparse_row {
     int B, rows, cols, E, C, gap;

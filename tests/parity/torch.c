@@ -1,99 +1,102 @@
 /* torch.c - PyTorch's own layers and losses. */
 #include <stdio.h>
 #include "nn/rnn.h"
-#include "tests/parity/parity.h"
-
-/* PyTorch's [out, in] weight and bias of the case as our linear; sfx follows both names. */
-static struct wf_linear linear(struct run *r, const char *weight, const char *bias, const char *sfx)
-{
-    char w[PATH_TEXT], b[PATH_TEXT];
-    snprintf(w, sizeof w, "params/%s%s", weight, sfx);
-    snprintf(b, sizeof b, "params/%s%s", bias, sfx);
-    return (struct wf_linear){ .weight = wf_permute(&r->g, leaf(r, w), 1, 0),
-                               .bias = has(r, b) ? leaf(r, b) : NULL };
-}
+#include "tests/parity/spectral.h"
 
 enum wf_status run_torch_linear(struct run *r)
 {
-    struct wf_linear l = linear(r, "weight", "bias", "");
+    struct wf_linear l = { .weight = wf_permute(&r->g, leaf(r, "params/weight"), 1, 0),
+                           .bias = has(r, "params/bias") ? leaf(r, "params/bias") : NULL };
     output(r, "outputs/out", wf_linear(&r->g, &l, leaf(r, "inputs/X")));
     return finish(r);
 }
 
-/* X [T, B, I], H (and C) [layers, B, H]: ours have the batch first and a state per layer. */
-static int split_layers(struct run *r, const char *path, struct wf_tensor **h)
+/* X [T, B, I], H and C [layers, B, H]: ours have the batch first and a state per layer. */
+static void split_layers(struct run *r, const char *path, int layers, struct wf_tensor **h)
 {
-    struct wf_tensor *H = leaf(r, path);
-    if (r->g.error.status || H->shape[0] > WF_MAXLAYERS) return 0;
-    for (int k = 0; k < H->shape[0]; k++) h[k] = wf_select(&r->g, H, 0, k);
-    return H->shape[0];
+    for (int k = 0; k < layers; k++) h[k] = wf_select(&r->g, leaf(r, path), 0, k);
 }
 
-static enum wf_status gru_layers(struct run *r)
+static enum wf_status gru_layers(struct run *r, struct named *n, int in, int hidden)
 {
-    struct wf_gru_stack l = { 0 };
+    struct wf_gru_stack l;
     struct wf_tensor *h[WF_MAXLAYERS];
-    l.layers = split_layers(r, "inputs/H", h);
+    wf_gru_stack_init(&l, &n->ps, "gru", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char sfx[16];
-        snprintf(sfx, sizeof sfx, "_l%d", k);
-        l.cell[k].input = linear(r, "weight_ih", "bias_ih", sfx);
-        l.cell[k].state = linear(r, "weight_hh", "bias_hh", sfx);
-        l.cell[k].hidden = h[k]->shape[1];
+        char ours[16], after[16];
+        snprintf(ours, sizeof ours, "gru.%d", k);
+        snprintf(after, sizeof after, "_l%d", k);
+        wf_gru_names(&n->names, NULL, ours, after);
     }
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    split_layers(r, "inputs/H", l.layers, h);
     struct wf_tensor *x = wf_permute(&r->g, leaf(r, "inputs/X"), 1, 0, 2);
     struct wf_tensor *y = wf_gru_stack(&r->g, &l, x, h);
     output(r, "outputs/out0", wf_permute(&r->g, y, 1, 0, 2));
     output(r, "outputs/out1", wf_stack(&r->g, h, l.layers, 0));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
 
-enum wf_status run_torch_grucell(struct run *r)
+static enum wf_status gru(struct run *r, struct named *n)
 {
-    struct wf_tensor *X = leaf(r, "inputs/X"), *H = leaf(r, "inputs/H");
+    struct wf_gru l;
+    struct wf_tensor *x = leaf(r, "inputs/X");
+    int in = integer(r, "input_size", 0), hidden = integer(r, "hidden_size", 0);
     WF_TRY(tape_status(r));
-    if (X->ndim == 3) return gru_layers(r);
-    struct wf_gru cell = { .input = linear(r, "weight_ih", "bias_ih", ""),
-                           .state = linear(r, "weight_hh", "bias_hh", ""),
-                           .hidden = H->shape[1] };
-    output(r, "outputs/out", wf_gru(&r->g, &cell, X, H));
-    return finish(r);
+    if (x->ndim == 3) return gru_layers(r, n, in, hidden);
+    wf_gru_init(&l, &n->ps, "gru", in, hidden);
+    wf_gru_names(&n->names, NULL, "gru", "");
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    output(r, "outputs/out", wf_gru(&r->g, &l, x, leaf(r, "inputs/H")));
+    return finish_named(r, &n->ps, &n->names);
 }
 
-static enum wf_status lstm_layers(struct run *r)
+static enum wf_status lstm_layers(struct run *r, struct named *n, int in, int hidden)
 {
-    struct wf_lstm_stack l = { 0 };
+    struct wf_lstm_stack l;
     struct wf_tensor *h[WF_MAXLAYERS], *c[WF_MAXLAYERS];
-    l.layers = split_layers(r, "inputs/H", h);
-    split_layers(r, "inputs/C", c);
+    wf_lstm_stack_init(&l, &n->ps, "lstm", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char sfx[16];
-        snprintf(sfx, sizeof sfx, "_l%d", k);
-        l.cell[k].input = linear(r, "weight_ih", "bias_ih", sfx);
-        l.cell[k].state = linear(r, "weight_hh", "bias_hh", sfx);
-        l.cell[k].hidden = h[k]->shape[1];
+        char ours[16], after[16];
+        snprintf(ours, sizeof ours, "lstm.%d", k);
+        snprintf(after, sizeof after, "_l%d", k);
+        wf_lstm_names(&n->names, NULL, ours, after);
     }
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    split_layers(r, "inputs/H", l.layers, h);
+    split_layers(r, "inputs/C", l.layers, c);
     struct wf_tensor *x = wf_permute(&r->g, leaf(r, "inputs/X"), 1, 0, 2);
     struct wf_tensor *y = wf_lstm_stack(&r->g, &l, x, h, c);
     output(r, "outputs/out0", wf_permute(&r->g, y, 1, 0, 2));
     output(r, "outputs/out10", wf_stack(&r->g, h, l.layers, 0));
     output(r, "outputs/out11", wf_stack(&r->g, c, l.layers, 0));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
+}
+
+static enum wf_status lstm(struct run *r, struct named *n)
+{
+    struct wf_lstm l;
+    struct wf_tensor *x = leaf(r, "inputs/X"), *h = leaf(r, "inputs/H"), *c = leaf(r, "inputs/C");
+    int in = integer(r, "input_size", 0), hidden = integer(r, "hidden_size", 0);
+    WF_TRY(tape_status(r));
+    if (x->ndim == 3) return lstm_layers(r, n, in, hidden);
+    wf_lstm_init(&l, &n->ps, "lstm", in, hidden);
+    wf_lstm_names(&n->names, NULL, "lstm", "");
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    wf_lstm(&r->g, &l, x, &h, &c);
+    output(r, "outputs/out0", h);
+    output(r, "outputs/out1", c);
+    return finish_named(r, &n->ps, &n->names);
+}
+
+enum wf_status run_torch_grucell(struct run *r)
+{
+    return with_params(r, gru);
 }
 
 enum wf_status run_torch_lstmcell(struct run *r)
 {
-    struct wf_tensor *X = leaf(r, "inputs/X");
-    struct wf_tensor *h = leaf(r, "inputs/H"), *c = leaf(r, "inputs/C");
-    WF_TRY(tape_status(r));
-    if (X->ndim == 3) return lstm_layers(r);
-    struct wf_lstm cell = { .input = linear(r, "weight_ih", "bias_ih", ""),
-                            .state = linear(r, "weight_hh", "bias_hh", ""),
-                            .hidden = h->shape[1] };
-    wf_lstm(&r->g, &cell, X, &h, &c);
-    output(r, "outputs/out0", h);
-    output(r, "outputs/out1", c);
-    return finish(r);
+    return with_params(r, lstm);
 }
 
 static enum wf_status loss(struct run *r, enum wf_loss_kind kind, enum wf_mask mask)

@@ -5,45 +5,33 @@
 #include "nn/embedding.h"
 #include "nn/norm.h"
 #include "tensor/alloc.h"
-#include "tests/parity/parity.h"
+#include "tests/parity/spectral.h"
 
-enum wf_status run_torch_layernorm(struct run *r)
+static enum wf_status layer_norm(struct run *r, struct named *n)
 {
-    struct wf_layer_norm l = { .weight = leaf(r, "params/weight"),
-                               .bias = leaf(r, "params/bias"),
-                               .eps = number(r, "eps", 1e-5) };
+    struct wf_layer_norm l;
+    struct wf_tensor *w = leaf(r, "params/weight"); /* for its shape */
+    WF_TRY(tape_status(r));
+    wf_layer_norm_init(&l, &n->ps, "norm", w->ndim, w->shape);
+    wf_layer_norm_names(&n->names, NULL, "norm");
+    WF_TRY(load_named(r, &n->ps, &n->names));
     output(r, "outputs/out", wf_layer_norm(&r->g, &l, leaf(r, "inputs/X")));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
 
 /* Theirs has the channels on axis 1; ours takes any. */
-static enum wf_status batch_norm(struct run *r)
+static enum wf_status batch_norm(struct run *r, struct named *n)
 {
-    struct wf_batch_norm l = { .weight = leaf(r, "params/weight"),
-                               .bias = leaf(r, "params/bias"),
-                               .running = { .mean = leaf(r, "buffers/running_mean"),
-                                            .var = leaf(r, "buffers/running_var"),
-                                            .count = leaf(r, "buffers/num_batches_tracked"),
-                                            .momentum = number(r, "momentum", -1),
-                                            .eps = number(r, "eps", 1e-5) } };
+    struct wf_batch_norm l;
+    wf_batch_norm_init(&l, &n->ps, "norm", integer(r, "num_features", 0),
+                       number(r, "momentum", -1));
+    wf_batch_norm_names(&n->names, NULL, "norm");
+    WF_TRY(load_named(r, &n->ps, &n->names));
     output(r, "outputs/out", wf_batch_norm(&r->g, &l, leaf(r, "inputs/X"), 1));
-    output(r, "buffers_after/running_mean", l.running.mean);
-    output(r, "buffers_after/running_var", l.running.var);
-    output(r, "buffers_after/num_batches_tracked", l.running.count);
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
 
-enum wf_status run_torch_batchnorm1d(struct run *r)
-{
-    return batch_norm(r);
-}
-
-enum wf_status run_torch_batchnorm2d(struct run *r)
-{
-    return batch_norm(r);
-}
-
-/* "[H, W]", a number for both, or absent. */
+/* "[H, W]", or a number for H. */
 static void pair(struct run *r, const char *attr, int out[2])
 {
     char *text;
@@ -56,53 +44,48 @@ static void pair(struct run *r, const char *attr, int out[2])
         out[0] = integer(r, attr, 0);
 }
 
-/* x [B, C, H, W] and weight [O, C, kh, kw], to the published layout and back. */
-static struct wf_tensor *conv(struct run *r, const struct wf_conv_config *cfg, struct wf_tensor *x,
-                              struct wf_tensor *w)
-{
-    struct wf_tape *g = &r->g;
-    if (g->error.status) return &g->poison;
-    int O = w->shape[0], rows = w->shape[1] * w->shape[2] * w->shape[3];
-    struct wf_conv l = { .cfg = *cfg };
-    l.weight = wf_reshape(g, wf_permute(g, w, 2, 3, 1, 0), 2, wf_dims(rows, O));
-    if (has(r, "params/bias")) l.bias = leaf(r, "params/bias");
-    x = wf_conv_op(g, wf_permute(g, x, 0, 2, 3, 1), l.weight, l.bias, cfg);
-    return wf_permute(g, x, 0, 3, 1, 2);
-}
-
-enum wf_status run_torch_conv2d(struct run *r)
+static void conv_init(struct run *r, struct named *n, struct wf_conv *l, const char *axes)
 {
     struct wf_conv_config cfg = { .no_bias = !integer(r, "bias", 1) };
-    struct wf_tensor *x = leaf(r, "inputs/X"), *w = leaf(r, "params/weight");
     pair(r, "kernel_size", cfg.kernel);
     pair(r, "stride", cfg.stride);
     pair(r, "dilation", cfg.dilation);
     pair(r, "padding", cfg.padding);
-    WF_TRY(r->err.status);
-    output(r, "outputs/out", conv(r, &cfg, x, w));
-    return finish(r);
+    wf_conv_init(l, &n->ps, "conv", integer(r, "in_channels", 0), integer(r, "out_channels", 0),
+                 cfg);
+    wf_conv_names(&n->names, NULL, "conv", l, axes);
 }
 
-enum wf_status run_torch_conv1d(struct run *r)
+static enum wf_status conv2d(struct run *r, struct named *n)
 {
-    struct wf_conv_config cfg = { 0 };
-    struct wf_tensor *x = wf_unsqueeze(&r->g, leaf(r, "inputs/X"), -1);
-    struct wf_tensor *w = wf_unsqueeze(&r->g, leaf(r, "params/weight"), -1);
-    pair(r, "kernel_size", cfg.kernel);
-    pair(r, "padding", cfg.padding);
+    struct wf_conv l;
+    conv_init(r, n, &l, "2310");
     WF_TRY(r->err.status);
-    output(r, "outputs/out", wf_select(&r->g, conv(r, &cfg, x, w), 3, 0));
-    return finish(r);
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    struct wf_tensor *x = wf_permute(&r->g, leaf(r, "inputs/X"), 0, 2, 3, 1);
+    output(r, "outputs/out", wf_permute(&r->g, wf_conv(&r->g, &l, x), 0, 3, 1, 2));
+    return finish_named(r, &n->ps, &n->names);
 }
 
-enum wf_status run_torch_mha(struct run *r)
+static enum wf_status conv1d(struct run *r, struct named *n)
+{
+    struct wf_conv l;
+    conv_init(r, n, &l, "210");
+    WF_TRY(r->err.status);
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    struct wf_tensor *x = wf_unsqueeze(&r->g, leaf(r, "inputs/X"), -1); /* [B, C, T, 1] */
+    x = wf_conv(&r->g, &l, wf_permute(&r->g, x, 0, 2, 3, 1));
+    output(r, "outputs/out", wf_permute(&r->g, wf_select(&r->g, x, 2, 0), 0, 2, 1));
+    return finish_named(r, &n->ps, &n->names);
+}
+
+static enum wf_status mha(struct run *r, struct named *n)
 {
     struct wf_tape *g = &r->g;
-    struct wf_mha l = { .in_weight = wf_permute(g, leaf(r, "params/in_proj_weight"), 1, 0),
-                        .in_bias = leaf(r, "params/in_proj_bias"),
-                        .out_weight = wf_permute(g, leaf(r, "params/out_proj.weight"), 1, 0),
-                        .out_bias = leaf(r, "params/out_proj.bias"),
-                        .heads = integer(r, "num_heads", 1) };
+    struct wf_mha l;
+    wf_mha_init(&l, &n->ps, "mha", integer(r, "embed_dim", 0), integer(r, "num_heads", 1));
+    wf_mha_names(&n->names, NULL, "mha");
+    WF_TRY(load_named(r, &n->ps, &n->names));
     bool batch_first = integer(r, "batch_first", 0);
     struct wf_tensor *q = leaf(r, "inputs/Q"), *mask = NULL;
     if (has(r, "inputs/mask")) /* 1 is forbidden: log(1 - 1) */
@@ -113,12 +96,29 @@ enum wf_status run_torch_mha(struct run *r)
     struct wf_tensor *y = wf_mha(g, &l, q, k, v, mask);
     output(r, "outputs/out0", batch_first ? y : wf_permute(g, y, 1, 0, 2));
     output(r, "outputs/out1", wf_mha_weights(g, &l, q, k, mask));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
 
-enum wf_status run_torch_embedding(struct run *r)
+static enum wf_status embedding(struct run *r, struct named *n)
 {
-    struct wf_embedding l = { .weight = leaf(r, "params/weight") };
+    struct wf_embedding l;
+    wf_embedding_init(&l, &n->ps, "table", integer(r, "num_embeddings", 0),
+                      integer(r, "embedding_dim", 0));
+    wf_embedding_names(&n->names, NULL, "table");
+    WF_TRY(load_named(r, &n->ps, &n->names));
     output(r, "outputs/out", wf_embedding(&r->g, &l, leaf(r, "inputs/idx")));
-    return finish(r);
+    return finish_named(r, &n->ps, &n->names);
 }
+
+#define RUNNER(file, f)                                                                            \
+    enum wf_status run_torch_##file(struct run *r)                                                 \
+    {                                                                                              \
+        return with_params(r, f);                                                                  \
+    }
+RUNNER(layernorm, layer_norm)
+RUNNER(batchnorm1d, batch_norm)
+RUNNER(batchnorm2d, batch_norm)
+RUNNER(conv1d, conv1d)
+RUNNER(conv2d, conv2d)
+RUNNER(mha, mha)
+RUNNER(embedding, embedding)

@@ -41,7 +41,8 @@ void byhand_init(struct byhand *m, const char *model, const char *options, struc
 {
     struct wf_error err = { 0 };
     struct wf_edges none = { .nodes = task.nodes };
-    struct wf_graph_config gc = { .kind = edges ? WF_DUAL_RANDOM_WALK : WF_NO_GRAPH, .hops = 2 };
+    enum wf_support_kind kind = wf_model_find(model)->graph;
+    struct wf_graph_config gc = { .kind = edges ? kind : WF_NO_GRAPH, .hops = 2 };
     *m = (struct byhand){ .task = task };
     MUST(wf_graph_init(&m->graph, wf_backend_cpu(), edges ? edges : &none, &gc, &err));
     m->task.terms = m->graph.supports.terms;

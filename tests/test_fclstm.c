@@ -1,6 +1,7 @@
 /* FC-LSTM in loops. */
 #include "models/fclstm.h"
 #include "tests/byhand.h"
+#include "tests/tiny.h"
 
 enum { T = 3, N = 2, Q = 3, H = 3, LAYERS = 2, C = 2 };
 
@@ -88,4 +89,28 @@ Test(fclstm, sizes_that_do_not_fit_are_refused)
     struct wf_fclstm_config cfg = wf_fclstm_defaults();
     cfg.layers = WF_FCLSTM_LAYERS + 1;
     byhand_refuses("fc-lstm", &cfg, "fc-lstm: 5 layers, horizon 2: want 1 to 4, at most 500");
+}
+
+Test(fclstm, learns_a_wave_on_a_ring)
+{
+    tiny_expect_to_learn((struct tiny_config){
+        .model = "fc-lstm", .options = "hidden=16\nlayers=1\n", .week = false, .seed = 1 });
+}
+
+/* A probability of 1 and of 0; outside of training, 1 as well. */
+Test(fclstm, a_decoder_is_taught_as_often_as_the_step_says)
+{
+    struct dense d;
+    dense_init(&d);
+    struct wf_tensor *y = dense_input(&d, 1, 3, wf_dims(2, 3, 1));
+    struct wf_batch b = { .y_std = *dense_input(&d, 2, 4, wf_dims(2, 4, 3, 1)) };
+    struct wf_tensor *truth = wf_select(&d.g, &b.y_std, 1, 2);
+    wf_tape_set_step(&d.g, &(struct wf_step){ .teach = 1 });
+    dense_expect_same(&d, wf_sampled(&d.g, &b, y, 2), truth, 1e-6);
+    wf_tape_set_step(&d.g, &(struct wf_step){ .teach = 0 });
+    dense_expect_same(&d, wf_sampled(&d.g, &b, y, 2), y, 1e-6);
+    wf_tape_set_step(&d.g, &(struct wf_step){ .teach = 1 });
+    d.g.training = false;
+    cr_expect_eq(wf_sampled(&d.g, &b, y, 2), y);
+    dense_free(&d);
 }

@@ -1,6 +1,7 @@
 /* Graph WaveNet in loops. */
 #include "models/gwnet.h"
 #include "tests/byhand.h"
+#include "tests/tiny.h"
 
 enum { T = 5, REACH = 7, N = 3, Q = 2, H = 2, SKIP = 3, END = 4, D = 2, BLOCKS = 2, LAYERS = 2 };
 enum { HOPS = 2, GRAPHS = 3, TERMS = 1 + HOPS * GRAPHS };
@@ -178,4 +179,13 @@ Test(gwnet, sizes_that_do_not_fit_are_refused)
                   dense_input(&d, 1, 4, wf_dims(1, 2, 3, 4)));
     dense_expect_refusal(&d, "33 hops");
     dense_free(&d);
+}
+
+Test(gwnet, learns_a_wave_on_a_ring)
+{
+    tiny_expect_to_learn(
+        (struct tiny_config){ .model = "gwnet",
+                              .options = "hidden=8\nskip=8\nend=16\nblocks=1\nembedding=3\n",
+                              .week = false,
+                              .seed = 1 });
 }

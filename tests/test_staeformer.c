@@ -1,6 +1,7 @@
 /* STAEformer in loops. */
 #include "models/staeformer.h"
 #include "tests/byhand.h"
+#include "tests/tiny.h"
 
 enum { T = 2, N = 3, Q = 2, D = 2, A = 4, WIDTH = 3 * D + A, FF = 5, HEADS = 2, DAY = 5 };
 enum { HEAD = WIDTH / HEADS, MOST = 3 }; /* vectors that attend to each other */
@@ -128,4 +129,13 @@ Test(staeformer, sizes_that_do_not_fit_are_refused)
     byhand_refuses("staeformer", &cfg, "104 channels are not split by 5 heads");
     cfg.layers = WF_STAEFORMER_LAYERS + 1;
     byhand_refuses("staeformer", &cfg, "staeformer: 9 layers, want at most 8");
+}
+
+Test(staeformer, learns_a_wave_on_a_ring)
+{
+    tiny_expect_to_learn((struct tiny_config){
+        .model = "staeformer",
+        .options = "embedding=4\nadaptive-embedding=4\nfeedforward=8\nheads=2\nlayers=1\n",
+        .week = true,
+        .seed = 1 });
 }

@@ -1,6 +1,7 @@
 /* STID in loops. */
 #include "models/stid.h"
 #include "tests/byhand.h"
+#include "tests/tiny.h"
 
 enum { T = 3, N = 2, Q = 2, D = 2, DAY = 5, LAYERS = 2, WIDTH = 4 * D };
 
@@ -95,4 +96,10 @@ Test(stid, too_many_layers_are_refused)
     struct wf_stid_config cfg = wf_stid_defaults();
     cfg.layers = WF_STID_LAYERS + 1;
     byhand_refuses("stid", &cfg, "stid: 17 layers, want at most 16");
+}
+
+Test(stid, learns_a_wave_on_a_ring)
+{
+    tiny_expect_to_learn((struct tiny_config){
+        .model = "stid", .options = "embedding=8\nlayers=2\n", .week = true, .seed = 1 });
 }

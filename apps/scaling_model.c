@@ -31,7 +31,7 @@ static const char assumptions[] =
     "node\n"
     "    first, then between nodes. Adding the numbers up costs nothing beside sending them.\n"
     "  - ddp: windows are materialised on the host and shuffled over all ranks: (P - 1) / P of a\n"
-    "    batch comes from other ranks, one message a window, and goes to the GPU.\n"
+    "    batch is fetched from other ranks, window by window, and goes to the GPU.\n"
     "    ddp-batch: a rank's own windows, materialised: they go to the GPU.\n"
     "    index, partitioned: windows are cut out where they are used: no traffic.\n"
     "  - Once: start of the processes, each rank reads its rows of the file (index: all of them),\n"

@@ -28,6 +28,8 @@ struct wf_tensor *wf_sqrt(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_square(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_abs(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_recip0(struct wf_tape *g, struct wf_tensor *x); /* 1/x, 0 where x = 0 */
+struct wf_tensor *wf_rsqrt0(struct wf_tape *g, struct wf_tensor *x); /* x^-1/2, 0 where x = 0 */
+struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope); /* 0..1 */
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift);
 struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a,
                          struct wf_tensor *b); /* broadcasts */
@@ -66,11 +68,26 @@ struct wf_tensor *wf_stack(struct wf_tape *g, struct wf_tensor *const *x, int n,
 /* Rows ix->idx of x [range, ..]: [n, ..]. ix must live until the tape is reset. */
 struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct wf_index *ix);
 
+/* Positions of the k largest of x [.., N], falling, as numbers: [.., k]; of equal ones the first,
+ * NaN is least. No gradient: a choice. N is at most 2^24, what wf_real counts exactly in every
+ * build. */
+struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k);
+/* Rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers in [0,
+ * N), each once in a sample, as wf_topk() makes them; it has no gradient. */
+struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx);
+/* Row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table: [.., D].
+ * A thousandth is added first: time of day times steps a day is never quite whole. x has no
+ * gradient. */
+struct wf_tensor *wf_lookup(struct wf_tape *g, struct wf_tensor *table, struct wf_tensor *x,
+                            double scale);
+
 /* ---- reductions ---- the axis stays with size 1 when keep, else it goes ---- */
 struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_mean(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_sum_all(struct wf_tape *g, struct wf_tensor *x);  /* [1] */
 struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x); /* [1] */
+/* Largest element, [1]; the gradient goes to it alone, to one of several that are equal. */
+struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis);
 
 /* ---- products ---- */
@@ -80,17 +97,50 @@ struct wf_tensor *wf_matmul(struct wf_tape *g, struct wf_tensor *a, struct wf_te
 struct wf_tensor *wf_linear_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
                                struct wf_tensor *b);
 
+/* Cross-correlation with zeros outside (PyTorch's Conv2d): x [B, H, W, C], w [kh * kw * C, O] with
+ * row (i * kw + j) * C + c, b [O] or NULL -> [B, H', W', O],
+ * H' = (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1. H is time and W the nodes where
+ * there are such. Pairs are along H and W; a 0 in kernel, stride or dilation means 1. c must live
+ * until the tape is reset. Kernels along H alone with stride 1 copy nothing. */
+struct wf_conv_config {
+    int kernel[2], stride[2], dilation[2], padding[2];
+    bool no_bias;
+};
+struct wf_tensor *wf_conv_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
+                             struct wf_tensor *b, const struct wf_conv_config *c);
+
+/* ---- normalisation ---- (x - mean) / sqrt(var + eps) w + b; w and b may be NULL ---- */
+/* Moments per channel over all other axes (Ioffe & Szegedy 2015); w, b [C]. While training those of
+ * x, which also move the running ones, by momentum or, where that is below 0, to the average of all
+ * steps (var: the unbiased one); else the running ones. */
+struct wf_running {
+    struct wf_tensor *mean, *var, *count; /* [C], [C], [] */
+    double momentum, eps;
+};
+struct wf_tensor *wf_batch_norm_op(struct wf_tape *g, struct wf_tensor *x, int axis,
+                                   struct wf_tensor *w, struct wf_tensor *b,
+                                   const struct wf_running *run);
+/* Moments over the last `axes` axes jointly (Ba et al. 2016); w and b have their shape. */
+struct wf_tensor *wf_layer_norm_op(struct wf_tape *g, struct wf_tensor *x, int axes,
+                                   struct wf_tensor *w, struct wf_tensor *b, double eps);
+
 /* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
  */
-/* A x (or A^T x) for x [.., N, C] */
+/* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own */
 struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                           struct wf_tensor *x, bool transpose);
-/* Sum of values [E] over each row (or column): [rows] (or [cols]) */
+/* Sum of values [.., E] over each row (or column): [.., rows] (or [.., cols]) */
 struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                               bool columns);
-/* x[row of e] (or x[column of e]) for every entry e: [E] */
+/* x[.., row of e] (or x[.., column of e]) for every entry e: [.., E] */
 struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
                                  bool columns);
+/* exp(x_e) / (their sum over the row of e), x [.., E] -> [.., E]: attention over the in-edges. */
+struct wf_tensor *wf_edge_softmax(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x);
+/* y[.., i, c] = max over the entries e = (i, j) of values[e] x[.., j, c], 0 in an empty row; values
+ * as in wf_spmm. The gradient goes to the entry that wins, the first of equal ones. */
+struct wf_tensor *wf_edge_max(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                              struct wf_tensor *x);
 /* values / (sum of their row), 0 in empty rows: the random walk D^-1 A. [E] */
 struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
                                    struct wf_tensor *values);
@@ -106,6 +156,9 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
  * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
                           enum wf_loss_kind kind, enum wf_mask mask);
+/* The same loss and the number of targets that count: [2]; the number has no gradient. */
+struct wf_tensor *wf_loss_counted(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                                  enum wf_loss_kind kind, enum wf_mask mask);
 
 #ifdef __cplusplus
 }

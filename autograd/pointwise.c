@@ -60,6 +60,7 @@ UNARY(sqrt, WF_SQRT)
 UNARY(square, WF_SQUARE)
 UNARY(abs, WF_ABS)
 UNARY(recip0, WF_RECIP0)
+UNARY(rsqrt0, WF_RSQRT0)
 #undef UNARY
 
 static void affine_vjp(struct wf_tape *g, const struct wf_node *n)
@@ -74,6 +75,14 @@ struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale
     struct wf_tensor *y = wf_tape_new(g, x->ndim, x->shape);
     WF_RUN(g, wfk_affine(g->be, y, x, scale, shift, false));
     return wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .r = { scale } });
+}
+
+/* At 0 the first operand of max has the gradient: the slope. */
+struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope)
+{
+    if (!(slope >= 0 && slope <= 1))
+        return wf_tape_fail(g, WF_EINVAL, "leaky_relu: slope %g is outside [0, 1]", slope);
+    return wf_max(g, wf_affine(g, x, slope, 0), x);
 }
 
 /* ---- two operands, broadcast ---- */

@@ -74,9 +74,8 @@ static enum wf_status built_supports(struct wf_graph *gr, const char *path, int 
     if (adj.N != N)
         s = wf_fail(err, WF_EINVAL, "%s: a graph of %td nodes, the windows have %d", path, adj.N,
                     N);
-    if (s == WF_OK)
-        s = wf_graph_from_dense(gr, wf_backend_cpu(), N, adj.A, WF_DUAL_RANDOM_WALK, hops, compat,
-                                err);
+    struct wf_graph_config gc = { .hops = hops, .compat = compat };
+    if (s == WF_OK) s = wf_graph_from_dense(gr, wf_backend_cpu(), N, adj.A, &gc, err);
     wf_adjacency_free(&adj);
     return s;
 }
@@ -167,7 +166,7 @@ static enum wf_status open_network(struct network *n, const struct wf_published 
                                 task.nodes, hops, p->compat, err));
     n->model.type->init(n->model.layers, &n->params, n->model.cfg, &task);
     WF_TRY(wf_params_commit(&n->params, 0, err));
-    return wf_dcrnn_load(n->model.layers, &n->params, p->weights, NULL, err);
+    return wf_model_load(n->model.type, n->model.layers, &n->params, p->weights, NULL, err);
 }
 
 static void close_network(struct network *n)

@@ -208,33 +208,45 @@ static double compute_s(const struct wf_scaling *s, double step, int n, int step
     return step * (s->fixed_share * steps + (1 - s->fixed_share) * n / s->batch);
 }
 
-/* Rows that a rank reads of a series cut by time. */
-static double part_rows(const struct wf_scaling *s, int P)
-{
-    return fmin(s->rows, (double)s->rows / P + s->T + s->Q - 1);
-}
-
-static double data_bytes(const struct wf_scaling *s, enum wf_scaling_placement p, int P)
-{
-    double row = (double)s->nodes * s->channels * s->value_bytes;
-    if (p == WF_SCALING_INDEX)
-        return s->rows * row / (s->shared_copy ? least(P, s->ranks_per_node) : 1);
-    if (p == WF_SCALING_PARTITIONED) return part_rows(s, P) * row;
-    return ceil(((double)s->rows - s->T - s->Q + 1) / P) * window_bytes(s);
-}
-
 static bool materialised(enum wf_scaling_placement p)
 {
     return p == WF_SCALING_DDP || p == WF_SCALING_DDP_BATCH;
 }
 
+/* What a rank owns of the series: its share of all windows (ddp), or of those to train, to validate
+ * and to test on, each share with its halo. */
+static void share_of(const struct wf_scaling *s, enum wf_scaling_placement p, int P, double *rows,
+                     double *windows)
+{
+    double all = (double)s->rows - s->T - s->Q + 1, halo = s->T + s->Q - 1;
+    double part[3] = { s->windows, s->valid_windows, all - s->windows - s->valid_windows };
+    if (p == WF_SCALING_DDP) part[0] = all, part[1] = part[2] = 0;
+    *rows = *windows = 0;
+    for (int i = 0; i < 3; i++) {
+        if (part[i] <= 0) continue;
+        *windows += ceil(part[i] / P);
+        *rows += ceil(part[i] / P) + halo;
+    }
+    *rows = fmin(*rows, s->rows);
+    if (p == WF_SCALING_INDEX)
+        *rows = s->shared_copy ? (double)s->rows / least(P, s->ranks_per_node) : s->rows;
+}
+
+static double data_bytes(const struct wf_scaling *s, enum wf_scaling_placement p, int P)
+{
+    double rows, windows;
+    share_of(s, p, P, &rows, &windows);
+    if (materialised(p)) return windows * window_bytes(s);
+    return rows * s->nodes * s->channels * s->value_bytes;
+}
+
 /* Processes start, each reads its share of the file, windows are written out. */
 static double once_s(const struct wf_scaling *s, enum wf_scaling_placement p, int P)
 {
-    double share = part_rows(s, P) / s->rows;
-    if (p == WF_SCALING_INDEX) share = s->shared_copy ? 1.0 / least(P, s->ranks_per_node) : 1;
-    double read = s->file_bytes * share;
-    double made = materialised(p) ? data_bytes(s, p, P) / s->copy_bandwidth : 0;
+    double rows, windows;
+    share_of(s, p, P, &rows, &windows);
+    double read = s->file_bytes * rows / s->rows;
+    double made = materialised(p) ? windows * window_bytes(s) / s->copy_bandwidth : 0;
     return s->start + s->start_rank * P + fmax(read / s->file_bandwidth, P * read / s->file_cap) +
            made;
 }

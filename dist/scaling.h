@@ -20,7 +20,7 @@ extern "C" {
 enum wf_scaling_placement {
     WF_SCALING_DDP,         /* materialised windows, cut among the ranks, fetched one by one */
     WF_SCALING_INDEX,       /* the whole series on each rank */
-    WF_SCALING_PARTITIONED, /* a part of the series on each rank, with a halo of T + Q - 1 rows */
+    WF_SCALING_PARTITIONED, /* its part of the series on each rank, with halos of T + Q - 1 rows */
     WF_SCALING_DDP_BATCH,   /* materialised windows, cut among the ranks, each uses its own */
     WF_SCALING_PLACEMENTS
 };

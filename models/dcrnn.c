@@ -1,5 +1,6 @@
 #include "models/dcrnn.h"
 #include <stdio.h>
+#include "models/dcrnn_names.h"
 
 struct wf_dcrnn_config wf_dcrnn_defaults(void)
 {
@@ -74,9 +75,13 @@ static const struct wf_field dcrnn_fields[] = {
       "scheduled sampling while training" },
     { 0 }
 };
+static void dcrnn_names(const void *m, struct wf_renames *t)
+{
+    wf_dcrnn_names(m, t);
+}
 WF_MODEL_TYPE(dcrnn, "dcrnn",
-              "encoder-decoder of diffusion convolutional GRU cells (Li et al. 2018)",
-              dcrnn_fields);
+              "encoder-decoder of diffusion convolutional GRU cells (Li et al. 2018)", dcrnn_fields,
+              .names = dcrnn_names);
 
 /* ---- one cell, as PyTorch Geometric Temporal trains it ---- */
 
@@ -125,4 +130,4 @@ static const struct wf_field dcrnn_pgt_fields[] = {
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",
               "one diffusion convolutional GRU cell whose states are the forecast",
-              dcrnn_pgt_fields);
+              dcrnn_pgt_fields, .names = NULL);

@@ -2,50 +2,38 @@
 #include <limits.h>
 #include <stdio.h>
 #include "data/npy.h"
-#include "nn/weights.h"
-
-enum { ROWS = 8 * WF_DCRNN_LAYERS + 2, TEXT = 96 };
-
-struct names {
-    int rows;
-    struct wf_rename row[ROWS]; /* points into text */
-    char text[ROWS][2][TEXT];
-};
-
-static void add(struct names *n, const char *prefix, const char *theirs, const char *ours,
-                enum wf_layout layout, int terms)
-{
-    int i = n->rows++;
-    snprintf(n->text[i][0], TEXT, "%s%s", prefix, theirs);
-    snprintf(n->text[i][1], TEXT, "%s", ours);
-    n->row[i] = (struct wf_rename){
-        .theirs = n->text[i][0], .ours = n->text[i][1], .layout = layout, .terms = terms
-    };
-}
 
 /* Their weights are known by their shape alone: gconv_weight_(rows, columns). */
-static void add_dconv(struct names *n, const char *prefix, const char *ours,
+static void add_dconv(struct wf_renames *t, const char *theirs, const char *ours,
                       const struct wf_dconv *l, int terms)
 {
-    char theirs[TEXT], path[WF_NAME_TEXT];
+    char name[WF_NAME_TEXT];
     int out = l->weight->shape[1];
-    snprintf(theirs, sizeof theirs, "gconv_weight_(%d, %d)", l->weight->shape[0], out);
-    add(n, prefix, theirs, wf_params_path(path, ours, "weight"), WF_LAYOUT_TERM_LAST, terms);
-    snprintf(theirs, sizeof theirs, "gconv_biases_%d", out);
-    add(n, prefix, theirs, wf_params_path(path, ours, "bias"), WF_LAYOUT_SAME, 0);
+    snprintf(name, sizeof name, "gconv_weight_(%d, %d)", l->weight->shape[0], out);
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = name, .ours = "weight", .terms = terms });
+    snprintf(name, sizeof name, "gconv_biases_%d", out);
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = name, .ours = "bias" });
 }
 
-static void add_stack(struct names *n, const char *stack, const struct wf_dcgru *cell, int layers,
-                      int terms)
+static void add_stack(struct wf_renames *t, const char *stack, const struct wf_dcgru *cell,
+                      int layers, int terms)
 {
     for (int l = 0; l < layers; l++) {
-        char prefix[TEXT], ours[TEXT];
-        snprintf(prefix, sizeof prefix, "%s_model.dcgru_layers.%d.", stack, l);
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        snprintf(theirs, sizeof theirs, "%s_model.dcgru_layers.%d", stack, l);
         snprintf(ours, sizeof ours, "%s.%d.gates", stack, l);
-        add_dconv(n, prefix, ours, &cell[l].gates, terms);
+        add_dconv(t, theirs, ours, &cell[l].gates, terms);
         snprintf(ours, sizeof ours, "%s.%d.cand", stack, l);
-        add_dconv(n, prefix, ours, &cell[l].cand, terms);
+        add_dconv(t, theirs, ours, &cell[l].cand, terms);
     }
+}
+
+void wf_dcrnn_names(const struct wf_dcrnn *m, struct wf_renames *t)
+{
+    add_stack(t, "encoder", m->encoder, m->cfg.layers, m->task.terms);
+    add_stack(t, "decoder", m->decoder, m->cfg.layers, m->task.terms);
+    wf_linear_names(t, "decoder_model.projection_layer", "head");
 }
 
 /* Layers of the encoder and the rows of the first one's matrices. */
@@ -91,17 +79,4 @@ enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, str
     wf_names_free(&names);
     wf_npz_close(z);
     return s;
-}
-
-enum wf_status wf_dcrnn_load(const struct wf_dcrnn *m, struct wf_params *ps, const char *path,
-                             const char *group, struct wf_error *err)
-{
-    struct names n = { 0 };
-    if (ps->error.status) return wf_fail(err, ps->error.status, "%s", ps->error.message);
-    add_stack(&n, "encoder", m->encoder, m->cfg.layers, m->task.terms);
-    add_stack(&n, "decoder", m->decoder, m->cfg.layers, m->task.terms);
-    const char *head = "decoder_model.projection_layer.";
-    add(&n, head, "weight", "head.weight", WF_LAYOUT_TRANSPOSED, 0);
-    add(&n, head, "bias", "head.bias", WF_LAYOUT_SAME, 0);
-    return wf_weights_load(ps, path, group, n.row, n.rows, err);
 }

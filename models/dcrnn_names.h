@@ -7,6 +7,7 @@
 #define WF_DCRNN_NAMES_H
 
 #include "models/dcrnn.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,10 +18,8 @@ extern "C" {
 enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, struct wf_task *task,
                               struct wf_error *err);
 
-/* Fills ps, committed, where wf_dcrnn_init() declared m and nothing else. path is an .npz archive,
- * or an HDF5 file with the arrays in group (NULL: the root). As strict as wf_weights_load(). */
-enum wf_status wf_dcrnn_load(const struct wf_dcrnn *m, struct wf_params *ps, const char *path,
-                             const char *group, struct wf_error *err);
+/* Which of theirs is which of ours, for wf_model_load(). */
+void wf_dcrnn_names(const struct wf_dcrnn *m, struct wf_renames *t);
 
 #ifdef __cplusplus
 }

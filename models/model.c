@@ -41,3 +41,17 @@ void wf_model_free(struct wf_model *m)
     wf_free(m->layers);
     *m = (struct wf_model){ 0 };
 }
+
+enum wf_status wf_model_load(const struct wf_model_type *type, const void *layers,
+                             struct wf_params *ps, const char *path, const char *group,
+                             struct wf_error *err)
+{
+    struct wf_renames t = { 0 };
+    if (!type->names)
+        return wf_fail(err, WF_EINVAL, "%s: %s has no published names", path, type->name);
+    if (ps->error.status) return wf_fail(err, ps->error.status, "%s", ps->error.message);
+    type->names(layers, &t);
+    enum wf_status s = wf_weights_load(ps, path, group, &t, err);
+    wf_renames_free(&t);
+    return s;
+}

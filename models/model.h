@@ -8,7 +8,9 @@
 
 #include "autograd/ops.h"
 #include "data/series.h"
+#include "nn/graph.h"
 #include "nn/params.h"
+#include "nn/weights.h"
 #include "tensor/config.h"
 
 #ifdef __cplusplus
@@ -31,6 +33,9 @@ struct wf_model_type {
     void (*init)(void *m, struct wf_params *ps, const void *cfg, const struct wf_task *task);
     /* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised */
     struct wf_tensor *(*forward)(struct wf_tape *g, const void *m, const struct wf_batch *b);
+    /* Parameters under the names of the published implementation; NULL: there is none. */
+    void (*names)(const void *m, struct wf_renames *t);
+    enum wf_support_kind graph; /* the supports it is made for */
 };
 
 #define M(name) extern const struct wf_model_type wf_##name##_type;
@@ -38,8 +43,8 @@ struct wf_model_type {
 #undef M
 
 /* Defines wf_NAME_type from wf_NAME_defaults, _init and _forward and struct wf_NAME,
- * wf_NAME_config. */
-#define WF_MODEL_TYPE(NAME, text_name, text_about, field_table)                                    \
+ * wf_NAME_config; the members that follow are given as .names = NAME_names. */
+#define WF_MODEL_TYPE(NAME, text_name, text_about, field_table, ...)                               \
     static void NAME##_defaults(void *cfg)                                                         \
     {                                                                                              \
         *(struct wf_##NAME##_config *)cfg = wf_##NAME##_defaults();                                \
@@ -62,7 +67,8 @@ struct wf_model_type {
                                                     .fields = field_table,                         \
                                                     .defaults = NAME##_defaults,                   \
                                                     .init = NAME##_init,                           \
-                                                    .forward = NAME##_forward }
+                                                    .forward = NAME##_forward,                     \
+                                                    __VA_ARGS__ }
 
 /* By name; NULL when there is none. wf_model_types() ends with a NULL. */
 const struct wf_model_type *wf_model_find(const char *name);
@@ -77,6 +83,12 @@ struct wf_model {
 enum wf_status wf_model_new(struct wf_model *m, const struct wf_model_type *type,
                             struct wf_error *err);
 void wf_model_free(struct wf_model *m);
+
+/* Published weights into ps, committed, where the layers and nothing else were declared; see
+ * nn/weights.h. WF_EINVAL when the model has no published names. */
+enum wf_status wf_model_load(const struct wf_model_type *type, const void *layers,
+                             struct wf_params *ps, const char *path, const char *group,
+                             struct wf_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,11 @@
-#include "nn/graph.h"
 #include <math.h>
-#include <string.h>
+#include "nn/graph_private.h"
 #include "tensor/alloc.h"
+
+static int support_count(enum wf_support_kind kind)
+{
+    return kind == WF_NO_GRAPH ? 0 : kind == WF_DUAL_RANDOM_WALK ? 2 : 1;
+}
 
 static enum wf_diffusion recursion(enum wf_compat compat)
 {
@@ -19,9 +23,10 @@ static enum wf_diffusion recursion(enum wf_compat compat)
 
 /* edge[entry] = the edge whose weight stands at the pattern's entry. A column of a pattern is one
  * source of diffusion; reversed, its weights change places from the two ends. */
-static void entry_edges(const struct wf_csr *A, const int *entry_of, bool reversed, int *edge)
+static void entry_edges(const struct wf_csr *A, const struct wf_entries *en, const int *entry_of,
+                        bool reversed, int *edge)
 {
-    for (int e = 0; e < A->nnz; e++) edge[entry_of[e]] = e;
+    for (int k = 0; k < A->nnz; k++) edge[entry_of[k]] = en->edge[k];
     for (int c = 0; reversed && c < A->cols; c++)
         for (int lo = A->tptr[c], hi = A->tptr[c + 1] - 1; lo < hi; lo++, hi--) {
             int a = A->tperm[lo], b = A->tperm[hi], t = edge[a];
@@ -38,21 +43,22 @@ static void misaligned_nodes(const struct wf_csr *to_source, const int *source, 
     for (int e = 0; e < to_source->nnz; e++) node[to_source->tperm[e]] = source[e];
 }
 
-/* One pattern with the order of its entries; scratch holds 2 E ints. The lists are made on the
- * host, so the pattern of a device backend is built twice, once here. */
-static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_edges *ed, int *scratch,
-                                struct wf_error *err)
+/* One pattern with the order of its entries; scratch holds two ints per entry. The lists are made
+ * on the host, so the pattern of a device backend is built twice, once here. */
+static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_entries *en,
+                                int *scratch, struct wf_error *err)
 {
     struct wf_csr *A = d ? &gr->to_source : &gr->to_target, host;
-    const int *row = d ? ed->source : ed->target, *col = d ? ed->target : ed->source;
-    int E = ed->count, N = ed->nodes, *entry_of = scratch, *edge = scratch + E;
-    WF_TRY(wf_csr_from_pairs(A, gr->be, N, N, E, row, col, entry_of, err));
-    WF_TRY(wf_csr_from_pairs(&host, wf_backend_cpu(), N, N, E, row, col, entry_of, err));
-    entry_edges(&host, entry_of, gr->compat == WF_COMPAT_DCRNN_REVERSED, edge);
-    enum wf_status s = wf_index_init(&gr->order[d], gr->be, E, E, edge, err);
-    if (s == WF_OK && d == 1 && gr->compat == WF_COMPAT_PGT) {
-        misaligned_nodes(&host, ed->source, edge);
-        s = wf_index_init(&gr->misaligned, gr->be, N, E, edge, err);
+    const int *row = d ? en->source : en->target, *col = d ? en->target : en->source;
+    int n = en->count, N = gr->nodes, *entry_of = scratch, *edge = scratch + n;
+    WF_TRY(wf_csr_from_pairs(A, gr->be, N, N, n, row, col, entry_of, err));
+    WF_TRY(wf_csr_from_pairs(&host, wf_backend_cpu(), N, N, n, row, col, entry_of, err));
+    entry_edges(&host, en, entry_of, gr->cfg.compat == WF_COMPAT_DCRNN_REVERSED, edge);
+    int range = gr->edges + wf_graph_spectral(gr);
+    enum wf_status s = wf_index_init(&gr->order[d], gr->be, range, n, edge, err);
+    if (s == WF_OK && d == 1 && gr->cfg.compat == WF_COMPAT_PGT) {
+        misaligned_nodes(&host, en->source, edge);
+        s = wf_index_init(&gr->misaligned, gr->be, N, n, edge, err);
     }
     wf_csr_free(&host);
     return s;
@@ -62,11 +68,15 @@ struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *g
                                      struct wf_tensor *weight)
 {
     struct wf_supports S = gr->supports;
+    if (wf_graph_spectral(gr)) {
+        S.value[0] = wf_spectral_values(g, gr, weight);
+        return S;
+    }
     for (int d = 0; d < S.count; d++) {
         const struct wf_csr *A = S.pattern[d];
         struct wf_tensor *w = wf_take(g, weight, &gr->order[d]);          /* [E] */
         struct wf_tensor *inv = wf_recip0(g, wf_edge_sum(g, A, w, true)); /* [N] */
-        if (gr->compat != WF_COMPAT_PGT)
+        if (gr->cfg.compat != WF_COMPAT_PGT)
             S.value[d] = wf_mul(g, w, wf_edge_spread(g, A, inv, true));
         else
             S.value[d] = d ? wf_take(g, inv, &gr->misaligned) : wf_edge_spread(g, A, inv, true);
@@ -82,7 +92,7 @@ static enum wf_status bake(struct wf_graph *gr, struct wf_error *err)
     g.recording = false;
     struct wf_supports S = wf_graph_supports(&g, gr, &gr->weight);
     for (int d = 0; d < S.count && g.error.status == WF_OK; d++) {
-        enum wf_status s = wf_tensor_alloc(&gr->value[d], gr->be, 1, &gr->edges, err);
+        enum wf_status s = wf_tensor_alloc(&gr->value[d], gr->be, 1, &S.pattern[d]->nnz, err);
         if (s != WF_OK) {
             wf_tape_free(&g);
             return s;
@@ -114,29 +124,33 @@ static enum wf_status put_weights(struct wf_graph *gr, const struct wf_edges *ed
 
 static enum wf_status build(struct wf_graph *gr, const struct wf_edges *ed, struct wf_error *err)
 {
+    struct wf_entries en;
     WF_TRY(put_weights(gr, ed, err));
-    int *scratch = wf_malloc(2 * (size_t)ed->count * sizeof *scratch);
-    if (!scratch) return wf_fail(err, WF_ENOMEM, "no memory for %d edges", ed->count);
+    WF_TRY(wf_entries_init(&en, ed, &gr->cfg, err));
+    int *scratch = wf_malloc(2 * (size_t)en.count * sizeof *scratch);
     enum wf_status s = WF_OK;
+    if (!scratch) s = wf_fail(err, WF_ENOMEM, "no memory for %d edges", ed->count);
     for (int d = 0; d < gr->supports.count && s == WF_OK; d++) {
-        s = direction(gr, d, ed, scratch, err);
+        s = direction(gr, d, &en, scratch, err);
         gr->supports.pattern[d] = d ? &gr->to_source : &gr->to_target;
     }
     wf_free(scratch);
+    wf_entries_free(&en);
     return s == WF_OK ? bake(gr, err) : s;
 }
 
 enum wf_status wf_graph_init(struct wf_graph *gr, struct wf_backend *be,
-                             const struct wf_edges *edges, enum wf_support_kind kind, int hops,
-                             enum wf_compat compat, struct wf_error *err)
+                             const struct wf_edges *edges, const struct wf_graph_config *cfg,
+                             struct wf_error *err)
 {
-    *gr = (struct wf_graph){ .be = be, .nodes = edges->nodes, .edges = edges->count };
-    gr->kind = kind;
-    gr->compat = compat;
+    *gr = (struct wf_graph){ .be = be, .cfg = *cfg, .nodes = edges->nodes, .edges = edges->count };
     gr->supports.nodes = edges->nodes;
-    gr->supports.count = kind == WF_NO_GRAPH ? 0 : kind == WF_RANDOM_WALK ? 1 : 2;
-    if (wf_supports_terms(&gr->supports, hops, recursion(compat)) != WF_OK)
-        return wf_fail(err, WF_EINVAL, "%d hops on %d supports: want 0 to %d terms", hops,
+    gr->supports.count = support_count(cfg->kind);
+    if (wf_graph_spectral(gr)) gr->cfg.compat = WF_COMPAT_NONE;
+    if (!(cfg->lambda_max >= 0) || isinf(cfg->lambda_max))
+        return wf_fail(err, WF_EINVAL, "lambda_max is %g, want a number >= 0", cfg->lambda_max);
+    if (wf_supports_terms(&gr->supports, cfg->hops, recursion(gr->cfg.compat)) != WF_OK)
+        return wf_fail(err, WF_EINVAL, "%d hops on %d supports: want 0 to %d terms", cfg->hops,
                        gr->supports.count, WF_MAXTERM);
     enum wf_status s = build(gr, edges, err);
     if (s != WF_OK) wf_graph_free(gr);
@@ -144,8 +158,8 @@ enum wf_status wf_graph_init(struct wf_graph *gr, struct wf_backend *be,
 }
 
 enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, int nodes,
-                                   const float *A, enum wf_support_kind kind, int hops,
-                                   enum wf_compat compat, struct wf_error *err)
+                                   const float *A, const struct wf_graph_config *cfg,
+                                   struct wf_error *err)
 {
     int count = 0;
     *gr = (struct wf_graph){ 0 };
@@ -164,7 +178,7 @@ enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, i
                 weight[e++] = w;
             }
         struct wf_edges ed = { nodes, count, source, target, weight };
-        s = wf_graph_init(gr, be, &ed, kind, hops, compat, err);
+        s = wf_graph_init(gr, be, &ed, cfg, err);
     } else
         wf_fail(err, s, "no memory for %d edges", count);
     wf_free(source);
@@ -211,7 +225,8 @@ enum wf_status wf_graph_from_supports(struct wf_graph *gr, struct wf_backend *be
                                       const float *const S[2], int hops, enum wf_compat compat,
                                       struct wf_error *err)
 {
-    *gr = (struct wf_graph){ .be = be, .nodes = nodes, .compat = compat };
+    struct wf_graph_config cfg = { .hops = hops, .compat = compat };
+    *gr = (struct wf_graph){ .be = be, .cfg = cfg, .nodes = nodes };
     gr->supports.nodes = nodes;
     gr->supports.count = 2;
     if (wf_supports_terms(&gr->supports, hops, recursion(compat)) != WF_OK)

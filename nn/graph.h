@@ -1,10 +1,9 @@
-/* graph.h - a weighted directed graph and the diffusion matrices made from it.
+/* graph.h - a weighted directed graph and the matrices (supports) that models propagate with.
  *
- * With A[i, j] the weight of edge i -> j and D_O, D_I the diagonal matrices of its row and column
- * sums, diffusion forward is S0 = (D_O^-1 A)^T and backward S1 = (D_I^-1 A^T)^T (DCRNN, Li et al.
- * 2018); 1/0 is taken as 0. Supports are sparse. Where edge weights are learned,
- * wf_graph_supports() builds them on the tape; for constant weights they are built once, at
- * wf_graph_init(). */
+ * A[i, j] is the weight of edge i -> j; a support S[j, i] is what node j takes from node i.
+ * Supports are sparse. Where edge weights are learned, wf_graph_supports() builds them on the tape,
+ * differentiable through degrees and maxima; for constant weights they are built once, at
+ * wf_graph_init(). 1/0 is taken as 0. */
 #ifndef WF_GRAPH_H
 #define WF_GRAPH_H
 
@@ -24,8 +23,32 @@ extern "C" {
  * were trained. */
 enum wf_compat { WF_COMPAT_NONE, WF_COMPAT_PGT, WF_COMPAT_DCRNN, WF_COMPAT_DCRNN_REVERSED };
 
-/* Which supports: forward diffusion, both directions, or none (every node on its own). */
-enum wf_support_kind { WF_DUAL_RANDOM_WALK, WF_RANDOM_WALK, WF_NO_GRAPH };
+/* Which supports. D_O, D_I: diagonal matrices of the sums of weights out of and into each node.
+ * WF_DUAL_RANDOM_WALK: diffusion forward (D_O^-1 A)^T and backward (D_I^-1 A^T)^T (DCRNN, Li et al.
+ *     2018).
+ * WF_RANDOM_WALK: forward only.
+ * WF_NO_GRAPH: none, every node on its own.
+ * WF_GCN: P = (D_I^-1/2 (A + loops) D_I^-1/2)^T, D_I with the loops. A node that has a loop keeps
+ *     its weight (the last one given); other nodes get one of weight 1 (GCN, Kipf and Welling
+ * 2017). WF_CHEB: Lt^T, Lt = 2 L / lambda_max - I, for Chebyshev polynomials (Defferrard et al.
+ * 2016). Loops are dropped, degrees are D_O. */
+enum wf_support_kind { WF_DUAL_RANDOM_WALK, WF_RANDOM_WALK, WF_NO_GRAPH, WF_GCN, WF_CHEB };
+
+/* L = I - D^-1/2 A D^-1/2, I - D^-1 A, or D - A */
+enum wf_laplacian { WF_LAPLACIAN_SYM, WF_LAPLACIAN_RW, WF_LAPLACIAN_NONE };
+
+/* How to make the supports; fields that do not belong to the kind are ignored, zero is a default.
+ */
+struct wf_graph_config {
+    enum wf_support_kind kind;
+    int hops;                    /* K of the paper, terms per support beside X itself */
+    enum wf_compat compat;       /* random walks */
+    bool improved;               /* WF_GCN: loops that are added weigh 2 */
+    bool no_loops;               /* WF_GCN: none are added, those given are ordinary edges */
+    bool raw;                    /* WF_GCN: P = A^T, nothing added, no degrees */
+    enum wf_laplacian laplacian; /* WF_CHEB */
+    double lambda_max; /* WF_CHEB: 0: twice the largest entry of L, as PyTorch Geometric */
+};
 
 struct wf_edges {
     int nodes, count;
@@ -35,27 +58,27 @@ struct wf_edges {
 
 struct wf_graph {
     struct wf_backend *be;
+    struct wf_graph_config cfg;
     int nodes, edges;
-    enum wf_support_kind kind;
-    enum wf_compat compat;
-    struct wf_csr to_target, to_source; /* patterns of S0 (row = target) and S1 (row = source) */
-    struct wf_index order[2];           /* entry of a pattern -> edge whose weight stands there */
+    struct wf_csr to_target, to_source; /* patterns of support 0 (row = target) and 1 (source) */
+    struct wf_index order[2];           /* entry of a pattern -> edge whose weight stands there; */
+                                        /* edge E is the loop that WF_GCN and WF_CHEB add */
     struct wf_index misaligned;        /* WF_COMPAT_PGT: entry of S1 -> node whose degree divides */
-    struct wf_tensor weight, value[2]; /* [E] constant weights and support values */
+    struct wf_tensor weight, value[2]; /* [E] constant weights, and values of the supports */
     struct wf_supports supports;       /* constant, `hops` per support */
 };
 
-/* hops: K of the paper, terms per support beside X itself. Weights must be finite and >= 0. */
+/* Weights must be finite and >= 0. */
 enum wf_status wf_graph_init(struct wf_graph *gr, struct wf_backend *be,
-                             const struct wf_edges *edges, enum wf_support_kind kind, int hops,
-                             enum wf_compat compat, struct wf_error *err);
+                             const struct wf_edges *edges, const struct wf_graph_config *cfg,
+                             struct wf_error *err);
 void wf_graph_free(struct wf_graph *gr);
 
 /* From a dense adjacency matrix [N, N] in host memory; entries that are 0 are no edges. Row by row,
  * so edges are sorted by (source, target). */
 enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, int nodes,
-                                   const float *A, enum wf_support_kind kind, int hops,
-                                   enum wf_compat compat, struct wf_error *err);
+                                   const float *A, const struct wf_graph_config *cfg,
+                                   struct wf_error *err);
 
 /* From two supports given as dense matrices [N, N]: S[d][i, j] is what node i takes from node j.
  * Their entries other than 0 are kept as they are; compat decides the recursion alone. */
@@ -63,7 +86,7 @@ enum wf_status wf_graph_from_supports(struct wf_graph *gr, struct wf_backend *be
                                       const float *const S[2], int hops, enum wf_compat compat,
                                       struct wf_error *err);
 
-/* The supports as functions of weight [E] (in the given order of the edges), on the tape. */
+/* The supports as functions of weight [E] >= 0 (in the given order of the edges), on the tape. */
 struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight);
 

@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 #include <math.h>
+#include <stdio.h>
 
 void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name, int in, int out)
 {
@@ -13,6 +14,13 @@ void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name,
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x)
 {
     return wf_linear_op(g, x, l->weight, l->bias);
+}
+
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = "10" });
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias", .ours = "bias" });
 }
 
 void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, int in, int out,
@@ -60,16 +68,34 @@ void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int i
     wf_linear_init(&l->state, ps, wf_params_path(path, name, "hidden"), hidden, 3 * hidden);
 }
 
-struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
-                         struct wf_tensor *h)
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h)
 {
     int H = l->hidden;
-    struct wf_tensor *a = wf_linear(g, &l->input, x),
-                     *b = wf_linear(g, &l->state, h); /* [.., 3H] */
+    struct wf_tensor *b = wf_linear(g, &l->state, h); /* [.., 3H] */
     struct wf_tensor *rz =
         wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), wf_slice(g, b, -1, 0, 2 * H)));
     struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
     struct wf_tensor *n = wf_tanh(g, wf_add(g, wf_slice(g, a, -1, 2 * H, 3 * H),
                                             wf_mul(g, r, wf_slice(g, b, -1, 2 * H, 3 * H))));
     return wf_lerp(g, n, h, z);
+}
+
+struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
+                         struct wf_tensor *h)
+{
+    return wf_gru_step(g, l, wf_linear(g, &l->input, x), h);
+}
+
+void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
+                    const char *suffix)
+{
+    for (int k = 0; k < 4; k++) {
+        char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
+        const char *kind = k < 2 ? "weight" : "bias";
+        snprintf(a, sizeof a, "%s_%s%s", kind, k % 2 ? "hh" : "ih", suffix);
+        wf_params_path(b, k % 2 ? state : "input", kind);
+        wf_renames_add(t, theirs, ours,
+                       (struct wf_rename){ .theirs = a, .ours = b, .axes = k < 2 ? "10" : NULL });
+    }
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/ops.h"
 #include "nn/params.h"
+#include "nn/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,6 +18,8 @@ struct wf_linear {
 };
 void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name, int in, int out);
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x);
+/* PyTorch's weight [out, in] and bias. */
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 /* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2): act(sum_m T_m([x h]) W_m + b), x [B, N,
  * C0], h [B, N, C1] or NULL, in = C0 + C1. Parameters name.weight [terms * in, out], term-major,
@@ -52,6 +55,14 @@ struct wf_gru {
 void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden);
 struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
                          struct wf_tensor *h);
+/* The same from a = input(x) [.., 3 hidden], for products that were done for all steps at once. */
+struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
+                              struct wf_tensor *h);
+
+/* PyTorch's weight_ih, weight_hh, bias_ih, bias_hh as the linears `input` and `state` of a
+ * recurrent cell of ours; with the suffix "_l0" in the first layer of a sequence, else "". */
+void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
+                    const char *suffix);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,48 @@
 
 static const enum wf_elem elem = sizeof(wf_real) == sizeof(float) ? WF_F32 : WF_F64;
 
+/* "prefix.name", to be freed; NULL for lack of memory. */
+static char *joined(const char *prefix, const char *name)
+{
+    size_t n = prefix ? strlen(prefix) : 0, size = n + strlen(name) + 2;
+    char *text = wf_malloc(size);
+    if (text) snprintf(text, size, "%s%s%s", n ? prefix : "", n ? "." : "", name);
+    return text;
+}
+
+void wf_renames_add(struct wf_renames *t, const char *their_prefix, const char *our_prefix,
+                    struct wf_rename r)
+{
+    if (t->error.status) return;
+    if (t->rows == t->capacity) {
+        int more = t->capacity ? 2 * t->capacity : 16;
+        struct wf_rename *row = wf_realloc(t->row, (size_t)more * sizeof *row);
+        if (row) t->row = row;
+        if (row) t->capacity = more;
+    }
+    char *theirs = joined(their_prefix, r.theirs);
+    char *ours = r.ours ? joined(our_prefix, r.ours) : NULL;
+    if (t->rows < t->capacity && theirs && (ours || !r.ours)) {
+        r.theirs = theirs;
+        r.ours = ours;
+        t->row[t->rows++] = r;
+        return;
+    }
+    wf_free(theirs);
+    wf_free(ours);
+    wf_fail(&t->error, WF_ENOMEM, "no memory for the %d names of a model", t->rows + 1);
+}
+
+void wf_renames_free(struct wf_renames *t)
+{
+    for (int i = 0; i < t->rows; i++) {
+        wf_free((char *)t->row[i].theirs);
+        wf_free((char *)t->row[i].ours);
+    }
+    wf_free(t->row);
+    *t = (struct wf_renames){ 0 };
+}
+
 /* An open file; one of the two. */
 struct source {
     struct wf_h5 *h5;
@@ -54,68 +96,91 @@ static enum wf_status source_read(const struct source *src, const char *name, st
     return wf_h5_read(src->h5, full, elem, out, err);
 }
 
+static bool listed(const struct wf_names *list, const char *name)
+{
+    for (ptrdiff_t i = 0; i < list->count; i++)
+        if (strcmp(list->name[i], name) == 0) return true;
+    return false;
+}
+
 /* Every array in the file is in the table. */
-static enum wf_status check_names(const struct source *src, const struct wf_rename *table, int rows,
+static enum wf_status check_names(const struct wf_names *list, const struct wf_renames *table,
                                   struct wf_error *err)
 {
-    struct wf_names list;
-    enum wf_status s = WF_OK;
-    WF_TRY(source_list(src, &list, err));
-    for (ptrdiff_t i = 0; i < list.count && !s; i++) {
+    for (ptrdiff_t i = 0; i < list->count; i++) {
         int k = 0;
-        while (k < rows && strcmp(table[k].theirs, list.name[i]) != 0) k++;
-        if (k == rows)
-            s = wf_fail(err, WF_EINVAL, "holds '%s', which is not in the table of names",
-                        list.name[i]);
+        while (k < table->rows && strcmp(table->row[k].theirs, list->name[i]) != 0) k++;
+        if (k == table->rows)
+            return wf_fail(err, WF_EINVAL, "holds '%s', which is not in the table of names",
+                           list->name[i]);
     }
-    wf_names_free(&list);
-    return s;
+    return WF_OK;
 }
 
-/* Whether array a has the shape of the last-axis slice of t that the row names. */
-static bool fits(const struct wf_array *a, const struct wf_tensor *t, const struct wf_rename *row)
+/* Their array as ours wants it: axes in our order, then a matrix whose columns are the last axis.
+ */
+struct view {
+    int ndim;
+    ptrdiff_t dim[WF_MAXDIM], stride[WF_MAXDIM]; /* of their elements */
+    ptrdiff_t rows, cols;
+};
+
+static bool view_make(struct view *v, const struct wf_array *a, const char *axes)
 {
-    bool turned = row->layout == WF_LAYOUT_TRANSPOSED;
-    if (a->ndim != t->ndim || (row->layout != WF_LAYOUT_SAME && t->ndim != 2)) return false;
-    if (row->layout == WF_LAYOUT_TERM_LAST && (row->terms < 1 || t->shape[0] % row->terms != 0))
-        return false;
-    for (int i = 0; i < t->ndim; i++) {
-        ptrdiff_t theirs = a->dim[turned ? 1 - i : i];
-        if (i + 1 < t->ndim ? theirs != t->shape[i]
-                            : row->first < 0 || theirs > t->shape[i] - row->first)
-            return false;
+    ptrdiff_t stride[WF_MAXDIM], step = 1;
+    *v = (struct view){ .ndim = a->ndim, .rows = 1, .cols = 1 };
+    if (a->ndim > WF_MAXDIM || (axes && strlen(axes) != (size_t)a->ndim)) return false;
+    for (int i = a->ndim - 1; i >= 0; step *= a->dim[i--]) stride[i] = step;
+    for (int i = 0; i < a->ndim; i++) {
+        int from = axes ? axes[i] - '0' : i;
+        v->dim[i] = a->dim[from];
+        v->stride[i] = stride[from];
+        *(i + 1 < a->ndim ? &v->rows : &v->cols) *= v->dim[i];
     }
-    return t->ndim > 0 || row->first == 0;
+    return true;
 }
 
-/* The row of theirs that becomes row i of ours. */
-static ptrdiff_t their_row(const struct wf_rename *row, ptrdiff_t i, ptrdiff_t height)
+/* Inner axes must agree; an array of another number of axes fits as a matrix. Whether all of ours
+ * is filled shows at the end. */
+static bool fits(const struct view *v, const struct wf_tensor *t, const struct wf_rename *row)
 {
-    if (row->layout != WF_LAYOUT_TERM_LAST) return i;
-    ptrdiff_t channels = height / row->terms;
-    return i % channels * row->terms + i / channels;
+    ptrdiff_t cols = t->ndim ? t->shape[t->ndim - 1] : 1, rows = wf_tensor_count(t) / cols;
+    if (row->terms < 0 || (row->terms && (v->ndim != 2 || v->rows % row->terms != 0))) return false;
+    if (row->row < 0 || v->rows > rows - row->row) return false;
+    if (row->first < 0 || v->cols > cols - row->first) return false;
+    if (v->ndim != t->ndim) return true;
+    for (int i = 1; i + 1 < t->ndim; i++)
+        if (v->dim[i] != t->shape[i]) return false;
+    return true;
 }
 
-static enum wf_status place(wf_real *out, bool *seen, const struct wf_array *a,
+/* Where element (i, j) of the view stands in their array. */
+static ptrdiff_t their_place(const struct view *v, const struct wf_rename *row, ptrdiff_t i,
+                             ptrdiff_t j)
+{
+    if (row->terms) {
+        ptrdiff_t channels = v->rows / row->terms;
+        i = i % channels * row->terms + i / channels;
+    }
+    ptrdiff_t at = v->ndim ? j * v->stride[v->ndim - 1] : 0;
+    for (int k = v->ndim - 2; k >= 0; i /= v->dim[k--]) at += i % v->dim[k] * v->stride[k];
+    return at;
+}
+
+static enum wf_status place(wf_real *out, bool *seen, const struct view *v, const wf_real *in,
                             const struct wf_tensor *t, const struct wf_rename *row,
                             struct wf_error *err)
 {
-    bool turned = row->layout == WF_LAYOUT_TRANSPOSED;
-    const wf_real *in = a->data;
     ptrdiff_t width = t->ndim ? t->shape[t->ndim - 1] : 1;
-    ptrdiff_t cols = t->ndim ? a->dim[turned ? 0 : t->ndim - 1] : 1;
-    ptrdiff_t height = wf_tensor_count(t) / width;
-    for (ptrdiff_t i = 0; i < height; i++) {
-        ptrdiff_t from = their_row(row, i, height);
-        for (ptrdiff_t j = 0; j < cols; j++) {
-            ptrdiff_t at = i * width + row->first + j;
+    for (ptrdiff_t i = 0; i < v->rows; i++)
+        for (ptrdiff_t j = 0; j < v->cols; j++) {
+            ptrdiff_t at = (row->row + i) * width + row->first + j;
             if (seen[at])
                 return wf_fail(err, WF_EINVAL, "'%s' goes where '%s' is filled already",
                                row->theirs, row->ours);
             seen[at] = true;
-            out[at] = in[turned ? j * height + from : from * cols + j];
+            out[at] = in[their_place(v, row, i, j)];
         }
-    }
     return WF_OK;
 }
 
@@ -125,6 +190,7 @@ static enum wf_status take_row(struct stage *st, const struct wf_params *ps,
 {
     char have[96], want[WF_SHAPE_TEXT];
     struct wf_array a;
+    struct view v;
     WF_TRY(source_read(src, row->theirs, &a, err));
     const struct wf_param *p = row->ours ? wf_params_find(ps, row->ours) : NULL;
     enum wf_status s = WF_OK;
@@ -133,14 +199,15 @@ static enum wf_status take_row(struct stage *st, const struct wf_params *ps,
     else if (!p)
         s = wf_fail(err, WF_EINVAL, "'%s' goes to '%s', which the model does not have", row->theirs,
                     row->ours);
-    else if (!fits(&a, &p->value, row))
-        s = wf_fail(err, WF_EINVAL, "'%s' has shape %s, expected to fit%s into '%s' %s from %d on",
+    else if (!view_make(&v, &a, row->axes) || !fits(&v, &p->value, row))
+        s = wf_fail(err, WF_EINVAL,
+                    "'%s' has shape %s, expected to fit%s%s into '%s' %s from row %d, column %d on",
                     row->theirs, wf_array_shape(have, sizeof have, a.ndim, a.dim),
-                    row->layout == WF_LAYOUT_TRANSPOSED ? ", transposed," : "", row->ours,
-                    wf_tensor_shape_text(&p->value, want), row->first);
+                    row->axes ? " with axes in the order " : "", row->axes ? row->axes : "",
+                    row->ours, wf_tensor_shape_text(&p->value, want), row->row, row->first);
     else
         s = place(st->host[p->state] + wf_params_offset(ps, p),
-                  st->seen[p->state] + wf_params_offset(ps, p), &a, &p->value, row, err);
+                  st->seen[p->state] + wf_params_offset(ps, p), &v, a.data, &p->value, row, err);
     wf_array_free(&a);
     return s;
 }
@@ -160,8 +227,26 @@ static enum wf_status check_filled(const struct stage *st, const struct wf_param
     return WF_OK;
 }
 
+/* Every row of the table is in the file; those of the state may be missing. */
+static enum wf_status take_rows(struct stage *st, const struct wf_params *ps,
+                                const struct source *src, const struct wf_renames *table,
+                                struct wf_error *err)
+{
+    struct wf_names list;
+    WF_TRY(source_list(src, &list, err));
+    enum wf_status s = check_names(&list, table, err);
+    for (int i = 0; i < table->rows && !s; i++) {
+        const struct wf_rename *row = &table->row[i];
+        const struct wf_param *p = row->ours ? wf_params_find(ps, row->ours) : NULL;
+        if (p && p->state && !listed(&list, row->theirs)) continue;
+        s = take_row(st, ps, src, row, err);
+    }
+    wf_names_free(&list);
+    return s;
+}
+
 static enum wf_status load_all(struct stage *st, struct wf_params *ps, const struct source *src,
-                               const struct wf_rename *table, int rows, struct wf_error *err)
+                               const struct wf_renames *table, struct wf_error *err)
 {
     struct wf_tensor *block[2] = { &ps->value, &ps->state };
     enum wf_status s = WF_OK;
@@ -174,22 +259,22 @@ static enum wf_status load_all(struct stage *st, struct wf_params *ps, const str
         s = wf_tensor_download(block[b], st->host[b]);
         if (s) return wf_fail(err, s, "cannot download the parameters from %s", ps->be->name);
     }
-    WF_TRY(check_names(src, table, rows, err));
-    for (int i = 0; i < rows; i++) WF_TRY(take_row(st, ps, src, &table[i], err));
+    WF_TRY(take_rows(st, ps, src, table, err));
     WF_TRY(check_filled(st, ps, err));
     for (int b = 0; b < 2 && !s; b++) s = wf_tensor_upload(block[b], st->host[b]);
     return s ? wf_fail(err, s, "cannot upload the parameters to %s", ps->be->name) : WF_OK;
 }
 
 enum wf_status wf_weights_load(struct wf_params *ps, const char *path, const char *group,
-                               const struct wf_rename *table, int rows, struct wf_error *err)
+                               const struct wf_renames *table, struct wf_error *err)
 {
     struct source src;
     struct stage st = { 0 };
     if (!ps->value.data)
         return wf_fail(err, WF_EINVAL, "%s: the parameters are not committed", path);
+    if (table->error.status) return wf_fail(err, table->error.status, "%s", table->error.message);
     WF_TRY(wf_file_context(source_open(&src, path, group, err), path, err));
-    enum wf_status s = load_all(&st, ps, &src, table, rows, err);
+    enum wf_status s = load_all(&st, ps, &src, table, err);
     for (int b = 0; b < 2; b++) {
         wf_free(st.host[b]);
         wf_free(st.seen[b]);

@@ -23,7 +23,8 @@ enum wf_unary {
     WF_SQRT,
     WF_SQUARE,
     WF_ABS,
-    WF_RECIP0 /* 1/x, and 0 where x is 0 */
+    WF_RECIP0, /* 1/x, and 0 where x is 0 */
+    WF_RSQRT0  /* x^-1/2, and 0 where x is 0 */
 };
 enum wf_binary { WF_ADD, WF_SUB, WF_MUL, WF_DIV, WF_MAX, WF_MIN };
 
@@ -49,6 +50,10 @@ struct wf_step {
     uint64_t seed, step; /* step counts from 0 over the whole training */
     double lr;           /* learning rate */
     double teach;        /* probability that a decoder sees the truth */
+    /* Of how many samples this rank's batch is, and that sample i is number i * stride + first of
+     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank.
+     */
+    int64_t samples, stride, first;
 };
 
 /* One diffusion convolution, Y = act(sum_m T_m(X) W_m + b), T_m as S says and X = [x0 x1].
@@ -64,15 +69,28 @@ struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
 };
 
+/* y = (x - mean_c) / sqrt(var_c + eps) w + b for x [A, C, D], moments over a and d; all contiguous.
+ * w and b are [D] when per_d, else [C]; NULL: 1 and 0. var is the biased variance of x, unless mean
+ * and var are given and update is off: then they are the moments, constant for the gradient. With
+ * update they follow x's moments, the unbiased variance, by the share a: v <- (1 - a) v + a v(x);
+ * count grows by 1; a is momentum, or 1 / count where momentum < 0. */
+struct wf_norm_in {
+    const struct wf_tensor *x, *w, *b;
+    struct wf_tensor *mean, *var, *count; /* [C], [C], []; NULL: none */
+    double eps, momentum;
+    bool per_d, update;
+};
+
 /* A batch of windows: y[b, t, n, :] from row start[b] * step + offset + t of the series; step is 1,
  * or the length of a window where `series` holds windows one after the other.
  * Columns: the first `keep` of the C features, standardised as (x - mean) / std with missing ones
  * `fill`ed, or with `raw` untouched, missing ones NaN. Then, for the time of row
- * start[b] + offset + t, time of day in [0, 1) and the day of the week / 7, when asked for. */
+ * when[b] + offset + t, time of day in [0, 1) and the day of the week / 7, when asked for. */
 struct wf_window_in {
     const wf_real *series; /* [rows, N, C] */
     const int64_t *time_s; /* [E] seconds since 1970-01-01 (a Thursday), or NULL */
     const int *start;      /* [B] */
+    const int *when;       /* [B] row of the clock where window b begins; NULL: start */
     int channels, keep, offset, step;
     bool raw, time_of_day, day_of_week;
     const wf_real *mean, *std; /* [C], at most 8, host memory */

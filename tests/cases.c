@@ -41,6 +41,8 @@ OP(sqrt_, wf_sqrt(g, in[0]))
 OP(square, wf_square(g, in[0]))
 OP(abs_, wf_abs(g, in[0]))
 OP(recip0, wf_recip0(g, in[0]))
+OP(rsqrt0, wf_rsqrt0(g, in[0]))
+OP(leaky_relu, wf_leaky_relu(g, in[0], 0.2))
 OP(affine, wf_affine(g, in[0], -1.5, 0.25))
 OP(add, wf_add(g, in[0], in[1]))
 OP(sub, wf_sub(g, in[0], in[1]))
@@ -63,10 +65,12 @@ OP(concat, wf_concat(g, in[0], in[1]))
 OP(concat_n, wf_concat_n(g, (struct wf_tensor *[]){ in[0], in[1], in[0] }, 3, 1))
 OP(stack, wf_stack(g, (struct wf_tensor *[]){ in[0], in[1] }, 2, 1))
 OP(take, wf_take(g, in[0], &G->index))
+OP(lookup, wf_lookup(g, in[0], in[1], 2.5))
 OP(sum, wf_sum(g, in[0], 1, false))
 OP(mean, wf_mean(g, in[0], 0, true))
 OP(sum_all, wf_sum_all(g, in[0]))
 OP(mean_all, wf_mean_all(g, in[0]))
+OP(max_all, wf_max_all(g, in[0]))
 OP(softmax, wf_softmax(g, in[0], 1))
 OP(matmul, wf_matmul(g, in[0], in[1]))
 OP(linear, wf_linear_op(g, in[0], in[1], in[2]))
@@ -74,12 +78,51 @@ OP(spmm, wf_spmm(g, &G->wide, in[1], in[0], false))
 OP(spmm_t, wf_spmm(g, &G->wide, in[1], in[0], true))
 OP(edge_sum, wf_edge_sum(g, &G->square, in[0], true))
 OP(edge_spread, wf_edge_spread(g, &G->wide, in[0], true))
+OP(edge_softmax, wf_edge_softmax(g, &G->square, in[0]))
+OP(edge_max, wf_edge_max(g, &G->square, in[1], in[0]))
+OP(topk, wf_pick(g, in[0], wf_topk(g, in[1], 3)))
+OP(pick,
+   wf_pick(g, in[0], wf_topk(g, wf_reshape(g, wf_slice(g, in[0], -1, 0, 1), 2, wf_dims(2, 5)), 2)))
 OP(row_normalize, wf_row_normalize(g, &G->square, in[0]))
+OP(loss_counted, wf_slice(g, wf_loss_counted(g, in[0], in[1], WF_MAE, WF_MASK_NAN), 0, 0, 1))
 OP(mae, wf_loss(g, in[0], in[1], WF_MAE, WF_MASK_NONE))
 OP(mse, wf_loss(g, in[0], in[1], WF_MSE, WF_MASK_NAN))
 OP(rmse, wf_loss(g, in[0], in[1], WF_RMSE, WF_MASK_NONE))
 OP(mape, wf_loss(g, in[0], in[1], WF_MAPE, WF_MASK_NONE))
 OP(huber, wf_loss(g, in[0], in[1], WF_HUBER, WF_MASK_NONE))
+
+OP(layer_norm, wf_layer_norm_op(g, in[0], 1, in[1], in[2], 1e-5))
+OP(layer_norm2, wf_layer_norm_op(g, in[0], 2, NULL, in[1], 1e-3))
+
+/* The running moments are other numbers than the batch's. */
+static struct wf_tensor *running(struct wf_tape *g, struct wf_tensor **in, int axis, bool training)
+{
+    const int *shape = in[1]->shape;
+    struct wf_running run = { .mean = wf_full(g, 0.3, 1, shape),
+                              .var = wf_full(g, 0.7, 1, shape),
+                              .count = wf_full(g, 2, 1, wf_dims(1)),
+                              .momentum = -1,
+                              .eps = 1e-3 };
+    bool before = g->training;
+    g->training = training;
+    struct wf_tensor *y = wf_batch_norm_op(g, in[0], axis, in[1], in[2], &run);
+    g->training = before;
+    return y;
+}
+OP(batch_norm, running(g, in, -1, true))
+OP(batch_norm_nodes, running(g, in, 1, true))
+OP(batch_norm_eval, running(g, in, 1, false))
+
+/* Configurations must live until the tape is reset. */
+static const struct wf_conv_config plain = { .kernel = { 3 }, .dilation = { 2 }, .padding = { 3 } },
+                                   valid = { .kernel = { 2 } },
+                                   wide = { .kernel = { 2, 3 },
+                                            .stride = { 2, 1 },
+                                            .dilation = { 1, 2 },
+                                            .padding = { 1, 2 } };
+OP(conv_plain, wf_conv_op(g, in[0], in[1], in[2], &plain))
+OP(conv_slice, wf_conv_op(g, wf_slice(g, in[0], 1, 1, 4), in[1], NULL, &valid))
+OP(conv_wide, wf_conv_op(g, in[0], in[1], in[2], &wide))
 
 /* Supports of this row only; the tape wants them until it is reset, so they are static. */
 static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
@@ -124,6 +167,8 @@ const struct op_case op_cases[] = {
     { "square", square, { { 2, 3, 4 } }, 0 },
     { "abs", abs_, { { 2, 3, 4 } }, 0 },
     { "recip0", recip0, { { 2, 3, 4 } }, 1.5 },
+    { "rsqrt0", rsqrt0, { { 2, 3, 4 } }, 1.5 },
+    { "leaky_relu", leaky_relu, { { 2, 3, 4 } }, 0 },
     { "affine", affine, { { 2, 3, 4 } }, 0 },
     { "add", add, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "add/broadcast", add, { { 2, 3, 4 }, { 4 } }, 0 },
@@ -148,24 +193,44 @@ const struct op_case op_cases[] = {
     { "concat_n", concat_n, { { 2, 3, 2 }, { 2, 1, 2 } }, 0 },
     { "stack", stack, { { 2, 3 }, { 2, 3 } }, 0 },
     { "take", take, { { 5, 3 } }, 0 },
+    { "lookup", lookup, { { 4, 3 }, { 3, 5 } }, 0.6 },
     { "sum", sum, { { 2, 3, 4 } }, 0 },
     { "mean", mean, { { 2, 3, 4 } }, 0 },
     { "sum_all", sum_all, { { 2, 3, 4 } }, 0 },
     { "mean_all", mean_all, { { 2, 3, 4 } }, 0 },
+    { "max_all", max_all, { { 3, 5 } }, 0 },
     { "softmax", softmax, { { 2, 3, 4 } }, 0 },
     { "matmul", matmul, { { 2, 3, 4 }, { 4, 5 } }, 0 },
     { "matmul/batched", matmul, { { 2, 3, 4 }, { 2, 4, 5 } }, 0 },
     { "linear_op", linear, { { 2, 3, 4 }, { 4, 5 }, { 5 } }, 0 },
+    { "layer_norm_op", layer_norm, { { 2, 3, 4 }, { 4 }, { 4 } }, 0 },
+    { "layer_norm_op/two axes", layer_norm2, { { 2, 3, 4 }, { 3, 4 } }, 0 },
+    { "batch_norm_op", batch_norm, { { 4, 3, 2 }, { 2 }, { 2 } }, 0 },
+    { "batch_norm_op/nodes", batch_norm_nodes, { { 3, 4, 2 }, { 4 }, { 4 } }, 0 },
+    { "batch_norm_op/eval", batch_norm_eval, { { 3, 4, 2 }, { 4 }, { 4 } }, 0 },
+    { "conv_op", conv_plain, { { 2, 6, 3, 2 }, { 6, 4 }, { 4 } }, 0 },
+    { "conv_op/slice", conv_slice, { { 2, 5, 3, 2 }, { 4, 3 } }, 0 },
+    { "conv_op/both axes", conv_wide, { { 2, 5, 6, 2 }, { 12, 3 }, { 3 } }, 0 },
     { "spmm", spmm, { { 2, 5, 3 }, { 5 } }, 0 },
     { "spmm/transposed", spmm_t, { { 2, 4, 3 }, { 5 } }, 0 },
+    { "spmm/values per sample", spmm, { { 2, 5, 3 }, { 2, 5 } }, 0 },
+    { "spmm/transposed, values per sample", spmm_t, { { 2, 4, 3 }, { 2, 5 } }, 0 },
     { "edge_sum", edge_sum, { { 7 } }, 0 },
+    { "edge_sum/samples", edge_sum, { { 3, 7 } }, 0 },
     { "edge_spread", edge_spread, { { 5 } }, 0 },
+    { "edge_spread/samples", edge_spread, { { 3, 5 } }, 0 },
+    { "edge_softmax", edge_softmax, { { 2, 3, 7 } }, 0 },
+    { "edge_max", edge_max, { { 2, 5, 3 }, { 7 } }, 0 },
+    { "edge_max/values per sample", edge_max, { { 2, 5, 3 }, { 2, 7 } }, 0 },
+    { "topk", topk, { { 2, 5, 3 }, { 2, 5 } }, 0 },
+    { "pick", pick, { { 2, 5, 3 } }, 0 },
     { "row_normalize", row_normalize, { { 7 } }, 2 },
     { "dconv_op", dconv_none, DCONV_IN, 0 },
     { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },
     { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },
     { "dconv_op/constant", dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "loss/counted", loss_counted, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mse", mse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/rmse", rmse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mape", mape, { { 2, 3, 4 }, { 2, 3, 4 } }, 2 },

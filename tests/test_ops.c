@@ -51,6 +51,8 @@ static struct wf_tensor *reversed(struct wf_tape *g, struct wf_tensor *x)
         return wf_permute(g, x, 1, 0);
     case 3:
         return wf_permute(g, x, 2, 1, 0);
+    case 4:
+        return wf_permute(g, x, 3, 2, 1, 0);
     default:
         return x;
     }

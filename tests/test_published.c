@@ -32,9 +32,9 @@ static void build_graph(struct wf_graph *gr, enum wf_compat compat)
     struct wf_error err = { 0 };
     const char *path = shared(ADJACENCY);
     cr_assert_eq(wf_pickle_adjacency(path, &adj, &err), WF_OK, "%s", err.message);
-    cr_assert_eq(wf_graph_from_dense(gr, wf_backend_cpu(), (int)adj.N, adj.A, WF_DUAL_RANDOM_WALK,
-                                     2, compat, &err),
-                 WF_OK, "%s", err.message);
+    struct wf_graph_config gc = { .hops = 2, .compat = compat };
+    cr_assert_eq(wf_graph_from_dense(gr, wf_backend_cpu(), (int)adj.N, adj.A, &gc, &err), WF_OK,
+                 "%s", err.message);
     wf_adjacency_free(&adj);
 }
 
@@ -188,7 +188,7 @@ Test(published, weights_of_another_size_are_refused)
     wf_params_init(&ps, wf_backend_cpu());
     wf_dcrnn_init(&m, &ps, (struct wf_dcrnn_config){ .hidden = 64, .layers = 2 }, &task);
     cr_assert_eq(wf_params_commit(&ps, 1, &err), WF_OK, "%s", err.message);
-    cr_expect_eq(wf_dcrnn_load(&m, &ps, shared(weights), NULL, &err), WF_EINVAL);
+    cr_expect_eq(wf_model_load(&wf_dcrnn_type, &m, &ps, shared(weights), NULL, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "gconv_weight_(330, 128)"), "%s", err.message);
     wf_params_free(&ps);
     expect_no_leaks();

@@ -40,10 +40,17 @@ static void model(struct wf_params *ps)
     cr_assert_eq(wf_params_commit(ps, 1, NULL), WF_OK);
 }
 
+static enum wf_status load(struct wf_params *ps, const char *path, const char *group,
+                           const struct wf_rename *row, int rows, struct wf_error *err)
+{
+    return wf_weights_load(
+        ps, path, group, &(struct wf_renames){ .row = (struct wf_rename *)row, .rows = rows }, err);
+}
+
 static const struct wf_rename good[] = {
-    { "z.w", "gates", WF_LAYOUT_SAME, 0, 0 },      { "r.w", "gates", WF_LAYOUT_SAME, 2, 0 },
-    { "lin", "head", WF_LAYOUT_TRANSPOSED, 0, 0 }, { "s", "scale", WF_LAYOUT_SAME, 0, 0 },
-    { "old", NULL, WF_LAYOUT_SAME, 0, 0 },
+    { "z.w", "gates", NULL, 0, 0, 0 }, { "r.w", "gates", NULL, 0, 2, 0 },
+    { "lin", "head", "10", 0, 0, 0 },  { "s", "scale", NULL, 0, 0, 0 },
+    { "old", NULL, NULL, 0, 0, 0 },
 };
 enum { ROWS = sizeof good / sizeof *good };
 
@@ -60,8 +67,7 @@ Test(weights, go_by_name_into_slices_and_transposed)
     struct wf_params ps;
     struct wf_error err = { 0 };
     model(&ps);
-    cr_assert_eq(wf_weights_load(&ps, published(), NULL, good, ROWS, &err), WF_OK, "%s",
-                 err.message);
+    cr_assert_eq(load(&ps, published(), NULL, good, ROWS, &err), WF_OK, "%s", err.message);
     const double gates[] = { 12200, 12201, 11400, 11401, 12202, 12203,
                              11402, 11403, 12204, 12205, 11404, 11405 };
     const double head[] = { 10800, 10803, 10801, 10804, 10802, 10805 };
@@ -80,8 +86,8 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     struct wf_error err = { 0 };
     const char *path = scratch("group.h5");
     const struct wf_init init = { 0 };
-    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0, 0 },
-                                       { "mean", "mean", WF_LAYOUT_SAME, 0, 0 } };
+    const struct wf_rename table[] = { { "w", "w", NULL, 0, 0, 0 },
+                                       { "mean", "mean", NULL, 0, 0, 0 } };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), init);
     wf_params_add_state(&ps, "mean", 1, wf_dims(2), 0);
@@ -91,11 +97,10 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     cr_assert_eq(wf_h5_write(f, "case/params/w", &a, NULL), WF_OK);
     cr_assert_eq(wf_h5_write(f, "case/params/mean", &a, NULL), WF_OK);
     cr_assert_eq(wf_h5_commit(f, NULL), WF_OK);
-    cr_assert_eq(wf_weights_load(&ps, path, "case/params", table, 2, &err), WF_OK, "%s",
-                 err.message);
+    cr_assert_eq(load(&ps, path, "case/params", table, 2, &err), WF_OK, "%s", err.message);
     expect_values(&ps, "w", (double[]){ 3, 4 }, 2);
     expect_values(&ps, "mean", (double[]){ 3, 4 }, 2);
-    cr_expect_eq(wf_weights_load(&ps, path, "case/none", table, 2, &err), WF_EFORMAT);
+    cr_expect_eq(load(&ps, path, "case/none", table, 2, &err), WF_EFORMAT);
     cr_expect(strstr(err.message, "no group 'case/none'"), "%s", err.message);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
@@ -108,8 +113,7 @@ Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
     struct wf_h5 *f;
     struct wf_error err = { 0 };
     const char *path = scratch("terms.h5");
-    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_TERM_LAST, 1, 2 },
-                                       { "u", "w", WF_LAYOUT_SAME, 0, 0 } };
+    const struct wf_rename table[] = { { "w", "w", NULL, 0, 1, 2 }, { "u", "w", NULL, 0, 0, 0 } };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 2, wf_dims(6, 2), (struct wf_init){ 0 });
     cr_assert_eq(wf_params_commit(&ps, 1, NULL), WF_OK);
@@ -119,9 +123,60 @@ Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
     cr_assert_eq(wf_h5_write(f, "w", &w, NULL), WF_OK);
     cr_assert_eq(wf_h5_write(f, "u", &u, NULL), WF_OK);
     cr_assert_eq(wf_h5_commit(f, NULL), WF_OK);
-    cr_assert_eq(wf_weights_load(&ps, path, NULL, table, 2, &err), WF_OK, "%s", err.message);
+    cr_assert_eq(load(&ps, path, NULL, table, 2, &err), WF_OK, "%s", err.message);
     expect_values(&ps, "w", (double[]){ 7, 1, 8, 3, 9, 5, 10, 2, 11, 4, 12, 6 }, 12);
     wf_params_free(&ps);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
+/* [O, C, k] = 0 .. 11 of a convolution along time to the rows (tap, channel) of ours, below two
+ * rows that come from elsewhere. */
+Test(weights, of_a_convolution_become_a_matrix_of_taps)
+{
+    struct wf_params ps;
+    struct wf_h5 *f;
+    struct wf_error err = { 0 };
+    struct wf_renames t = { 0 };
+    double v[12];
+    const char *path = scratch("conv.h5");
+    for (int i = 0; i < 12; i++) v[i] = i;
+    wf_renames_add(&t, NULL, "", (struct wf_rename){ .theirs = "top", .ours = "net.w" });
+    wf_renames_add(&t, "conv", "net",
+                   (struct wf_rename){ .theirs = "w", .ours = "w", .axes = "210", .row = 2 });
+    wf_params_init(&ps, wf_backend_cpu());
+    wf_params_add(&ps, "net.w", 2, wf_dims(8, 2), (struct wf_init){ 0 });
+    cr_assert_eq(wf_params_commit(&ps, 1, NULL), WF_OK);
+    struct wf_array w = { WF_F64, 3, { 2, 2, 3 }, 12, { v } };
+    struct wf_array top = { WF_F64, 2, { 2, 2 }, 4, { (double[]){ 20, 21, 22, 23 } } };
+    cr_assert_eq(wf_h5_create(&f, path, NULL), WF_OK);
+    cr_assert_eq(wf_h5_write(f, "conv.w", &w, NULL), WF_OK);
+    cr_assert_eq(wf_h5_write(f, "top", &top, NULL), WF_OK);
+    cr_assert_eq(wf_h5_commit(f, NULL), WF_OK);
+    cr_assert_eq(wf_weights_load(&ps, path, NULL, &t, &err), WF_OK, "%s", err.message);
+    expect_values(&ps, "net.w", (double[]){ 20, 21, 22, 23, 0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11 },
+                  16);
+    wf_renames_free(&t);
+    wf_params_free(&ps);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
+static enum wf_status make_table(struct wf_renames *t, struct wf_error *err)
+{
+    *t = (struct wf_renames){ 0 };
+    for (int i = 0; i < 20; i++)
+        wf_renames_add(t, "a", "b",
+                       (struct wf_rename){ .theirs = "x", .ours = i % 2 ? "y" : NULL });
+    if (!t->error.status) return WF_OK;
+    wf_fail(err, t->error.status, "%s", t->error.message);
+    wf_renames_free(t);
+    return err->status;
+}
+
+Test(weights, names_without_memory_are_an_error_that_sticks)
+{
+    struct wf_renames t;
+    struct wf_error err = { 0 };
+    EACH_ALLOCATION_FAILS(err, make_table(&t, &err), wf_renames_free(&t));
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
@@ -147,14 +202,14 @@ Test(weights, come_out_of_an_npz_archive)
 {
     struct wf_params ps;
     struct wf_error err = { 0 };
-    const struct wf_rename table[] = { { "w", "w", WF_LAYOUT_SAME, 0, 0 } };
+    const struct wf_rename table[] = { { "w", "w", NULL, 0, 0, 0 } };
     const char *path = scratch_file("theirs.npz", archive, sizeof archive);
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), (struct wf_init){ 0 });
     cr_assert_eq(wf_params_commit(&ps, 1, NULL), WF_OK);
-    cr_assert_eq(wf_weights_load(&ps, path, NULL, table, 1, &err), WF_OK, "%s", err.message);
+    cr_assert_eq(load(&ps, path, NULL, table, 1, &err), WF_OK, "%s", err.message);
     expect_values(&ps, "w", (double[]){ 1.5, -2 }, 2);
-    cr_expect_eq(wf_weights_load(&ps, path, "g", table, 1, &err), WF_EINVAL);
+    cr_expect_eq(load(&ps, path, "g", table, 1, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "without groups"), "%s", err.message);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
@@ -168,19 +223,21 @@ static const struct {
     const char *says;
 } bad[] = {
     { 4, 1, { 0 }, WF_EINVAL, "holds 'old', which is not in the table" },
-    { 4, 0, { "older", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "holds 'old'" },
-    { 1, 0, { "r.w", "gate", WF_LAYOUT_SAME, 2, 0 }, WF_EINVAL, "'r.w' goes to 'gate', which" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 1, 0 }, WF_EINVAL, "'gates' is filled already" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, 3, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_SAME, -1, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "6 of 12 elements of 'gates'" },
-    { 2, 0, { "lin", "head", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
-    { 3, 0, { "s", "mean", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "'s' has shape []" },
-    { 3, 0, { "s", NULL, WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
-    { 4, 0, { "old", "mean", WF_LAYOUT_SAME, 0, 0 }, WF_EINVAL, "1 of 2 elements of 'mean'" },
-    { 4, 0, { "old", "mean", WF_LAYOUT_TRANSPOSED, 0, 0 }, WF_EINVAL, "'old' has shape [1]" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_TERM_LAST, 2, 2 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", "gates", WF_LAYOUT_TERM_LAST, 2, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 4, 0, { "older", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "holds 'old'" },
+    { 1, 0, { "r.w", "gate", NULL, 0, 2, 0 }, WF_EINVAL, "'r.w' goes to 'gate', which" },
+    { 1, 0, { "r.w", "gates", NULL, 0, 1, 0 }, WF_EINVAL, "'gates' is filled already" },
+    { 1, 0, { "r.w", "gates", NULL, 1, 2, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 2, 0, { "lin", "head", "01", 0, 0, 0 }, WF_EINVAL, "with axes in the order 01" },
+    { 2, 0, { "lin", "head", "102", 0, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
+    { 1, 0, { "r.w", "gates", NULL, 0, 3, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1, 0, { "r.w", "gates", NULL, 0, -1, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1, 0, { "r.w", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "6 of 12 elements of 'gates'" },
+    { 2, 0, { "lin", "head", NULL, 0, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
+    { 3, 0, { "s", "mean", NULL, 0, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
+    { 3, 0, { "s", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
+    { 4, 0, { "old", "mean", NULL, 0, 0, 0 }, WF_EINVAL, "1 of 2 elements of 'mean'" },
+    { 4, 0, { "old", "mean", "10", 0, 0, 0 }, WF_EINVAL, "'old' has shape [1]" },
+    { 1, 0, { "r.w", "gates", NULL, 0, 2, 2 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
 };
 
 Test(weights, that_do_not_match_change_nothing)
@@ -193,8 +250,8 @@ Test(weights, that_do_not_match_change_nothing)
         memcpy(table, good, sizeof good);
         if (!bad[i].cut) table[bad[i].row] = bad[i].now;
         model(&ps);
-        cr_expect_eq(wf_weights_load(&ps, path, NULL, table, ROWS - bad[i].cut, &err),
-                     bad[i].status, "row %zu", i);
+        cr_expect_eq(load(&ps, path, NULL, table, ROWS - bad[i].cut, &err), bad[i].status,
+                     "row %zu", i);
         cr_expect(strstr(err.message, bad[i].says) && strstr(err.message, path) == err.message,
                   "row %zu: %s", i, err.message);
         expect_values(&ps, "gates", (double[]){ -1, -1, -1, -1 }, 4);
@@ -210,14 +267,14 @@ Test(weights, named_in_the_table_must_be_in_the_file)
     struct wf_error err = { 0 };
     struct wf_rename table[ROWS + 1] = { 0 };
     memcpy(table, good, sizeof good);
-    table[ROWS] = (struct wf_rename){ "bias", NULL, WF_LAYOUT_SAME, 0, 0 };
+    table[ROWS] = (struct wf_rename){ "bias", NULL, NULL, 0, 0, 0 };
     model(&ps);
-    cr_expect_eq(wf_weights_load(&ps, published(), NULL, table, ROWS + 1, &err), WF_EFORMAT);
+    cr_expect_eq(load(&ps, published(), NULL, table, ROWS + 1, &err), WF_EFORMAT);
     cr_expect(strstr(err.message, "bias"), "%s", err.message);
-    cr_expect_eq(wf_weights_load(&ps, scratch("none.h5"), NULL, good, ROWS, &err), WF_EIO);
+    cr_expect_eq(load(&ps, scratch("none.h5"), NULL, good, ROWS, &err), WF_EIO);
     wf_params_free(&ps);
     wf_params_init(&ps, wf_backend_cpu());
-    cr_expect_eq(wf_weights_load(&ps, published(), NULL, good, ROWS, &err), WF_EINVAL);
+    cr_expect_eq(load(&ps, published(), NULL, good, ROWS, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "not committed"), "%s", err.message);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
@@ -229,7 +286,7 @@ Test(weights, survive_every_failing_allocation)
     struct wf_error err = { 0 };
     const char *path = published();
     model(&ps);
-    EACH_ALLOCATION_FAILS(err, wf_weights_load(&ps, path, NULL, good, ROWS, &err), (void)0);
+    EACH_ALLOCATION_FAILS(err, load(&ps, path, NULL, good, ROWS, &err), (void)0);
     expect_values(&ps, "scale", (double[]){ 11500 }, 1);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);

@@ -20,7 +20,7 @@ static void make_series(struct wf_series *s)
     MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
 }
 
-static void make_graph(struct wf_graph *gr, enum wf_compat compat)
+static void make_graph(struct wf_graph *gr, enum wf_support_kind kind, enum wf_compat compat)
 {
     struct wf_error err = { 0 };
     int from[2 * TINY_NODES], to[2 * TINY_NODES];
@@ -32,7 +32,8 @@ static void make_graph(struct wf_graph *gr, enum wf_compat compat)
         weight[2 * n + 1] = 0.3f + 0.1f * (float)n;
     }
     struct wf_edges ed = { TINY_NODES, 2 * TINY_NODES, from, to, weight };
-    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, WF_DUAL_RANDOM_WALK, 2, compat, &err));
+    struct wf_graph_config gc = { .kind = kind, .hops = 2, .compat = compat };
+    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err));
 }
 
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
@@ -42,7 +43,6 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     struct wf_window_config wc = wf_window_defaults();
     *t = (struct tiny){ 0 };
     make_series(&t->series);
-    make_graph(&t->graph, cfg.compat);
     wc.T = TINY_T;
     wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
     wc.base = cfg.base;
@@ -50,6 +50,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
     MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
+    make_graph(&t->graph, t->model.type->graph, cfg.compat);
     struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
     MUST(wf_config_parse(&mc, 1, cfg.options, &err));
     struct wf_task task = { .nodes = TINY_NODES,
@@ -81,7 +82,7 @@ void tiny_trainer(struct tiny *t)
 
 void tiny_free(struct tiny *t)
 {
-    if (t->trainer.order) wf_trainer_free(&t->trainer);
+    if (t->trainer.start) wf_trainer_free(&t->trainer);
     wf_params_free(&t->params);
     wf_model_free(&t->model);
     wf_windows_free(&t->windows);

@@ -51,7 +51,8 @@ static int least(int a, int b)
 struct job {
     struct matrix a, b, c;
     int G, M, N, K;
-    int rows, cols, chunks; /* pieces of M, N and K */
+    int sum;                /* groups that add up in one product; then G is 1 */
+    int rows, cols, chunks; /* pieces of M, N and K, or of the groups that add up */
     wf_real beta;
     wf_real *part; /* [chunks, G, M, N] when chunks > 1 */
 };
@@ -61,10 +62,13 @@ static void piece(const struct job *j, int i)
 {
     int col = i % j->cols * COLS, row = i / j->cols % j->rows * ROWS;
     int chunk = i / j->cols / j->rows % j->chunks, g = i / j->cols / j->rows / j->chunks;
-    int k = (int)((ptrdiff_t)j->K * chunk / j->chunks);
-    int K = (int)((ptrdiff_t)j->K * (chunk + 1) / j->chunks) - k;
-    const wf_real *a = j->a.data + g * j->a.group + row * j->a.row + k * j->a.col;
-    const wf_real *b = j->b.data + g * j->b.group + k * j->b.row + col * j->b.col;
+    int terms = j->sum > 1 ? j->sum : j->K;
+    int from = (int)((ptrdiff_t)terms * chunk / j->chunks);
+    int to = (int)((ptrdiff_t)terms * (chunk + 1) / j->chunks);
+    int k = j->sum > 1 ? 0 : from, K = j->sum > 1 ? j->K : to - from;
+    int first = j->sum > 1 ? from : g, last = j->sum > 1 ? to : g + 1;
+    const wf_real *a = j->a.data + row * j->a.row + k * j->a.col;
+    const wf_real *b = j->b.data + k * j->b.row + col * j->b.col;
     wf_real *c = j->c.data + g * j->c.group + row * j->c.row + col, beta = j->beta;
     int ldc = j->c.ld;
     if (j->chunks > 1) {
@@ -72,8 +76,10 @@ static void piece(const struct job *j, int i)
         ldc = j->N;
         beta = 0;
     }
-    wf_cpu_blas(j->a.transposed, j->b.transposed, least(ROWS, j->M - row), least(COLS, j->N - col),
-                K, a, j->a.ld, b, j->b.ld, beta, c, ldc);
+    for (int h = first; h < last; h++)
+        wf_cpu_blas(j->a.transposed, j->b.transposed, least(ROWS, j->M - row),
+                    least(COLS, j->N - col), K, a + h * j->a.group, j->a.ld, b + h * j->b.group,
+                    j->b.ld, h == first ? beta : 1, c, ldc);
 }
 
 /* c = beta c + the partial sums, in their order */
@@ -92,10 +98,16 @@ static void sum_up(const struct job *j)
     }
 }
 
-/* Groups whose rows follow each other evenly and that share b are one matrix. */
+/* Groups whose rows follow each other evenly and that share b are one matrix; groups that add up
+ * and whose terms do so are one sum. */
 static void merge_groups(struct job *j)
 {
     bool even = j->a.group == j->M * j->a.row && j->c.group == j->M * j->c.row;
+    if (j->sum > 1 && j->a.group == j->K * j->a.col && j->b.group == j->K * j->b.row &&
+        (ptrdiff_t)j->sum * j->K <= 1 << 30) {
+        j->K *= j->sum;
+        j->sum = 1;
+    }
     if (j->G == 1 || j->b.group != 0 || j->a.transposed || !even || j->a.ld != j->a.row ||
         j->c.ld != j->c.row || (ptrdiff_t)j->G * j->M > 1 << 30)
         return;
@@ -112,13 +124,18 @@ enum wf_status wf_cpu_gemm(struct wf_backend *be, struct wf_tensor *c, const str
     j.N = c->shape[2];
     j.K = a->shape[2];
     j.beta = (wf_real)beta;
+    j.sum = 1;
+    if (c->stride[0] == 0 && j.G > 1) {
+        j.sum = j.G;
+        j.G = 1;
+    }
     if (j.G == 0 || j.M == 0 || j.N == 0) return WF_OK;
     merge_groups(&j);
     j.rows = ceil_div(j.M, ROWS);
     j.cols = ceil_div(j.N, COLS);
     j.chunks = 1;
-    if ((ptrdiff_t)j.G * j.rows * j.cols < FEW && j.K >= 2 * DEPTH) {
-        j.chunks = least(CHUNKS, j.K / DEPTH);
+    if ((ptrdiff_t)j.G * j.rows * j.cols < FEW && (j.sum > 1 || j.K >= 2 * DEPTH)) {
+        j.chunks = least(CHUNKS, j.sum > 1 ? j.sum : j.K / DEPTH);
         size_t count = (size_t)j.chunks * (size_t)j.G * (size_t)j.M * (size_t)j.N;
         j.part = wf_cpu_scratch(be, count * sizeof(wf_real));
         if (j.part == NULL) return WF_ENOMEM;

@@ -122,8 +122,8 @@ static void make_graph(struct wf_graph *gr, const struct bench *b)
         w[e] = (float)(0.1 + 0.9 * wf_rng_uniform(&rng));
     }
     struct wf_edges ed = { b->N, b->E, ends, ends + b->E, w };
-    if (wf_graph_init(gr, wf_backend_cpu(), &ed, WF_DUAL_RANDOM_WALK, 2, b->compat, &err) != WF_OK)
-        die(&err);
+    struct wf_graph_config gc = { .hops = 2, .compat = b->compat };
+    if (wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err) != WF_OK) die(&err);
     free(ends);
     free(w);
 }
@@ -150,7 +150,8 @@ static double run(const struct bench *b, int steps)
     struct wf_windows windows;
     struct wf_model model;
     struct wf_params params;
-    double share[3] = { 0.7, 0.1, 0.2 }, time[MAX_STEPS], loss;
+    double share[3] = { 0.7, 0.1, 0.2 }, time[MAX_STEPS];
+    struct wf_step_result r;
     make_series(&series, b);
     make_graph(&graph, b);
     struct wf_window_config wc = wf_window_defaults();
@@ -180,7 +181,7 @@ static double run(const struct bench *b, int steps)
     for (int i = 0; i < b->B; i++) start[i] = 7 * i % split.count[WF_TRAIN];
     for (int k = -2; k < steps; k++) { /* two steps warm the memory up */
         double at = wf_now();
-        if (wf_trainer_step(&t, start, b->B, &loss, &err) != WF_OK) die(&err);
+        if (wf_trainer_step(&t, start, b->B, b->B, &r, &err) != WF_OK) die(&err);
         if (k >= 0) time[k] = wf_now() - at;
     }
     qsort(time, (size_t)steps, sizeof *time, by_value);

@@ -8,15 +8,14 @@ enum wf_status chnsh_graph(struct run *r, const char *path)
 {
     struct wf_array a;
     WF_TRY(read_case(r, path, WF_F32, &a));
-    enum wf_support_kind kind =
-        text_is(r, "filter_type", "random_walk") ? WF_RANDOM_WALK : WF_DUAL_RANDOM_WALK;
-    int hops = integer(r, "max_diffusion_step", 0);
+    struct wf_graph_config cfg = { .hops = integer(r, "max_diffusion_step", 0),
+                                   .compat = WF_COMPAT_DCRNN_REVERSED };
+    if (text_is(r, "filter_type", "random_walk")) cfg.kind = WF_RANDOM_WALK;
     enum wf_status s = WF_OK;
     if (a.ndim != 2 || a.dim[0] != a.dim[1])
         s = wf_fail(&r->err, WF_EFORMAT, "%s is not [N, N]", path);
     else
-        s = wf_graph_from_dense(&r->graph, r->g.be, (int)a.dim[0], a.f32, kind, hops,
-                                WF_COMPAT_DCRNN_REVERSED, &r->err);
+        s = wf_graph_from_dense(&r->graph, r->g.be, (int)a.dim[0], a.f32, &cfg, &r->err);
     wf_array_free(&a);
     return s;
 }
@@ -131,16 +130,10 @@ enum wf_status run_chnsh_dcgrucell(struct run *r)
 
 /* ---- the model ---- */
 
-static enum wf_status load(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps,
-                           const char *group)
+static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps,
+                                const struct wf_renames *names)
 {
-    char full[PATH_TEXT];
-    WF_TRY(wf_params_commit(ps, 0, &r->err));
-    return wf_dcrnn_load(m, ps, r->file, in_case(r, full, group), &r->err);
-}
-
-static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct wf_params *ps)
-{
+    WF_TRY(load_named(r, ps, names));
     struct wf_tape *g = &r->g;
     const struct wf_task *t = &m->task;
     struct wf_tensor *x = leaf(r, "inputs/inputs"), *y = leaf(r, "inputs/labels");
@@ -153,20 +146,10 @@ static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct 
     y = wf_permute(g, y, 1, 0, 2, 3);
     WF_TRY(tape_status(r));
     struct wf_batch b = { B, t->T, t->Q, N, t->channels, *x, { 0 }, *y, &S, B };
-    g->training = integer(r, "training", 0) != 0;
     wf_tape_set_step(g, &(struct wf_step){ .teach = 1 });
     struct wf_tensor *out = wf_permute(g, wf_dcrnn_forward(g, m, &b), 1, 0, 2, 3);
     output(r, "outputs/out", wf_reshape(g, out, 3, wf_dims(t->Q, B, N * t->targets)));
-    r->params_elsewhere = true;
-    WF_TRY(finish(r));
-    struct wf_params want;
-    struct wf_dcrnn same;
-    wf_params_init(&want, g->be);
-    wf_dcrnn_init(&same, &want, m->cfg, t);
-    enum wf_status s = load(r, &same, &want, "grad_params");
-    if (!s) s = compare_params(r, "grad_params", ps, true, &want);
-    wf_params_free(&want);
-    return s;
+    return finish_named(r, ps, names);
 }
 
 /* Labels are read in every step when the case says so; else never. */
@@ -174,6 +157,7 @@ enum wf_status run_chnsh_dcrnn(struct run *r)
 {
     struct wf_dcrnn m;
     struct wf_params ps;
+    struct wf_renames names = { 0 };
     WF_TRY(chnsh_graph(r, "inputs/adj_mx"));
     struct wf_task task = { .nodes = integer(r, "num_nodes", 0),
                             .channels = integer(r, "input_dim", 0),
@@ -185,8 +169,9 @@ enum wf_status run_chnsh_dcrnn(struct run *r)
                                    integer(r, "use_curriculum_learning", 0) != 0 };
     wf_params_init(&ps, r->g.be);
     wf_dcrnn_init(&m, &ps, cfg, &task);
-    enum wf_status s = load(r, &m, &ps, "params");
-    if (!s) s = run_model(r, &m, &ps);
+    wf_dcrnn_names(&m, &names);
+    enum wf_status s = run_model(r, &m, &ps, &names);
+    wf_renames_free(&names);
     wf_params_free(&ps);
     return s;
 }

@@ -68,7 +68,7 @@ enum wf_status finish(struct run *r)
 {
     WF_TRY(tape_status(r));
     WF_TRY(each(r, "outputs", visit_output));
-    WF_TRY(each(r, "buffers_after", visit_output));
+    if (!r->params_elsewhere) WF_TRY(each(r, "buffers_after", visit_output));
     WF_TRY(backward(r));
     WF_TRY(each(r, "grad_inputs", visit_grad));
     return r->params_elsewhere ? WF_OK : each(r, "grad_params", visit_grad);

@@ -69,6 +69,7 @@ static void run_case(struct wf_h5 *h5, const char *path, const char *stem, const
     r = (struct run){ .file = path, .name = name, .h5 = h5, .covered = run != NULL };
     enum wf_status s = WF_OK;
     if (run) s = wf_tape_init(&r.g, wf_backend_cpu(), &r.err);
+    r.g.training = integer(&r, "training", 0) != 0;
     if (run && !s) s = run(&r);
     if (!s) s = r.err.status; /* an attribute that could not be read */
     double e = worst(&r, &where);

@@ -10,6 +10,7 @@
 #include "data/h5.h"
 #include "nn/graph.h"
 #include "nn/params.h"
+#include "nn/weights.h"
 
 enum { OUTPUTS = 8, LEAVES = 64, PATH_TEXT = 512 };
 
@@ -38,7 +39,7 @@ struct run {
     int leaves, outputs, checks;
     struct output output[OUTPUTS];
     struct check *check;
-    bool params_elsewhere; /* the runner compares grad_params itself */
+    bool params_elsewhere; /* the runner compares grad_params and buffers itself */
     bool covered;          /* a runner clears it for a case it does not know */
     struct wf_error err;
 };
@@ -75,10 +76,19 @@ enum wf_status compare_params(struct run *r, const char *group, const struct wf_
                               bool grad, const struct wf_params *want);
 enum wf_status finish(struct run *r);
 
-/* Edges of the case as PyTorch Geometric Temporal's graph in r->graph, K - 1 hops; the supports,
- * from the array "edge_weight" beside the index where there is one. */
-enum wf_status pgt_graph(struct run *r, const char *group, int nodes, int K);
-struct wf_supports pgt_supports(struct run *r, const char *group);
+/* A layer declared into ps, whose published names are in table t: load_named() commits ps and fills
+ * it with the case's params and buffers; finish_named() is finish(), with gradients and buffers
+ * compared by name. */
+enum wf_status load_named(struct run *r, struct wf_params *ps, const struct wf_renames *t);
+enum wf_status finish_named(struct run *r, const struct wf_params *ps, const struct wf_renames *t);
+
+/* The edges of array group + "edge_index" as r->graph; its supports, with the leaf "edge_weight"
+ * beside that array where there is one. */
+enum wf_status case_graph(struct run *r, const char *group, int nodes,
+                          const struct wf_graph_config *cfg);
+struct wf_supports case_supports(struct run *r, const char *group);
+/* The same as PyTorch Geometric Temporal's DConv makes of them, K - 1 hops. */
+enum wf_status pgt_graph(struct run *r, const char *group, int nodes);
 
 /* chnsh: the graph of the dense matrix at path, and its supports from the weights in wf_real. */
 enum wf_status chnsh_graph(struct run *r, const char *path);

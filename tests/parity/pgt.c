@@ -4,7 +4,8 @@
 #include <string.h>
 #include "tensor/alloc.h"
 
-enum wf_status pgt_graph(struct run *r, const char *group, int nodes, int K)
+enum wf_status case_graph(struct run *r, const char *group, int nodes,
+                          const struct wf_graph_config *cfg)
 {
     char path[PATH_TEXT];
     struct wf_array ix;
@@ -16,15 +17,19 @@ enum wf_status pgt_graph(struct run *r, const char *group, int nodes, int K)
         s = wf_fail(&r->err, WF_EFORMAT, "%s is not [2, E]", path);
     for (int e = 0; e < 2 * E && !s; e++) end[e] = (int)ix.i64[e];
     struct wf_edges ed = { nodes, E, end, end + E, NULL };
-    if (!s)
-        s = wf_graph_init(&r->graph, r->g.be, &ed, WF_DUAL_RANDOM_WALK, K - 1, WF_COMPAT_PGT,
-                          &r->err);
+    if (!s) s = wf_graph_init(&r->graph, r->g.be, &ed, cfg, &r->err);
     wf_free(end);
     wf_array_free(&ix);
     return s;
 }
 
-struct wf_supports pgt_supports(struct run *r, const char *group)
+enum wf_status pgt_graph(struct run *r, const char *group, int nodes)
+{
+    struct wf_graph_config cfg = { .hops = integer(r, "K", 1) - 1, .compat = WF_COMPAT_PGT };
+    return case_graph(r, group, nodes, &cfg);
+}
+
+struct wf_supports case_supports(struct run *r, const char *group)
 {
     char path[PATH_TEXT];
     snprintf(path, sizeof path, "%sedge_weight", group);
@@ -52,8 +57,8 @@ static enum wf_status dconv(struct run *r)
     struct wf_tensor *X = leaf(r, "inputs/X"); /* [N, in] */
     struct wf_dconv l = { joint(&r->g, leaf(r, "params/weight")), leaf(r, "params/bias") };
     WF_TRY(tape_status(r));
-    WF_TRY(pgt_graph(r, "inputs/", X->shape[0], integer(r, "K", 1)));
-    struct wf_supports S = pgt_supports(r, "inputs/");
+    WF_TRY(pgt_graph(r, "inputs/", X->shape[0]));
+    struct wf_supports S = case_supports(r, "inputs/");
     struct wf_tensor *y =
         wf_dconv(&r->g, &l, &S, wf_unsqueeze(&r->g, X, 0), NULL, WF_ACT_NONE); /* [1, N, out] */
     output(r, "outputs/out", wf_select(&r->g, y, 0, 0));
@@ -100,8 +105,8 @@ enum wf_status run_dcrnn(struct run *r)
     bool step = X->ndim == 2;
     int T = step ? 1 : X->shape[0], N = X->shape[X->ndim - 2];
     if (T > MAXT) return wf_fail(&r->err, WF_EFORMAT, "%d steps: want at most %d", T, MAXT);
-    WF_TRY(pgt_graph(r, "inputs/", N, integer(r, "K", 1)));
-    struct wf_supports S = pgt_supports(r, "inputs/");
+    WF_TRY(pgt_graph(r, "inputs/", N));
+    struct wf_supports S = case_supports(r, "inputs/");
     struct wf_tensor *h = has(r, "inputs/H") ? wf_unsqueeze(g, leaf(r, "inputs/H"), 0)
                                              : wf_zeros(g, 3, wf_dims(1, N, cell.hidden));
     for (int t = 0; t < T; t++) {
@@ -124,8 +129,8 @@ enum wf_status run_batcheddcrnn(struct run *r)
     struct wf_batch b = { .B = X->shape[0], .T = X->shape[1], .Q = X->shape[1] };
     b.N = X->shape[2];
     b.C = X->shape[3];
-    WF_TRY(pgt_graph(r, "inputs/", b.N, integer(r, "K", 1)));
-    struct wf_supports S = pgt_supports(r, "inputs/");
+    WF_TRY(pgt_graph(r, "inputs/", b.N));
+    struct wf_supports S = case_supports(r, "inputs/");
     b.x = *X;
     b.supports = &S;
     m.task = (struct wf_task){ b.N, b.C, m.cell.hidden, b.T, b.Q, S.terms, 0 };

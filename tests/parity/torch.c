@@ -1,6 +1,6 @@
 /* torch.c - PyTorch's own layers and losses. */
 #include <stdio.h>
-#include "nn/layers.h"
+#include "nn/rnn.h"
 #include "tests/parity/parity.h"
 
 /* PyTorch's [out, in] weight and bias of the case as our linear; sfx follows both names. */
@@ -20,33 +20,31 @@ enum wf_status run_torch_linear(struct run *r)
     return finish(r);
 }
 
-static struct wf_gru gru(struct run *r, const char *sfx)
+/* X [T, B, I], H (and C) [layers, B, H]: ours have the batch first and a state per layer. */
+static int split_layers(struct run *r, const char *path, struct wf_tensor **h)
 {
-    struct wf_gru l = { .input = linear(r, "weight_ih", "bias_ih", sfx),
-                        .state = linear(r, "weight_hh", "bias_hh", sfx) };
-    l.hidden = r->g.error.status ? 0 : l.state.weight->shape[0];
-    return l;
+    struct wf_tensor *H = leaf(r, path);
+    if (r->g.error.status || H->shape[0] > WF_MAXLAYERS) return 0;
+    for (int k = 0; k < H->shape[0]; k++) h[k] = wf_select(&r->g, H, 0, k);
+    return H->shape[0];
 }
 
-/* X [T, B, I], H [layers, B, H]: layer after layer over all steps. */
-static enum wf_status gru_layers(struct run *r, struct wf_tensor *X, struct wf_tensor *H)
+static enum wf_status gru_layers(struct run *r)
 {
-    enum { MAXT = 256, MAXL = 16 };
-    struct wf_tensor *x[MAXT], *last[MAXL];
-    int T = X->shape[0], L = integer(r, "num_layers", 1);
-    if (T > MAXT || L < 1 || L > MAXL)
-        return wf_fail(&r->err, WF_EFORMAT, "%d steps, %d layers: want at most %d, %d", T, L, MAXT,
-                       MAXL);
-    for (int t = 0; t < T; t++) x[t] = wf_select(&r->g, X, 0, t);
-    for (int l = 0; l < L; l++) {
+    struct wf_gru_stack l = { 0 };
+    struct wf_tensor *h[WF_MAXLAYERS];
+    l.layers = split_layers(r, "inputs/H", h);
+    for (int k = 0; k < l.layers; k++) {
         char sfx[16];
-        snprintf(sfx, sizeof sfx, "_l%d", l);
-        struct wf_gru cell = gru(r, sfx);
-        last[l] = wf_select(&r->g, H, 0, l);
-        for (int t = 0; t < T; t++) x[t] = last[l] = wf_gru(&r->g, &cell, x[t], last[l]);
+        snprintf(sfx, sizeof sfx, "_l%d", k);
+        l.cell[k].input = linear(r, "weight_ih", "bias_ih", sfx);
+        l.cell[k].state = linear(r, "weight_hh", "bias_hh", sfx);
+        l.cell[k].hidden = h[k]->shape[1];
     }
-    output(r, "outputs/out0", wf_stack(&r->g, x, T, 0));
-    output(r, "outputs/out1", wf_stack(&r->g, last, L, 0));
+    struct wf_tensor *x = wf_permute(&r->g, leaf(r, "inputs/X"), 1, 0, 2);
+    struct wf_tensor *y = wf_gru_stack(&r->g, &l, x, h);
+    output(r, "outputs/out0", wf_permute(&r->g, y, 1, 0, 2));
+    output(r, "outputs/out1", wf_stack(&r->g, h, l.layers, 0));
     return finish(r);
 }
 
@@ -54,9 +52,47 @@ enum wf_status run_torch_grucell(struct run *r)
 {
     struct wf_tensor *X = leaf(r, "inputs/X"), *H = leaf(r, "inputs/H");
     WF_TRY(tape_status(r));
-    if (X->ndim == 3) return gru_layers(r, X, H);
-    struct wf_gru cell = gru(r, "");
+    if (X->ndim == 3) return gru_layers(r);
+    struct wf_gru cell = { .input = linear(r, "weight_ih", "bias_ih", ""),
+                           .state = linear(r, "weight_hh", "bias_hh", ""),
+                           .hidden = H->shape[1] };
     output(r, "outputs/out", wf_gru(&r->g, &cell, X, H));
+    return finish(r);
+}
+
+static enum wf_status lstm_layers(struct run *r)
+{
+    struct wf_lstm_stack l = { 0 };
+    struct wf_tensor *h[WF_MAXLAYERS], *c[WF_MAXLAYERS];
+    l.layers = split_layers(r, "inputs/H", h);
+    split_layers(r, "inputs/C", c);
+    for (int k = 0; k < l.layers; k++) {
+        char sfx[16];
+        snprintf(sfx, sizeof sfx, "_l%d", k);
+        l.cell[k].input = linear(r, "weight_ih", "bias_ih", sfx);
+        l.cell[k].state = linear(r, "weight_hh", "bias_hh", sfx);
+        l.cell[k].hidden = h[k]->shape[1];
+    }
+    struct wf_tensor *x = wf_permute(&r->g, leaf(r, "inputs/X"), 1, 0, 2);
+    struct wf_tensor *y = wf_lstm_stack(&r->g, &l, x, h, c);
+    output(r, "outputs/out0", wf_permute(&r->g, y, 1, 0, 2));
+    output(r, "outputs/out10", wf_stack(&r->g, h, l.layers, 0));
+    output(r, "outputs/out11", wf_stack(&r->g, c, l.layers, 0));
+    return finish(r);
+}
+
+enum wf_status run_torch_lstmcell(struct run *r)
+{
+    struct wf_tensor *X = leaf(r, "inputs/X");
+    struct wf_tensor *h = leaf(r, "inputs/H"), *c = leaf(r, "inputs/C");
+    WF_TRY(tape_status(r));
+    if (X->ndim == 3) return lstm_layers(r);
+    struct wf_lstm cell = { .input = linear(r, "weight_ih", "bias_ih", ""),
+                            .state = linear(r, "weight_hh", "bias_hh", ""),
+                            .hidden = h->shape[1] };
+    wf_lstm(&r->g, &cell, X, &h, &c);
+    output(r, "outputs/out0", h);
+    output(r, "outputs/out1", c);
     return finish(r);
 }
 

@@ -25,7 +25,8 @@ static enum wf_status compare_set(struct traj *t, const char *group, bool grad)
     wf_params_init(&want, r->g.be);
     wf_dcrnn_init(&same, &want, t->m.cfg, &t->m.task);
     enum wf_status s = wf_params_commit(&want, 0, &r->err);
-    if (!s) s = wf_dcrnn_load(&same, &want, r->file, in_case(r, full, group), &r->err);
+    if (!s)
+        s = wf_model_load(&wf_dcrnn_type, &same, &want, r->file, in_case(r, full, group), &r->err);
     if (!s) s = compare_params(r, group, &t->ps, grad, &want);
     wf_params_free(&want);
     return s;
@@ -110,7 +111,8 @@ static enum wf_status prepare(struct traj *t)
     oc.clip = number(r, "max_grad_norm", 0);
     wf_dcrnn_init(&t->m, &t->ps, cfg, &task);
     WF_TRY(wf_params_commit(&t->ps, 0, &r->err));
-    WF_TRY(wf_dcrnn_load(&t->m, &t->ps, r->file, in_case(r, full, "param0"), &r->err));
+    WF_TRY(
+        wf_model_load(&wf_dcrnn_type, &t->m, &t->ps, r->file, in_case(r, full, "param0"), &r->err));
     WF_TRY(wf_optim_init(&t->o, &t->ps, oc, &r->err));
     t->mean = number(r, "mean", 0);
     t->std = number(r, "std", 1);

@@ -56,7 +56,7 @@ static struct wf_tensor *loss(struct traj *t, struct wf_batch *b, const int *sta
     wf_tape_reset(g);
     if (wf_windows_batch(&t->win, b, start, n)) return wf_tape_fail(g, WF_EINVAL, "no batch");
     for (int i = 0; i < PGT_PARAMS; i++) p[i] = &t->ps.param[i]->value;
-    t->S = pgt_supports(r, "");
+    t->S = case_supports(r, "");
     b->supports = &t->S;
     struct wf_dcrnn_pgt m = { .cell = pgt_cell(g, p) };
     m.task = (struct wf_task){ b->N, b->C, m.cell.hidden, b->T, b->Q, t->S.terms, 0 };
@@ -166,7 +166,7 @@ static enum wf_status prepare(struct traj *t)
     wf_array_free(&raw);
     if (s) return wf_fail_in(&r->err, "raw");
     WF_TRY(split(t, lags));
-    WF_TRY(pgt_graph(r, "", N, integer(r, "K", 1)));
+    WF_TRY(pgt_graph(r, "", N));
     struct wf_window_config wc = { .T = lags, .Q = lags, .targets = sc.C };
     t->B = integer(r, "batch_size", 0);
     if (t->B < 1 || t->B > MAXSTEP) return wf_fail(&r->err, WF_EFORMAT, "batch_size %d", t->B);

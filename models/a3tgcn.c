@@ -1,0 +1,88 @@
+#include "models/a3tgcn.h"
+
+void wf_a3tgcn_cell_init(struct wf_a3tgcn_cell *l, struct wf_params *ps, const char *name, int in,
+                         int hidden, int periods)
+{
+    char path[WF_NAME_TEXT];
+    *l = (struct wf_a3tgcn_cell){ .periods = periods };
+    wf_tgcn_cell_init(&l->tgcn, ps, name, in, hidden);
+    l->attention = wf_params_add(ps, wf_params_path(path, name, "attention"), 1, wf_dims(periods),
+                                 (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 });
+}
+
+/* Every period from the same h: one step on B * T samples. [B, T, N, H] */
+static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                                     const struct wf_supports *S, struct wf_tensor *x,
+                                     struct wf_tensor *h)
+{
+    int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3], H = l->tgcn.hidden;
+    h = wf_expand(g, wf_unsqueeze(g, h, 1), 4, wf_dims(B, T, N, H));
+    h = wf_tgcn_step(g, &l->tgcn, S, wf_reshape(g, x, 3, wf_dims(B * T, N, C)),
+                     wf_reshape(g, h, 3, wf_dims(B * T, N, H)));
+    return wf_reshape(g, h, 4, wf_dims(B, T, N, H));
+}
+
+struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                            const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *h)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    if (x->ndim != 4 || x->shape[1] != l->periods)
+        return wf_tape_fail(g, WF_EINVAL, "a3tgcn: x is %s, want [B, %d, N, C]",
+                            wf_tensor_shape_text(x, text), l->periods);
+    struct wf_tensor *p = wf_softmax(g, l->attention, 0); /* [T] */
+    if (l->restart) {
+        p = wf_reshape(g, p, 3, wf_dims(l->periods, 1, 1));
+        return wf_sum(g, wf_mul(g, all_at_once(g, l, S, x, h), p), 1, false);
+    }
+    struct wf_tensor *keep[2] = { h, wf_zeros(g, 1, wf_dims(1)) };
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int t = 0; t < l->periods; t++) {
+        keep[0] = wf_tgcn_step(g, &l->tgcn, S, wf_select(g, x, 1, t), keep[0]); /* [B, N, H] */
+        keep[1] = wf_add(g, keep[1], wf_mul(g, keep[0], wf_slice(g, p, 0, t, t + 1)));
+        wf_tape_release(g, mark, keep, 2);
+    }
+    return keep[1];
+}
+
+void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, const char *theirs,
+                          const char *ours)
+{
+    char path[WF_NAME_TEXT];
+    wf_tgcn_cell_names(&l->tgcn, t, wf_params_path(path, theirs, "_base_tgcn"), ours);
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "_attention", .ours = "attention" });
+}
+
+/* ---- the model ---- */
+
+struct wf_a3tgcn_config wf_a3tgcn_defaults(void)
+{
+    return (struct wf_a3tgcn_config){ .hidden = 64 };
+}
+
+void wf_a3tgcn_init(struct wf_a3tgcn *m, struct wf_params *ps, struct wf_a3tgcn_config cfg,
+                    const struct wf_task *task)
+{
+    *m = (struct wf_a3tgcn){ .cfg = cfg, .task = *task };
+    wf_a3tgcn_cell_init(&m->cell, ps, "cell", task->channels, cfg.hidden, task->T);
+    m->cell.restart = cfg.restart;
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m,
+                                    const struct wf_batch *b)
+{
+    struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cfg.hidden));
+    h = wf_a3tgcn(g, &m->cell, b->supports, (struct wf_tensor *)&b->x, h); /* [B, N, H] */
+    return wf_horizon(g, &m->head, &m->task, h);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_a3tgcn_config, hidden), 1, 4096, NULL, "units" },
+    { "restart", WF_FIELD_BOOL, offsetof(struct wf_a3tgcn_config, restart), 0, 1, NULL,
+      "every period starts from zero, as in PyTorch Geometric Temporal" },
+    { 0 }
+};
+WF_MODEL_TYPE(a3tgcn, "a3tgcn", "attention over the states of T-GCN (A3T-GCN, Bai et al. 2021)",
+              fields, .graph = WF_GCN);

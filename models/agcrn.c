@@ -1,0 +1,178 @@
+#include "models/agcrn.h"
+#include <stdio.h>
+
+void wf_avwgcn_init(struct wf_avwgcn *l, struct wf_params *ps, const char *name, int embedding,
+                    int in, int out, int terms)
+{
+    char path[WF_NAME_TEXT];
+    struct wf_init glorot = {
+        .kind = WF_INIT_XAVIER_UNIFORM, .gain = 1, .fan_in = in, .fan_out = out
+    };
+    l->weight = wf_params_add(ps, wf_params_path(path, name, "weight"), 4,
+                              wf_dims(embedding, terms, in, out), glorot);
+    l->bias = wf_params_add(ps, wf_params_path(path, name, "bias"), 2, wf_dims(embedding, out),
+                            (struct wf_init){ .kind = WF_INIT_CONSTANT });
+}
+
+struct wf_avwgcn_nodes wf_avwgcn_bind(struct wf_tape *g, const struct wf_avwgcn *l,
+                                      struct wf_tensor *E)
+{
+    const int *w = l->weight->shape; /* [d, terms, in, out] */
+    int KC = w[1] * w[2], O = w[3];
+    struct wf_tensor *pool = wf_reshape(g, l->weight, 2, wf_dims(w[0], KC * O));
+    return (struct wf_avwgcn_nodes){
+        .weight = wf_reshape(g, wf_matmul(g, E, pool), 3, wf_dims(-1, KC, O)),
+        .bias = wf_unsqueeze(g, wf_matmul(g, E, l->bias), 1),
+        .terms = w[1],
+    };
+}
+
+struct wf_tensor *wf_agcrn_graph(struct wf_tape *g, struct wf_tensor *E)
+{
+    return wf_softmax(g, wf_relu(g, wf_matmul(g, E, wf_permute(g, E, 1, 0))), 1);
+}
+
+/* S x for x [N, B, C]: one product, all samples side by side. */
+static struct wf_tensor *hop(struct wf_tape *g, struct wf_tensor *S, struct wf_tensor *x)
+{
+    if (g->error.status != WF_OK) return &g->poison;
+    int N = x->shape[0], B = x->shape[1], C = x->shape[2];
+    struct wf_tensor *y = wf_matmul(g, S, wf_reshape(g, x, 2, wf_dims(N, B * C)));
+    return wf_reshape(g, y, 3, wf_dims(N, B, C));
+}
+
+/* Nodes come first inside, for weights that differ from node to node are one product for each. */
+struct wf_tensor *wf_avwgcn(struct wf_tape *g, const struct wf_avwgcn_nodes *l, struct wf_tensor *S,
+                            struct wf_tensor *x)
+{
+    char text[WF_SHAPE_TEXT];
+    struct wf_tensor *T[WF_MAXTERM];
+    int K = l->terms;
+    if (g->error.status != WF_OK) return &g->poison;
+    if (x->ndim != 3 || K > WF_MAXTERM)
+        return wf_tape_fail(g, WF_EINVAL, "avwgcn: x %s, %d terms: want [B, N, C], at most %d",
+                            wf_tensor_shape_text(x, text), K, WF_MAXTERM);
+    T[0] = wf_contiguous(g, wf_permute(g, x, 1, 0, 2)); /* [N, B, C] */
+    if (K == 1) T[0] = wf_add(g, T[0], hop(g, S, T[0]));
+    for (int k = 1; k < K; k++) {
+        T[k] = hop(g, S, T[k - 1]);
+        if (k > 1) T[k] = wf_sub(g, wf_affine(g, T[k], 2, 0), T[k - 2]);
+    }
+    struct wf_tensor *y = wf_matmul(g, wf_concat_n(g, T, K, -1), l->weight); /* [N, B, O] */
+    return wf_permute(g, wf_add(g, y, l->bias), 1, 0, 2);
+}
+
+void wf_agcrn_cell_init(struct wf_agcrn_cell *l, struct wf_params *ps, const char *name,
+                        struct wf_agcrn_sizes s)
+{
+    char path[WF_NAME_TEXT];
+    l->hidden = s.hidden;
+    wf_avwgcn_init(&l->gate, ps, wf_params_path(path, name, "gate"), s.embedding, s.in + s.hidden,
+                   2 * s.hidden, s.terms);
+    wf_avwgcn_init(&l->update, ps, wf_params_path(path, name, "update"), s.embedding,
+                   s.in + s.hidden, s.hidden, s.terms);
+}
+
+struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cell *l,
+                                    struct wf_tensor *E, struct wf_tensor *S)
+{
+    return (struct wf_agcrn_nodes){ .S = S,
+                                    .gate = wf_avwgcn_bind(g, &l->gate, E),
+                                    .update = wf_avwgcn_bind(g, &l->update, E),
+                                    .hidden = l->hidden };
+}
+
+struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *l,
+                                struct wf_tensor *x, struct wf_tensor *h)
+{
+    int H = l->hidden;
+    struct wf_tensor *zr = wf_sigmoid(g, wf_avwgcn(g, &l->gate, l->S, wf_concat(g, x, h)));
+    struct wf_tensor *z = wf_slice(g, zr, -1, 0, H), *r = wf_slice(g, zr, -1, H, 2 * H);
+    struct wf_tensor *zh = wf_mul(g, z, h); /* [B, N, H] */
+    struct wf_tensor *c = wf_tanh(g, wf_avwgcn(g, &l->update, l->S, wf_concat(g, x, zh)));
+    return wf_lerp(g, c, h, r);
+}
+
+void wf_avwgcn_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){ .theirs = "weights_pool", .ours = "weight" });
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias_pool", .ours = "bias" });
+}
+
+void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    char their_path[WF_NAME_TEXT], our_path[WF_NAME_TEXT];
+    wf_avwgcn_names(t, wf_params_path(their_path, theirs, "_gate"),
+                    wf_params_path(our_path, ours, "gate"));
+    wf_avwgcn_names(t, wf_params_path(their_path, theirs, "_update"),
+                    wf_params_path(our_path, ours, "update"));
+}
+
+/* ---- the model ---- */
+
+struct wf_agcrn_config wf_agcrn_defaults(void)
+{
+    return (struct wf_agcrn_config){ .hidden = 64, .layers = 2, .embedding = 10, .terms = 2 };
+}
+
+void wf_agcrn_init(struct wf_agcrn *m, struct wf_params *ps, struct wf_agcrn_config cfg,
+                   const struct wf_task *task)
+{
+    struct wf_agcrn_sizes s = { task->channels, cfg.hidden, cfg.embedding, cfg.terms };
+    *m = (struct wf_agcrn){ .cfg = cfg, .task = *task };
+    if (cfg.layers < 1 || cfg.layers > WF_AGCRN_LAYERS) {
+        wf_fail(&ps->error, WF_EINVAL, "agcrn: %d layers, want 1 to %d", cfg.layers,
+                WF_AGCRN_LAYERS);
+        return;
+    }
+    m->E = wf_params_add(ps, "embedding", 2, wf_dims(task->nodes, cfg.embedding),
+                         (struct wf_init){ .kind = WF_INIT_NORMAL, .gain = 1 });
+    for (int l = 0; l < cfg.layers; l++, s.in = cfg.hidden) {
+        char name[WF_NAME_TEXT];
+        snprintf(name, sizeof name, "cell.%d", l);
+        wf_agcrn_cell_init(&m->cell[l], ps, name, s);
+    }
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+struct stack {
+    struct wf_agcrn_nodes cell[WF_AGCRN_LAYERS];
+    int layers;
+};
+
+/* The top layer's state is the first. */
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    const struct stack *st = cell;
+    (void)S;
+    for (int l = 0; l < st->layers; l++) {
+        struct wf_tensor **h = &state[st->layers - 1 - l];
+        x = *h = wf_agcrn_step(g, &st->cell[l], x, *h);
+    }
+}
+
+struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
+                                   const struct wf_batch *b)
+{
+    struct stack st = { .layers = m->cfg.layers };
+    struct wf_tensor *S = wf_agcrn_graph(g, m->E);
+    for (int l = 0; l < st.layers; l++) st.cell[l] = wf_agcrn_bind(g, &m->cell[l], m->E, S);
+    struct wf_recurrent r = { &st, step, st.layers, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_agcrn_config, hidden), 1, 4096, NULL,
+      "units per cell" },
+    { "layers", WF_FIELD_INT, offsetof(struct wf_agcrn_config, layers), 1, WF_AGCRN_LAYERS, NULL,
+      "cells" },
+    { "embedding", WF_FIELD_INT, offsetof(struct wf_agcrn_config, embedding), 1, 1024, NULL,
+      "numbers that describe a node" },
+    { "terms", WF_FIELD_INT, offsetof(struct wf_agcrn_config, terms), 1, WF_MAXTERM, NULL,
+      "Chebyshev terms" },
+    { 0 }
+};
+WF_MODEL_TYPE(agcrn, "agcrn", "graph and node weights from embeddings (AGCRN, Bai et al. 2020)",
+              fields, .graph = WF_NO_GRAPH);

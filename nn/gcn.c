@@ -1,0 +1,163 @@
+#include "nn/gcn.h"
+#include <stdio.h>
+
+static struct wf_tensor *add_weight(struct wf_params *ps, const char *name, int ndim,
+                                    const int *shape, int in, int out)
+{
+    char path[WF_NAME_TEXT];
+    struct wf_init glorot = {
+        .kind = WF_INIT_XAVIER_UNIFORM, .gain = 1, .fan_in = in, .fan_out = out
+    };
+    return wf_params_add(ps, wf_params_path(path, name, "weight"), ndim, shape, glorot);
+}
+
+static struct wf_tensor *add_bias(struct wf_params *ps, const char *name, int out, bool bias)
+{
+    char path[WF_NAME_TEXT];
+    if (!bias) return NULL;
+    return wf_params_add(ps, wf_params_path(path, name, "bias"), 1, wf_dims(out),
+                         (struct wf_init){ .kind = WF_INIT_CONSTANT });
+}
+
+/* The layers below read S->pattern[0] themselves. */
+static bool one_support(struct wf_tape *g, const char *layer, const struct wf_supports *S)
+{
+    if (S->count == 1) return g->error.status == WF_OK;
+    wf_tape_fail(g, WF_EINVAL, "%s: the graph has %d supports, want 1", layer, S->count);
+    return false;
+}
+
+void wf_gcn_init(struct wf_gcn *l, struct wf_params *ps, const char *name, int in, int out,
+                 bool bias)
+{
+    l->weight = add_weight(ps, name, 2, wf_dims(in, out), in, out);
+    l->bias = add_bias(ps, name, out, bias);
+}
+
+/* P (X W) = (P X) W: the sparse product goes where there are fewer channels. */
+struct wf_tensor *wf_gcn(struct wf_tape *g, const struct wf_gcn *l, const struct wf_supports *S,
+                         struct wf_tensor *x)
+{
+    if (!one_support(g, "gcn", S)) return &g->poison;
+    if (l->weight->shape[0] <= l->weight->shape[1])
+        return wf_linear_op(g, wf_spmm(g, S->pattern[0], S->value[0], x, false), l->weight,
+                            l->bias);
+    x = wf_spmm(g, S->pattern[0], S->value[0], wf_matmul(g, x, l->weight), false);
+    return l->bias ? wf_add(g, x, l->bias) : x;
+}
+
+void wf_gcn_names(struct wf_renames *t, const char *theirs, const char *ours, int first, bool bias)
+{
+    struct wf_rename b = { .theirs = "bias", .ours = "bias", .first = first };
+    wf_renames_add(t, theirs, ours,
+                   (struct wf_rename){
+                       .theirs = "lin.weight", .ours = "weight", .axes = "10", .first = first });
+    if (bias) wf_renames_add(t, theirs, ours, b);
+}
+
+void wf_cheb_init(struct wf_cheb *l, struct wf_params *ps, const char *name, int in, int out,
+                  int terms, bool bias)
+{
+    l->weight = add_weight(ps, name, 2, wf_dims(terms * in, out), in, out);
+    l->bias = add_bias(ps, name, out, bias);
+}
+
+struct wf_tensor *wf_cheb(struct wf_tape *g, const struct wf_cheb *l, const struct wf_supports *S,
+                          struct wf_tensor *x, enum wf_act act)
+{
+    char text[WF_SHAPE_TEXT];
+    int shape[WF_MAXDIM], n = x->ndim;
+    if (g->error.status != WF_OK) return &g->poison;
+    if (n < 2)
+        return wf_tape_fail(g, WF_EINVAL, "cheb: x is %s, want [.., N, C]",
+                            wf_tensor_shape_text(x, text));
+    for (int i = 0; i < n; i++) shape[i] = i + 1 < n ? x->shape[i] : l->weight->shape[1];
+    if (n != 3) x = wf_reshape(g, x, 3, wf_dims(-1, x->shape[n - 2], x->shape[n - 1]));
+    return wf_reshape(g, wf_dconv_op(g, S, x, NULL, l->weight, l->bias, act), n, shape);
+}
+
+void wf_cheb_names(struct wf_renames *t, const char *theirs, const char *ours,
+                   struct wf_cheb_place p)
+{
+    char name[WF_NAME_TEXT];
+    struct wf_rename w = { .theirs = name, .ours = "weight", .axes = "10", .first = p.first };
+    struct wf_rename b = { .theirs = "bias", .ours = p.bias, .first = p.first };
+    for (int k = 0; k < p.terms; k++) {
+        snprintf(name, sizeof name, "lins.%d.weight", k);
+        w.row = k * p.channels + p.row;
+        wf_renames_add(t, theirs, ours, w);
+    }
+    if (p.bias) wf_renames_add(t, theirs, ours, b);
+}
+
+void wf_cheb_pair_init(struct wf_cheb_pair *l, struct wf_params *ps, const char *name, int in,
+                       int hidden, int out, int terms)
+{
+    char path[WF_NAME_TEXT];
+    l->in = in;
+    l->hidden = hidden;
+    l->terms = terms;
+    wf_cheb_init(&l->conv, ps, name, in + hidden, out, terms, true);
+    l->bias_h = wf_params_add(ps, wf_params_path(path, name, "bias_h"), 1, wf_dims(out),
+                              (struct wf_init){ .kind = WF_INIT_CONSTANT });
+}
+
+struct wf_tensor *wf_cheb_pair(struct wf_tape *g, const struct wf_cheb_pair *l,
+                               const struct wf_supports *S, struct wf_tensor *x,
+                               struct wf_tensor *h, enum wf_act act)
+{
+    return wf_dconv_op(g, S, x, h, l->conv.weight, wf_add(g, l->conv.bias, l->bias_h), act);
+}
+
+void wf_cheb_pair_names(struct wf_renames *t, const struct wf_cheb_pair *l, const char *their_x,
+                        const char *their_h, const char *ours, int first)
+{
+    int C = l->in + l->hidden;
+    wf_cheb_names(t, their_x, ours, (struct wf_cheb_place){ l->terms, C, 0, first, "bias" });
+    wf_cheb_names(t, their_h, ours, (struct wf_cheb_place){ l->terms, C, l->in, first, "bias_h" });
+}
+
+void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, const char *name,
+                            int in, int out, int terms)
+{
+    l->weight = add_weight(ps, name, 3, wf_dims(terms, in, out), in, out);
+    l->bias = add_bias(ps, name, out, true);
+}
+
+/* A row of a one and n zeros, n times, cut to n * n elements. */
+static struct wf_tensor *identity(struct wf_tape *g, int n)
+{
+    struct wf_tensor *row =
+        wf_concat(g, wf_full(g, 1, 2, wf_dims(n, 1)), wf_zeros(g, 2, wf_dims(n, n)));
+    struct wf_tensor *flat = wf_reshape(g, row, 1, wf_dims(-1));
+    return wf_reshape(g, wf_slice(g, flat, 0, 0, n * n), 2, wf_dims(n, n));
+}
+
+/* The attention is dense, so Lt becomes dense where the two meet; the support is Lt^T. */
+struct wf_tensor *wf_cheb_attention(struct wf_tape *g, const struct wf_cheb_attention *l,
+                                    const struct wf_supports *S, struct wf_tensor *x,
+                                    struct wf_tensor *A)
+{
+    int terms = l->weight->shape[0], in = l->weight->shape[1], out = l->weight->shape[2];
+    struct wf_tensor *T[WF_MAXTERM], *v = S->value[0];
+    if (!one_support(g, "cheb_attention", S)) return &g->poison;
+    if (terms > WF_MAXTERM)
+        return wf_tape_fail(g, WF_EINVAL, "cheb_attention: %d terms, want at most %d", terms,
+                            WF_MAXTERM);
+    struct wf_tensor *I = identity(g, S->nodes);                            /* [N, N] */
+    T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, I), -1, true), x);              /* [B, N, in] */
+    struct wf_tensor *L = terms > 1 ? wf_spmm(g, S->pattern[0], v, I, true) /* [N, N] */
+                                    : NULL;
+    for (int k = 1; k < terms; k++)
+        T[k] = k == 1 ? wf_matmul(g, wf_mul(g, A, L), T[0])
+                      : wf_sub(g, wf_affine(g, wf_spmm(g, S->pattern[0], v, T[k - 1], true), 2, 0),
+                               T[k - 2]);
+    struct wf_tensor *w = wf_reshape(g, l->weight, 2, wf_dims(terms * in, out));
+    return wf_linear_op(g, wf_concat_n(g, T, terms, -1), w, l->bias);
+}
+
+void wf_cheb_attention_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "_weight", .ours = "weight" });
+    wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "_bias", .ours = "bias" });
+}

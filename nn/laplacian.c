@@ -1,0 +1,105 @@
+#include "nn/graph_private.h"
+#include "tensor/alloc.h"
+
+/* With the largest eigenvalue taken as 2, the diagonal of Lt is 2/2 - 1: nothing. */
+static bool has_diagonal(const struct wf_graph_config *cfg)
+{
+    bool two = cfg->lambda_max == 0 || cfg->lambda_max == 2;
+    return cfg->laplacian == WF_LAPLACIAN_NONE || !two;
+}
+
+/* An end outside 0..N-1 is kept, for wf_csr_from_pairs() to refuse. */
+static void put_entries(struct wf_entries *en, const struct wf_edges *ed,
+                        const struct wf_graph_config *cfg, int *loop)
+{
+    int N = ed->nodes, E = ed->count, n = 0;
+    bool cheb = cfg->kind == WF_CHEB, gcn = cfg->kind == WF_GCN && !cfg->no_loops && !cfg->raw;
+    for (int i = 0; i < N; i++) loop[i] = E;
+    for (int e = 0; e < E; e++) {
+        int i = ed->source[e];
+        if ((cheb || gcn) && i == ed->target[e] && i >= 0 && i < N) {
+            if (gcn) loop[i] = e;
+            continue;
+        }
+        en->source[n] = i;
+        en->target[n] = ed->target[e];
+        en->edge[n++] = e;
+    }
+    if (gcn || (cheb && has_diagonal(cfg)))
+        for (int i = 0; i < N; i++) {
+            en->source[n] = en->target[n] = i;
+            en->edge[n++] = loop[i];
+        }
+    en->count = n;
+}
+
+enum wf_status wf_entries_init(struct wf_entries *en, const struct wf_edges *ed,
+                               const struct wf_graph_config *cfg, struct wf_error *err)
+{
+    size_t N = (size_t)ed->nodes, most = (size_t)ed->count + N;
+    int *block = wf_malloc((3 * most + N) * sizeof *block);
+    if (!block) return wf_fail(err, WF_ENOMEM, "no memory for %d edges", ed->count);
+    *en = (struct wf_entries){ 0, block, block + most, block + 2 * most };
+    put_entries(en, ed, cfg, block + 3 * most);
+    return WF_OK;
+}
+
+void wf_entries_free(struct wf_entries *en)
+{
+    wf_free(en->source);
+}
+
+/* weight [E], and `loop` where a loop was added, at the entries of the support. */
+static struct wf_tensor *at_entries(struct wf_tape *g, const struct wf_graph *gr,
+                                    struct wf_tensor *weight, double loop)
+{
+    struct wf_tensor *all = wf_concat(g, weight, wf_full(g, loop, 1, wf_dims(1))); /* [E + 1] */
+    return wf_take(g, all, &gr->order[0]);
+}
+
+/* d[row] w d[column] */
+static struct wf_tensor *both_sides(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *w,
+                                    struct wf_tensor *d)
+{
+    struct wf_tensor *left = wf_edge_spread(g, A, d, false), *right = wf_edge_spread(g, A, d, true);
+    return wf_mul(g, left, wf_mul(g, w, right));
+}
+
+static struct wf_tensor *gcn(struct wf_tape *g, const struct wf_graph *gr, struct wf_tensor *weight)
+{
+    const struct wf_csr *A = &gr->to_target;
+    struct wf_tensor *w = at_entries(g, gr, weight, gr->cfg.improved ? 2 : 1);
+    if (gr->cfg.raw) return w;
+    return both_sides(g, A, w, wf_rsqrt0(g, wf_edge_sum(g, A, w, false)));
+}
+
+/* The entry of target j and source i is Lt[i, j]: columns are the rows of L. Weights are >= 0, so
+ * the largest entry of L stands on its diagonal. */
+static struct wf_tensor *cheb(struct wf_tape *g, const struct wf_graph *gr,
+                              struct wf_tensor *weight)
+{
+    const struct wf_csr *A = &gr->to_target;
+    double lambda = gr->cfg.lambda_max;
+    struct wf_tensor *w = at_entries(g, gr, weight, 0); /* [entries], 0 on the diagonal */
+    struct wf_tensor *I = at_entries(g, gr, wf_zeros(g, 1, wf_dims(gr->edges)), 1);
+    struct wf_tensor *d = wf_edge_sum(g, A, w, true); /* [N] */
+    switch (gr->cfg.laplacian) {
+    case WF_LAPLACIAN_SYM:
+        w = wf_sub(g, I, both_sides(g, A, w, wf_rsqrt0(g, d)));
+        break;
+    case WF_LAPLACIAN_RW:
+        w = wf_sub(g, I, wf_mul(g, w, wf_edge_spread(g, A, wf_recip0(g, d), true)));
+        break;
+    case WF_LAPLACIAN_NONE:
+        w = wf_sub(g, wf_mul(g, I, wf_edge_spread(g, A, d, true)), w);
+        if (lambda == 0) return wf_sub(g, wf_mul(g, w, wf_recip0(g, wf_max_all(g, d))), I);
+        break;
+    }
+    return wf_sub(g, wf_affine(g, w, 2 / (lambda == 0 ? 2 : lambda), 0), I);
+}
+
+struct wf_tensor *wf_spectral_values(struct wf_tape *g, const struct wf_graph *gr,
+                                     struct wf_tensor *weight)
+{
+    return gr->cfg.kind == WF_GCN ? gcn(g, gr, weight) : cheb(g, gr, weight);
+}

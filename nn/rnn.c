@@ -1,0 +1,142 @@
+#include "nn/rnn.h"
+#include <stdio.h>
+
+void wf_lstm_init(struct wf_lstm *l, struct wf_params *ps, const char *name, int in, int hidden)
+{
+    char path[WF_NAME_TEXT];
+    l->hidden = hidden;
+    wf_linear_init(&l->input, ps, wf_params_path(path, name, "input"), in, 4 * hidden);
+    wf_linear_init(&l->state, ps, wf_params_path(path, name, "state"), hidden, 4 * hidden);
+}
+
+void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
+                   struct wf_tensor **c)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return;
+    int last = gates->ndim - 1, H = last < 0 ? 0 : gates->shape[last] / 4;
+    if (H < 1 || gates->shape[last] % 4) {
+        wf_tape_fail(g, WF_EINVAL, "lstm: the gates are %s, want [.., 4 H]",
+                     wf_tensor_shape_text(gates, text));
+        return;
+    }
+    struct wf_tensor *in = wf_sigmoid(g, wf_slice(g, gates, -1, 0, 2 * H)); /* [.., 2H] */
+    struct wf_tensor *i = wf_slice(g, in, -1, 0, H), *f = wf_slice(g, in, -1, H, 2 * H);
+    struct wf_tensor *u = wf_tanh(g, wf_slice(g, gates, -1, 2 * H, 3 * H));
+    struct wf_tensor *o = wf_sigmoid(g, wf_slice(g, gates, -1, 3 * H, 4 * H));
+    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, u));
+    *h = wf_mul(g, o, wf_tanh(g, *c));
+}
+
+void wf_lstm_step(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *a,
+                  struct wf_tensor **h, struct wf_tensor **c)
+{
+    wf_lstm_gates(g, wf_add(g, a, wf_linear(g, &l->state, *h)), h, c);
+}
+
+void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, struct wf_tensor **h,
+             struct wf_tensor **c)
+{
+    wf_lstm_step(g, l, wf_linear(g, &l->input, x), h, c);
+}
+
+/* ---- over time ---- */
+
+/* Names of a stack's layers; a number that does not fit is refused where they are declared. */
+static int layer_count(struct wf_params *ps, const char *name, int layers)
+{
+    if (layers >= 1 && layers <= WF_MAXLAYERS) return layers;
+    if (!ps->error.status)
+        wf_fail(&ps->error, WF_EINVAL, "'%s' has %d layers, expected 1 to %d", name, layers,
+                WF_MAXLAYERS);
+    return 0;
+}
+
+static const char *layer_path(char text[WF_NAME_TEXT], const char *name, int k)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", k);
+    return wf_params_path(text, name, number);
+}
+
+/* x [B, T, .., C] and one state per layer, zeros where there is none. */
+static bool begin(struct wf_tape *g, const struct wf_tensor *x, struct wf_tensor **h, int layers,
+                  int hidden)
+{
+    char text[WF_SHAPE_TEXT];
+    int shape[WF_MAXDIM];
+    if (g->error.status != WF_OK) return false;
+    if (x->ndim < 3) {
+        wf_tape_fail(g, WF_EINVAL, "recurrent layers: x is %s, want [B, T, .., C]",
+                     wf_tensor_shape_text(x, text));
+        return false;
+    }
+    for (int i = 0, n = 0; i < x->ndim; i++)
+        if (i != 1) shape[n++] = x->shape[i];
+    shape[x->ndim - 2] = hidden;
+    for (int k = 0; k < layers; k++)
+        if (!h[k]) h[k] = wf_zeros(g, x->ndim - 1, shape);
+    return g->error.status == WF_OK;
+}
+
+/* States of all steps, put together as they come: [B, T, .., H]. */
+enum { MAXSTEPS = 4096 };
+static bool fits_steps(struct wf_tape *g, int T)
+{
+    if (T <= MAXSTEPS) return true;
+    wf_tape_fail(g, WF_EINVAL, "recurrent layers: %d steps, want at most %d", T, MAXSTEPS);
+    return false;
+}
+
+void wf_gru_stack_init(struct wf_gru_stack *l, struct wf_params *ps, const char *name, int in,
+                       int hidden, int layers)
+{
+    char path[WF_NAME_TEXT];
+    l->layers = layer_count(ps, name, layers);
+    for (int k = 0; k < l->layers; k++)
+        wf_gru_init(&l->cell[k], ps, layer_path(path, name, k), k ? hidden : in, hidden);
+}
+
+struct wf_tensor *wf_gru_stack(struct wf_tape *g, const struct wf_gru_stack *l, struct wf_tensor *x,
+                               struct wf_tensor **h)
+{
+    struct wf_tensor *state[MAXSTEPS];
+    if (!begin(g, x, h, l->layers, l->cell[0].hidden) || !fits_steps(g, x->shape[1]))
+        return &g->poison;
+    int T = x->shape[1];
+    for (int k = 0; k < l->layers; k++) {
+        struct wf_tensor *a = wf_linear(g, &l->cell[k].input, x); /* [B, T, .., 3H] */
+        for (int t = 0; t < T; t++)
+            state[t] = h[k] = wf_gru_step(g, &l->cell[k], wf_select(g, a, 1, t), h[k]);
+        x = wf_stack(g, state, T, 1);
+    }
+    return x;
+}
+
+void wf_lstm_stack_init(struct wf_lstm_stack *l, struct wf_params *ps, const char *name, int in,
+                        int hidden, int layers)
+{
+    char path[WF_NAME_TEXT];
+    l->layers = layer_count(ps, name, layers);
+    for (int k = 0; k < l->layers; k++)
+        wf_lstm_init(&l->cell[k], ps, layer_path(path, name, k), k ? hidden : in, hidden);
+}
+
+struct wf_tensor *wf_lstm_stack(struct wf_tape *g, const struct wf_lstm_stack *l,
+                                struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c)
+{
+    struct wf_tensor *state[MAXSTEPS];
+    if (!begin(g, x, h, l->layers, l->cell[0].hidden) ||
+        !begin(g, x, c, l->layers, l->cell[0].hidden) || !fits_steps(g, x->shape[1]))
+        return &g->poison;
+    int T = x->shape[1];
+    for (int k = 0; k < l->layers; k++) {
+        struct wf_tensor *a = wf_linear(g, &l->cell[k].input, x); /* [B, T, .., 4H] */
+        for (int t = 0; t < T; t++) {
+            wf_lstm_step(g, &l->cell[k], wf_select(g, a, 1, t), &h[k], &c[k]);
+            state[t] = h[k];
+        }
+        x = wf_stack(g, state, T, 1);
+    }
+    return x;
+}

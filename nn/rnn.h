@@ -1,0 +1,56 @@
+/* rnn.h - recurrent cells, and stacks of them over time. The GRU cell itself is in nn/layers.h.
+ * Nothing here is freed. */
+#ifndef WF_RNN_H
+#define WF_RNN_H
+
+#include "nn/layers.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* LSTM cell as PyTorch's LSTMCell (Hochreiter & Schmidhuber 1997; Gers et al. 2000):
+ *     [i f g o] = input(x) + state(h),  c' = s(f) c + s(i) tanh(g),  h' = s(o) tanh(c')
+ * x [.., in], h and c [.., hidden], which are replaced. Parameters name.input and name.state,
+ * linears to [i f g o]. */
+struct wf_lstm {
+    struct wf_linear input, state;
+    int hidden;
+};
+void wf_lstm_init(struct wf_lstm *l, struct wf_params *ps, const char *name, int in, int hidden);
+void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, struct wf_tensor **h,
+             struct wf_tensor **c);
+/* The same from a = input(x) [.., 4 hidden], for products that were done for all steps at once. */
+void wf_lstm_step(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *a,
+                  struct wf_tensor **h, struct wf_tensor **c);
+/* Its update, from [i f g o] [.., 4 hidden]; for cells that make them in another way. */
+void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
+                   struct wf_tensor **c);
+
+/* Cells one upon another over time, as PyTorch's GRU and LSTM: layer k + 1 reads the states of
+ * layer k at all steps. x [B, T, .., in] -> states of the top layer [B, T, .., hidden]. h and c
+ * hold one [B, .., hidden] per layer: the initial states, NULL for zeros, replaced by the last
+ * ones. Parameters name.0.input .. */
+enum { WF_MAXLAYERS = 8 };
+struct wf_gru_stack {
+    struct wf_gru cell[WF_MAXLAYERS];
+    int layers;
+};
+void wf_gru_stack_init(struct wf_gru_stack *l, struct wf_params *ps, const char *name, int in,
+                       int hidden, int layers);
+struct wf_tensor *wf_gru_stack(struct wf_tape *g, const struct wf_gru_stack *l, struct wf_tensor *x,
+                               struct wf_tensor **h);
+
+struct wf_lstm_stack {
+    struct wf_lstm cell[WF_MAXLAYERS];
+    int layers;
+};
+void wf_lstm_stack_init(struct wf_lstm_stack *l, struct wf_params *ps, const char *name, int in,
+                        int hidden, int layers);
+struct wf_tensor *wf_lstm_stack(struct wf_tape *g, const struct wf_lstm_stack *l,
+                                struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,209 @@
+/* Every model as a whole, on a tiny series: gradients, inference, refusals. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <string.h>
+#include "autograd/gradcheck.h"
+#include "models/a3tgcn.h"
+#include "models/agcrn.h"
+#include "models/mpnnlstm.h"
+#include "tests/leaks.h"
+#include "tests/tiny.h"
+
+#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+
+static const struct tiny_config models[] = {
+    { .model = "dcrnn", .options = "hidden=4\nlayers=2\n", .seed = 1 },
+    { .model = "dcrnn", .options = "hidden=3\nlayers=1\nsampling=False\n", .seed = 2 },
+    { .model = "dcrnn", .options = "hidden=3\nlayers=1\n", .compat = WF_COMPAT_DCRNN, .seed = 3 },
+    { .model = "dcrnn-pgt", .options = "hidden=0\n", .compat = WF_COMPAT_PGT, .seed = 4 },
+    { .model = "dcrnn-pgt", .options = "hidden=5\n", .seed = 5 },
+    { .model = "tgcn", .options = "hidden=4\n", .seed = 6 },
+    { .model = "a3tgcn", .options = "hidden=4\n", .seed = 7 },
+    { .model = "a3tgcn", .options = "hidden=3\nrestart=True\n", .seed = 8 },
+    { .model = "gconvgru", .options = "hidden=4\n", .seed = 9 },
+    { .model = "gconvlstm", .options = "hidden=4\n", .seed = 10 },
+    { .model = "gclstm", .options = "hidden=4\n", .seed = 11 },
+    { .model = "mpnnlstm", .options = "hidden=4\ndropout=0.3\n", .seed = 15 },
+    { .model = "agcrn", .options = "hidden=4\nembedding=3\n", .seed = 12 },
+    { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=3\n", .seed = 13 },
+    { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=1\n", .seed = 14 },
+};
+enum { MODELS = sizeof models / sizeof *models };
+
+#define FOR_EVERY_MODEL(test)                                                                      \
+    ParameterizedTestParameters(models, test)                                                      \
+    {                                                                                              \
+        static int row[MODELS];                                                                    \
+        for (int i = 0; i < MODELS; i++) row[i] = i;                                               \
+        return cr_make_param_array(int, row, MODELS);                                              \
+    }                                                                                              \
+    ParameterizedTest(int *row, models, test)
+
+static const int starts[3] = { 0, 11, 40 };
+
+static struct wf_tensor *build(struct wf_tape *g, void *ctx)
+{
+    struct tiny *t = ctx;
+    struct wf_batch b;
+    struct wf_step step = { .seed = 7, .teach = 0.5 };
+    wf_tape_set_step(g, &step);
+    WF_RUN(g, wf_windows_batch(&t->windows, &b, starts, 3));
+    b.supports = &t->graph.supports;
+    return t->model.type->forward(g, t->model.layers, &b);
+}
+
+/* Through every parameter of the whole model, the recurrence and the sampling included. */
+FOR_EVERY_MODEL(gradient_through_the_whole_model)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_tensor *leaf[64];
+    double worst;
+    int which, n = 0;
+    tiny_init(&t, models[*row], ".");
+    for (int i = 0; i < t.params.count; i++) leaf[n++] = &t.params.param[i]->value;
+    /* In float a longer step crosses kinks of relu, a shorter one drowns in rounding. */
+    double eps = sizeof(wf_real) == 8 ? 1e-6 : 1e-4;
+    struct wf_gradcheck c = {
+        .build = build, .ctx = &t, .leaf = leaf, .leaves = n, .seed = 2, .eps = eps
+    };
+    MUST(wf_gradcheck_run(&c, wf_backend_cpu(), &worst, &which, &err));
+    double bar = sizeof(wf_real) == 8 ? 1e-7 : 2e-2;
+    cr_expect(worst <= bar, "%s: %s off by %g", models[*row].model, t.params.param[which]->name,
+              worst);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+/* Inference gives memory back while it runs; its numbers must not change for that. Models
+ * that read all steps at once have none to give memory back between. */
+FOR_EVERY_MODEL(forecasts_are_the_same_bits_with_and_without_recording)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_tape g;
+    wf_real out[2][3 * TINY_T * TINY_NODES];
+    size_t used[2];
+    tiny_init(&t, models[*row], ".");
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    for (int pass = 0; pass < 2; pass++) {
+        wf_tape_reset(&g);
+        g.training = false;
+        g.recording = pass == 0;
+        struct wf_tensor *y = build(&g, &t);
+        MUST(g.error.status);
+        int want[4] = { 3, t.windows.cfg.Q, TINY_NODES, 1 };
+        cr_assert_arr_eq(y->shape, want, sizeof want);
+        MUST(wf_tensor_download(y, out[pass]));
+        used[pass] = g.mem.used;
+    }
+    size_t bytes = sizeof(wf_real) * 3 * (size_t)t.windows.cfg.Q * TINY_NODES;
+    cr_expect_arr_eq(out[0], out[1], bytes);
+    bool steps = !strstr(models[*row].options, "restart=True") &&
+                 strcmp(models[*row].model, "mpnnlstm") != 0;
+    cr_expect(used[1] < (steps ? used[0] / 2 : used[0] + 1), "%s: %zu of %zu bytes",
+              models[*row].model, used[1], used[0]);
+    wf_tape_free(&g);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+/* T-GCN as its formula stands, against the step that folds two products into one. */
+static struct wf_tensor *tgcn_plain(struct wf_tape *g, const struct wf_tgcn_cell *l,
+                                    const struct wf_supports *S, struct wf_tensor *x,
+                                    struct wf_tensor *h)
+{
+    int H = l->hidden;
+    struct wf_tensor *U = wf_gcn(g, &l->conv, S, x), *gate[3];
+    for (int k = 0; k < 3; k++) {
+        struct wf_tensor *u = wf_slice(g, U, -1, k * H, (k + 1) * H);
+        struct wf_tensor *A = wf_slice(g, l->mix.weight, 1, k * H, (k + 1) * H);
+        struct wf_tensor *a = wf_slice(g, l->mix.bias, 0, k * H, (k + 1) * H);
+        struct wf_tensor *s = k < 2 ? h : wf_mul(g, gate[0], h);
+        s = wf_add(g, wf_matmul(g, wf_concat(g, u, s), A), a);
+        gate[k] = k < 2 ? wf_sigmoid(g, s) : wf_tanh(g, s);
+    }
+    return wf_lerp(g, gate[2], h, gate[1]);
+}
+
+/* y = largest |a - b| */
+static double distance(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b)
+{
+    wf_real d = NAN;
+    WF_RUN(g, wf_tensor_download(wf_max_all(g, wf_abs(g, wf_sub(g, a, b))), &d));
+    return (double)d;
+}
+
+Test(models, the_cell_of_tgcn_is_its_formula)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_tape g;
+    wf_real x[TINY_NODES * 2], h[TINY_NODES * 4];
+    tiny_init(&t, (struct tiny_config){ .model = "tgcn", .options = "hidden=4\n" }, ".");
+    const struct wf_tgcn_cell *l = &((const struct wf_tgcn *)t.model.layers)->cell;
+    for (int i = 0; i < l->conv.bias->shape[0]; i++) l->conv.bias->data[i] = (wf_real)sin(i);
+    int C = t.windows.channels;
+    cr_assert(C <= 2);
+    for (int i = 0; i < TINY_NODES * 2; i++) x[i] = (wf_real)sin(2.0 * i + 1);
+    for (int i = 0; i < TINY_NODES * 4; i++) h[i] = (wf_real)cos(3.0 * i);
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    struct wf_tensor *tx = wf_input(&g, x, 3, wf_dims(1, TINY_NODES, C));
+    struct wf_tensor *th = wf_input(&g, h, 3, wf_dims(1, TINY_NODES, 4));
+    double d = distance(&g, wf_tgcn_step(&g, l, &t.graph.supports, tx, th),
+                        tgcn_plain(&g, l, &t.graph.supports, tx, th));
+    MUST(g.error.status);
+    cr_expect(d <= (sizeof(wf_real) == 8 ? 1e-14 : 1e-5), "off by %g", d);
+    wf_tape_free(&g);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+static void expect_refusal(struct wf_tape *g, const char *why)
+{
+    cr_expect_eq(g->error.status, WF_EINVAL);
+    cr_expect(strstr(g->error.message, why), "%s", g->error.message);
+    wf_tape_reset(g);
+}
+
+Test(models, sizes_and_graphs_that_do_not_fit_are_refused)
+{
+    struct tiny t, walk;
+    struct wf_error err = { 0 };
+    struct wf_tape g;
+    struct wf_params ps;
+    struct wf_agcrn agcrn;
+    struct wf_agcrn_config cfg = wf_agcrn_defaults();
+    tiny_init(&t, models[6], ".");
+    tiny_init(&walk, models[0], ".");
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    const struct wf_a3tgcn *m = t.model.layers;
+    struct wf_tensor *h = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, 4));
+    struct wf_tensor *x = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, t.windows.channels));
+    wf_tgcn_step(&g, &m->cell.tgcn, &walk.graph.supports, x, h);
+    expect_refusal(&g, "2 supports, want 1");
+    x = wf_zeros(&g, 4, wf_dims(1, TINY_T + 1, TINY_NODES, t.windows.channels));
+    wf_a3tgcn(&g, &m->cell, &t.graph.supports, x, h);
+    expect_refusal(&g, "want [B, 4, N, C]");
+    wf_params_init(&ps, wf_backend_cpu());
+    cfg.layers = WF_AGCRN_LAYERS + 1;
+    wf_agcrn_init(&agcrn, &ps, cfg, &m->task);
+    cr_expect_eq(wf_params_commit(&ps, 0, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "5 layers, want 1 to 4"), "%s", err.message);
+    struct wf_avwgcn_nodes nodes = { .terms = 2 };
+    struct wf_tensor *flat = wf_zeros(&g, 2, wf_dims(3, 3));
+    wf_avwgcn(&g, &nodes, flat, flat);
+    expect_refusal(&g, "x [3, 3], 2 terms");
+    struct wf_mpnnlstm_cell mpnn = { .hidden = 3 };
+    wf_mpnnlstm(&g, &mpnn, &t.graph.supports, wf_zeros(&g, 4, wf_dims(1, 2, TINY_NODES + 1, 2)));
+    expect_refusal(&g, "mpnnlstm: x [1, 2, 7, 2], graph of 6 nodes");
+    struct wf_recurrent many = { .states = WF_MAXSTATE + 1 };
+    wf_recurrent_forecast(&g, &many, NULL);
+    expect_refusal(&g, "9 states, want at most 8");
+    wf_params_free(&ps);
+    wf_tape_free(&g);
+    tiny_free(&t);
+    tiny_free(&walk);
+    expect_no_leaks();
+}

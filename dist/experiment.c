@@ -214,12 +214,10 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
 /* A debugging run sees four batches. */
 static int train_windows(struct wf_experiment *x)
 {
-    int *n = &x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
-    if (x->cfg.debug && *n > most) {
-        *n = most;
-        if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
-    }
-    return *n;
+    int n = x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
+    if (!x->cfg.debug || n <= most) return n;
+    if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
+    return most;
 }
 
 static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf_error *err)

@@ -25,6 +25,7 @@ static void spmm_vjp(struct wf_tape *g, const struct wf_node *n)
     if (dval) WF_RUN(g, wfk_spmm_bwd_val(g->be, dval, A, transpose ? x : dy, transpose ? dy : x));
 }
 
+/* "spmm: the pattern has 7 entries, the values are [6]" */
 static bool values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
                        const struct wf_tensor *values)
 {
@@ -36,20 +37,54 @@ static bool values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A
     return false;
 }
 
+/* x [.., n] as [B, n], contiguous. */
+static struct wf_tensor *as_rows(struct wf_tape *g, struct wf_tensor *x)
+{
+    int B = 1, last = x->ndim - 1;
+    for (int i = 0; i < last; i++) B *= x->shape[i];
+    return wf_contiguous(g, wf_reshape(g, x, 2, wf_dims(B, x->shape[last])));
+}
+
+/* Values [E], or [.., E] with the leading axes of x [.., N, C] and then as [B, E]. */
+static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const struct wf_csr *A,
+                                     struct wf_tensor *values, const struct wf_tensor *x)
+{
+    char tv[WF_SHAPE_TEXT], tx[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    int last = values->ndim - 1;
+    if (last < 1) return values_fit(g, op, A, values) ? wf_contiguous(g, values) : &g->poison;
+    bool ok = values->shape[last] == A->nnz && values->ndim == x->ndim - 1;
+    for (int i = 0; i < last && ok; i++) ok = values->shape[i] == x->shape[i];
+    if (ok) return as_rows(g, values);
+    return wf_tape_fail(g, WF_EINVAL, "%s: values %s, x %s: want [%d], or [.., %d] and [.., N, C]",
+                        op, wf_tensor_shape_text(values, tv), wf_tensor_shape_text(x, tx), A->nnz,
+                        A->nnz);
+}
+
+/* x [.., nodes, C] -> shape of the result, whose node axis is `out`. */
+static bool nodes_fit(struct wf_tape *g, const char *op, const struct wf_tensor *x, int nodes,
+                      int out, int shape[WF_MAXDIM])
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return false;
+    if (x->ndim < 2 || x->shape[x->ndim - 2] != nodes) {
+        wf_tape_fail(g, WF_EINVAL, "%s: x is %s, want [.., %d, C]", op,
+                     wf_tensor_shape_text(x, text), nodes);
+        return false;
+    }
+    for (int i = 0; i < x->ndim; i++) shape[i] = i == x->ndim - 2 ? out : x->shape[i];
+    return true;
+}
+
 struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                           struct wf_tensor *x, bool transpose)
 {
     static const struct wf_op op = { "spmm", spmm_vjp };
-    char text[WF_SHAPE_TEXT];
-    if (!values_fit(g, op.name, A, values)) return &g->poison;
     int in = transpose ? A->rows : A->cols, out = transpose ? A->cols : A->rows;
     int shape[WF_MAXDIM], ndim = x->ndim;
-    if (ndim < 2 || x->shape[ndim - 2] != in)
-        return wf_tape_fail(g, WF_EINVAL, "spmm: x is %s, want [.., %d, C]",
-                            wf_tensor_shape_text(x, text), in);
-    for (int i = 0; i < ndim; i++) shape[i] = i == ndim - 2 ? out : x->shape[i];
+    if (!nodes_fit(g, op.name, x, in, out, shape)) return &g->poison;
+    values = edge_values(g, op.name, A, values, x);
     x = wf_as_bnc(g, op.name, x);
-    values = wf_contiguous(g, values);
     if (g->error.status != WF_OK) return &g->poison;
     struct wf_tensor *y = wf_tape_new(g, 3, wf_dims(x->shape[0], out, x->shape[2]));
     WF_RUN(g, wfk_spmm(g->be, y, A, values, x, transpose, false));
@@ -58,7 +93,44 @@ struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_t
     return wf_reshape(g, y, ndim, shape);
 }
 
-/* ---- sums over edges ---- */
+static void edge_max_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *x = n->in[0], *val = n->in[1];
+    struct wf_tensor *dx = wf_tape_grad(g, x), *dval = wf_tape_grad(g, val);
+    WF_RUN(g, wfk_edge_max_bwd(g->be, dx, dval, n->ptr, val, x, n->out->grad));
+}
+
+struct wf_tensor *wf_edge_max(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                              struct wf_tensor *x)
+{
+    static const struct wf_op op = { "edge_max", edge_max_vjp };
+    int shape[WF_MAXDIM], ndim = x->ndim;
+    if (!nodes_fit(g, op.name, x, A->cols, A->rows, shape)) return &g->poison;
+    values = edge_values(g, op.name, A, values, x);
+    x = wf_as_bnc(g, op.name, x);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *y = wf_tape_new(g, 3, wf_dims(x->shape[0], A->rows, x->shape[2]));
+    WF_RUN(g, wfk_edge_max(g->be, y, A, values, x));
+    wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x, values }, .ptr = A });
+    return wf_reshape(g, y, ndim, shape);
+}
+
+/* ---- numbers of entries and of nodes ---- */
+
+/* x [.., n] as [B, n], with the shape of a result [.., m]; poison when x does not fit. */
+static struct wf_tensor *per_item(struct wf_tape *g, const char *op, struct wf_tensor *x, int n,
+                                  int m, int shape[WF_MAXDIM])
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    int last = x->ndim - 1;
+    if (last < 0 || x->shape[last] != n)
+        return wf_tape_fail(g, WF_EINVAL, "%s: x is %s, want [.., %d]", op,
+                            wf_tensor_shape_text(x, text), n);
+    for (int i = 0; i < last; i++) shape[i] = x->shape[i];
+    shape[last] = m;
+    return as_rows(g, x);
+}
 
 static void edge_sum_vjp(struct wf_tape *g, const struct wf_node *n)
 {
@@ -70,12 +142,14 @@ struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct 
                               bool columns)
 {
     static const struct wf_op op = { "edge_sum", edge_sum_vjp };
-    if (!values_fit(g, op.name, A, values)) return &g->poison;
-    values = wf_contiguous(g, values);
-    struct wf_tensor *y = wf_tape_new(g, 1, wf_dims(columns ? A->cols : A->rows));
-    WF_RUN(g, wfk_edge_sum(g->be, y, A, values, columns, false));
-    return wf_tape_record(
-        g, (struct wf_node){ .op = &op, .out = y, .in = { values }, .ptr = A, .i = { columns } });
+    int nodes = columns ? A->cols : A->rows, shape[WF_MAXDIM], ndim = values->ndim;
+    struct wf_tensor *x = per_item(g, op.name, values, A->nnz, nodes, shape);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *y = wf_tape_new(g, 2, wf_dims(x->shape[0], nodes));
+    WF_RUN(g, wfk_edge_sum(g->be, y, A, x, columns, false));
+    wf_tape_record(
+        g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .ptr = A, .i = { columns } });
+    return wf_reshape(g, y, ndim, shape);
 }
 
 static void edge_spread_vjp(struct wf_tape *g, const struct wf_node *n)
@@ -88,17 +162,32 @@ struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, stru
                                  bool columns)
 {
     static const struct wf_op op = { "edge_spread", edge_spread_vjp };
-    char text[WF_SHAPE_TEXT];
+    int shape[WF_MAXDIM], ndim = x->ndim;
+    x = per_item(g, op.name, x, columns ? A->cols : A->rows, A->nnz, shape);
     if (g->error.status != WF_OK) return &g->poison;
-    int want = columns ? A->cols : A->rows;
-    if (x->ndim != 1 || x->shape[0] != want)
-        return wf_tape_fail(g, WF_EINVAL, "edge_spread: x is %s, want [%d]",
-                            wf_tensor_shape_text(x, text), want);
-    x = wf_contiguous(g, x);
-    struct wf_tensor *y = wf_tape_new(g, 1, wf_dims(A->nnz));
+    struct wf_tensor *y = wf_tape_new(g, 2, wf_dims(x->shape[0], A->nnz));
     WF_RUN(g, wfk_edge_spread(g->be, y, A, x, columns, false));
-    return wf_tape_record(
+    wf_tape_record(
         g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .ptr = A, .i = { columns } });
+    return wf_reshape(g, y, ndim, shape);
+}
+
+static void edge_softmax_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_edge_softmax_bwd(g->be, dx, n->ptr, n->out, n->out->grad));
+}
+
+struct wf_tensor *wf_edge_softmax(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x)
+{
+    static const struct wf_op op = { "edge_softmax", edge_softmax_vjp };
+    int shape[WF_MAXDIM], ndim = x->ndim;
+    x = per_item(g, op.name, x, A->nnz, A->nnz, shape);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *y = wf_tape_new(g, 2, x->shape);
+    WF_RUN(g, wfk_edge_softmax(g->be, y, A, x));
+    wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .ptr = A });
+    return wf_reshape(g, y, ndim, shape);
 }
 
 struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,

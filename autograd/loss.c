@@ -7,9 +7,8 @@ static void loss_vjp(struct wf_tape *g, const struct wf_node *n)
     if (dp) WF_RUN(g, wfk_loss_bwd(g->be, dp, rule, n->in[0], n->ptr, n->out, n->out->grad));
 }
 
-/* The kernel returns mean and count; the op, the mean. */
-struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
-                          enum wf_loss_kind kind, enum wf_mask mask)
+struct wf_tensor *wf_loss_counted(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                                  enum wf_loss_kind kind, enum wf_mask mask)
 {
     static const struct wf_op op = { "loss", loss_vjp };
     if (g->error.status != WF_OK) return &g->poison;
@@ -23,5 +22,11 @@ struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tens
         .op = &op, .out = y, .in = { p }, .ptr = flat, .i = { (int)kind, (int)mask }
     };
     wf_tape_record(g, n);
-    return wf_slice(g, y, 0, 0, 1);
+    return y;
+}
+
+struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                          enum wf_loss_kind kind, enum wf_mask mask)
+{
+    return wf_slice(g, wf_loss_counted(g, p, t, kind, mask), 0, 0, 1);
 }

@@ -68,6 +68,13 @@ struct wf_tensor *wf_stack(struct wf_tape *g, struct wf_tensor *const *x, int n,
 /* Rows ix->idx of x [range, ..]: [n, ..]. ix must live until the tape is reset. */
 struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct wf_index *ix);
 
+/* Positions of the k largest of x [.., N], falling, as numbers: [.., k]; of equal ones the first,
+ * NaN is least. No gradient: a choice. N is at most 2^24, what wf_real counts exactly in every
+ * build. */
+struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k);
+/* Rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers in [0,
+ * N), each once in a sample, as wf_topk() makes them; it has no gradient. */
+struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx);
 /* Row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table: [.., D].
  * A thousandth is added first: time of day times steps a day is never quite whole. x has no
  * gradient. */
@@ -134,15 +141,21 @@ struct wf_tensor *wf_causal_mask(struct wf_tape *g, int L);
 
 /* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
  */
-/* A x (or A^T x) for x [.., N, C] */
+/* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own */
 struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                           struct wf_tensor *x, bool transpose);
-/* Sum of values [E] over each row (or column): [rows] (or [cols]) */
+/* Sum of values [.., E] over each row (or column): [.., rows] (or [.., cols]) */
 struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                               bool columns);
-/* x[row of e] (or x[column of e]) for every entry e: [E] */
+/* x[.., row of e] (or x[.., column of e]) for every entry e: [.., E] */
 struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
                                  bool columns);
+/* exp(x_e) / (their sum over the row of e), x [.., E] -> [.., E]: attention over the in-edges. */
+struct wf_tensor *wf_edge_softmax(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x);
+/* y[.., i, c] = max over the entries e = (i, j) of values[e] x[.., j, c], 0 in an empty row; values
+ * as in wf_spmm. The gradient goes to the entry that wins, the first of equal ones. */
+struct wf_tensor *wf_edge_max(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
+                              struct wf_tensor *x);
 /* values / (sum of their row), 0 in empty rows: the random walk D^-1 A. [E] */
 struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
                                    struct wf_tensor *values);
@@ -158,6 +171,9 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
  * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
                           enum wf_loss_kind kind, enum wf_mask mask);
+/* The same loss and the number of targets that count: [2]; the number has no gradient. */
+struct wf_tensor *wf_loss_counted(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
+                                  enum wf_loss_kind kind, enum wf_mask mask);
 
 #ifdef __cplusplus
 }

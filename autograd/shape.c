@@ -224,6 +224,60 @@ struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct w
     return wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .ptr = ix });
 }
 
+/* ---- choices made by the data ---- */
+
+/* x [.., a, b] as [B, a, b]; trailing: how many last axes stay. */
+static struct wf_tensor *join_leading(struct wf_tape *g, struct wf_tensor *x, int trailing)
+{
+    int shape[WF_MAXDIM] = { 1 }, lead = x->ndim - trailing;
+    for (int i = 0; i < lead; i++) shape[0] *= x->shape[i];
+    for (int i = 0; i < trailing; i++) shape[1 + i] = x->shape[lead + i];
+    return wf_reshape(g, x, 1 + trailing, shape);
+}
+
+struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    int ndim = x->ndim, shape[WF_MAXDIM];
+    if (ndim < 1 || k < 1 || k > x->shape[ndim - 1] || x->shape[ndim - 1] > 1 << 24)
+        return wf_tape_fail(g, WF_EINVAL,
+                            "topk: the %d largest of %s: want 1 to N <= 2^24 of [.., N]", k,
+                            wf_tensor_shape_text(x, text));
+    for (int i = 0; i < ndim; i++) shape[i] = i < ndim - 1 ? x->shape[i] : k;
+    x = join_leading(g, x, 1);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *idx = wf_tape_new(g, 2, wf_dims(x->shape[0], k));
+    WF_RUN(g, wfk_topk(g->be, idx, x));
+    return wf_reshape(g, idx, ndim, shape);
+}
+
+static void pick_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_pick_bwd(g->be, dx, n->out->grad, n->in[1]));
+}
+
+struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx)
+{
+    static const struct wf_op op = { "pick", pick_vjp };
+    if (g->error.status != WF_OK) return &g->poison;
+    int ndim = x->ndim, shape[WF_MAXDIM];
+    bool ok = ndim >= 2 && idx->ndim == ndim - 1;
+    for (int i = 0; i < ndim && ok; i++) {
+        shape[i] = i < ndim - 1 ? idx->shape[i] : x->shape[i];
+        ok = i >= ndim - 2 || idx->shape[i] == x->shape[i];
+    }
+    if (!ok) return wf_shape_error(g, op.name, x, idx, "want [.., N, C] and [.., K]");
+    x = join_leading(g, x, 2);
+    idx = join_leading(g, idx, 1);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *y = wf_tape_new(g, 3, wf_dims(x->shape[0], shape[ndim - 2], x->shape[2]));
+    WF_RUN(g, wfk_pick(g->be, y, x, idx));
+    wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x, idx } });
+    return wf_reshape(g, y, ndim, shape);
+}
+
 static void lookup_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *d = wf_tape_grad(g, n->in[0]);

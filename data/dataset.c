@@ -10,7 +10,6 @@
 #include "data/h5.h"
 #include "data/json.h"
 #include "data/npy.h"
-#include "data/series_file.h"
 #include "tensor/alloc.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -122,17 +121,28 @@ enum wf_status wf_dataset_npz(const char *path, const char *key, struct wf_array
     return wf_file_context(s, path, err);
 }
 
+/* The smallest step between times, which a part of the rows need not show; 0: there is none. */
+static enum wf_status csv_interval(const struct wf_csv *c, int64_t *interval_s,
+                                   struct wf_error *err)
+{
+    int64_t shortest = 0;
+    for (ptrdiff_t e = 1; c->times_ns && e < c->rows; e++) {
+        int64_t step = c->times_ns[e] / NS_PER_S - c->times_ns[e - 1] / NS_PER_S;
+        if (c->times_ns[e] <= c->times_ns[e - 1])
+            return wf_fail(err, WF_EFORMAT, "time of row %td is not after the one before", e);
+        if (step > 0 && (shortest == 0 || step < shortest)) shortest = step;
+    }
+    *interval_s = shortest <= INT_MAX ? shortest : 0;
+    return WF_OK;
+}
+
 static enum wf_status read_csv(struct wf_series_file *f, const char *path, struct wf_error *err)
 {
     struct wf_csv c;
-    WF_TRY(wf_csv_read(path, WF_CSV_AUTO, &c, err));
-    for (ptrdiff_t e = 1; c.times_ns && e < c.rows; e++)
-        if (c.times_ns[e] <= c.times_ns[e - 1]) {
-            wf_csv_free(&c);
-            return wf_fail(err, WF_EFORMAT, "time of row %td is not after the one before", e);
-        }
     struct wf_array a = { 0 };
-    enum wf_status s = wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ c.rows, c.cols }, err);
+    WF_TRY(wf_csv_read(path, WF_CSV_AUTO, &c, err));
+    enum wf_status s = csv_interval(&c, &f->interval_s, err);
+    if (s == WF_OK) s = wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ c.rows, c.cols }, err);
     if (s == WF_OK) {
         for (ptrdiff_t i = 0; i < a.count; i++) a.f32[i] = (float)c.values[i];
         f->nodes = c.names;
@@ -190,26 +200,24 @@ static enum wf_status read_json(struct wf_series_file *f, struct wf_dataset *ds,
     struct wf_temporal_graph g;
     enum wf_status s = WF_OK;
     WF_TRY(wf_json_read(src->data, &g, err));
-    if (g.graphs != 1)
+    if (g.graphs != 1 && !src->series_only)
         s = wf_fail(err, WF_EFORMAT,
                     "the graph of %s changes with its %td steps, expected one for all", ds->name,
                     g.graphs);
-    if (s == WF_OK && !src->adjacency[0]) s = take_edges(ds, &g.edges[0], err);
+    if (s == WF_OK && !src->adjacency[0] && !src->series_only) s = take_edges(ds, &g.edges[0], err);
     if (s == WF_OK) s = take_channels(f, &g, err);
     wf_temporal_graph_free(&g);
     return s;
 }
 
-static enum wf_status read_series(struct wf_series_file *f, struct wf_dataset *ds,
-                                  const struct wf_dataset_source *src, enum wf_file_kind kind,
-                                  struct wf_error *err)
+static enum wf_status read_any(struct wf_series_file *f, struct wf_dataset *ds,
+                               const struct wf_dataset_source *src, enum wf_file_kind kind,
+                               struct wf_error *err)
 {
     struct wf_array a;
-    if (src->key[0] && kind != WF_FILE_HDF5 && kind != WF_FILE_NPZ)
-        return wf_fail(err, WF_EINVAL, "has no keys, '%.60s' was asked for", src->key);
     switch (kind) {
     case WF_FILE_HDF5:
-        return wf_series_file_read(f, src->data, src->key[0] ? src->key : NULL, err);
+        return wf_series_file_read(f, src->data, src->key[0] ? src->key : NULL, src->rows, err);
     case WF_FILE_CSV:
         return read_csv(f, src->data, err);
     case WF_FILE_NPY:
@@ -226,6 +234,16 @@ static enum wf_status read_series(struct wf_series_file *f, struct wf_dataset *d
     return wf_fail(err, WF_EFORMAT, "no series; want .h5, .csv, .npy, .npz or .json");
 }
 
+static enum wf_status read_series(struct wf_series_file *f, struct wf_dataset *ds,
+                                  const struct wf_dataset_source *src, enum wf_file_kind kind,
+                                  struct wf_error *err)
+{
+    if (src->key[0] && kind != WF_FILE_HDF5 && kind != WF_FILE_NPZ)
+        return wf_fail(err, WF_EINVAL, "has no keys, '%.60s' was asked for", src->key);
+    WF_TRY(read_any(f, ds, src, kind, err));
+    return kind == WF_FILE_HDF5 ? WF_OK : wf_series_file_keep(f, src->rows, err);
+}
+
 /* ---- from the file's form to the run's ---- */
 
 static enum wf_status check_values(const struct wf_series_file *f, struct wf_error *err)
@@ -236,7 +254,7 @@ static enum wf_status check_values(const struct wf_series_file *f, struct wf_err
     for (ptrdiff_t i = 0; i < f->E * f->N * f->C; i++)
         if (isinf(f->values[i]))
             return wf_fail(err, WF_ENUMERIC, "value of row %td, node %td is infinite",
-                           i / (f->N * f->C), i / f->C % f->N);
+                           wf_series_file_row(f, i / (f->N * f->C)), i / f->C % f->N);
     return WF_OK;
 }
 
@@ -269,7 +287,13 @@ static enum wf_status set_clock(struct wf_series *s, struct wf_series_file *f, s
         return wf_fail(err, WF_EFORMAT, "interval of %lld s, expected at most %d",
                        (long long)f->interval_s, INT_MAX);
     int64_t t0_s = time_of(f, 0);
-    for (ptrdiff_t e = 0; f->times_ns && e < f->E; e++) f->times_ns[e] /= NS_PER_S;
+    for (ptrdiff_t e = 0; f->times_ns && e < f->E; e++) {
+        f->times_ns[e] /= NS_PER_S;
+        if (f->times_ns[e] < 0)
+            return wf_fail(err, WF_EINVAL,
+                           "clock: row %td is at %lld s, expected a time not before 1970",
+                           wf_series_file_row(f, e), (long long)f->times_ns[e]);
+    }
     return wf_series_clock(s, f->times_ns, t0_s, (int)f->interval_s, err);
 }
 
@@ -294,6 +318,7 @@ static enum wf_status find_graph(struct wf_dataset *ds, const struct wf_dataset_
 {
     const char *path = src->adjacency[0] ? src->adjacency : NULL;
     struct wf_h5 *f;
+    if (src->series_only) return WF_OK;
     if (!path && kind == WF_FILE_HDF5) {
         WF_TRY(wf_h5_open(&f, src->data, err));
         if (wf_h5_kind(f, "adjacency") == WF_H5_DATASET) path = src->data;
@@ -324,6 +349,7 @@ enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
     enum wf_status s = wf_file_context(read_series(&f, ds, src, kind, err), src->data, err);
     ds->nodes = f.nodes;
     f.nodes = (struct wf_names){ 0 };
+    ds->total = f.total;
     if (s == WF_OK) s = find_graph(ds, src, kind, f.N, err);
     if (s == WF_OK) {
         s = make_series(ds, be, &f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);

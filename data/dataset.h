@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include "data/array.h"
 #include "data/series.h"
+#include "data/series_file.h"
 #include "data/synth.h"
 #include "tensor/config.h"
 
@@ -34,6 +35,9 @@ struct wf_dataset_source {
     bool pgt;            /* as the reference: zeros are data, and where the times of the rows are
                           * known the time of day in [0, 1) becomes the last measured channel */
     bool graph_optional; /* a series without a graph is no error */
+    bool series_only;    /* the graph is neither read nor required */
+    const struct wf_row_choice *rows; /* of the series; NULL: all. HDF5 reads no others; of the
+                                       * other kinds, which are read whole, the rest is dropped */
 };
 
 extern const struct wf_field wf_dataset_fields[]; /* of a struct wf_dataset_source */
@@ -46,12 +50,14 @@ struct wf_dataset {
     float *weight;         /* host memory, in the file's order; a matrix row by row, no zeros */
     struct wf_names nodes; /* of the series, or of the adjacency where the series has none */
     bool reordered;        /* the adjacency's nodes stood in another order than the series' */
+    int64_t total;         /* rows in the file; the series holds those that were chosen */
     char name[64];         /* the data file's, without folder and ending */
 };
 
-/* HDF5 series need their own float32 size, once, and at most 2 MiB (or one row) besides; a matrix
- * that is no HDF5 file is held whole. WF_EINVAL, WF_EFORMAT: shapes or nodes that do not belong
- * together, no graph; WF_ENUMERIC: an infinite value, a weight that is negative or not finite. */
+/* HDF5 series need the float32 size of the rows that are kept, once, and at most 2 MiB (or one row)
+ * besides; a matrix that is no HDF5 file is held whole. Messages count rows from the file's first.
+ * WF_EINVAL, WF_EFORMAT: shapes or nodes that do not belong together, no graph, rows that the file
+ * does not have; WF_ENUMERIC: an infinite value, a weight that is negative or not finite. */
 enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
                                const struct wf_dataset_source *src, struct wf_error *err);
 void wf_dataset_free(struct wf_dataset *ds);

@@ -30,9 +30,10 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
 
 void wf_series_free(struct wf_series *s)
 {
-    if (s->values) s->be->free(s->be, s->values, value_bytes(s));
+    if (s->values && !s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
     if (s->time_s) s->be->free(s->be, s->time_s, (size_t)s->E * sizeof *s->time_s);
     s->values = NULL;
+    s->borrowed = false;
     s->time_s = NULL;
 }
 
@@ -61,7 +62,8 @@ enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_mis
         wf_free(values);
         return rc;
     }
-    s->be->free(s->be, s->values, value_bytes(s));
+    if (!s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
+    s->borrowed = false;
     s->values = (void *)values;
     for (ptrdiff_t i = 0; zero_missing && i < s->E * s->N * s->C; i += s->C)
         if (values[i] == 0) values[i] = NAN;
@@ -136,22 +138,50 @@ enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int
     return WF_OK;
 }
 
-/* Adds, per channel, the number of valid values in rows [from, to) and the sum of (v - shift), or
- * of (v - shift)^2 with `square`. */
-static enum wf_status moments(const struct wf_series *s, int64_t from, int64_t to,
-                              const double *shift, bool square, double *sum, int64_t *count)
+enum wf_status wf_moments_add(struct wf_moments *m, const struct wf_series *s, int64_t from,
+                              int64_t to, const double *mean, struct wf_error *err)
 {
     wf_real piece[PIECE];
     ptrdiff_t row = (ptrdiff_t)s->N * s->C, end = to * row;
     for (ptrdiff_t at = from * row; at < end; at += PIECE) {
         int size = end - at < PIECE ? (int)(end - at) : PIECE;
-        WF_TRY(s->be->download(s->be, piece, s->values + at, (size_t)size * sizeof *piece));
+        enum wf_status rc =
+            s->be->download(s->be, piece, s->values + at, (size_t)size * sizeof *piece);
+        if (rc != WF_OK)
+            return wf_fail(err, rc, "scaler: cannot read the series from %s", s->be->name);
         for (int i = 0; i < size; i++) {
-            double v = (double)piece[i] - shift[i % s->C];
+            int c = i % s->C;
+            double v = (double)piece[i] - (mean ? mean[c] : 0);
             if (v != v) continue;
-            sum[i % s->C] += square ? v * v : v;
-            count[i % s->C]++;
+            if (mean)
+                m->square[c] += v * v;
+            else
+                m->sum[c] += v;
+            m->count[c] += !mean;
         }
+    }
+    return WF_OK;
+}
+
+void wf_moments_mean(const struct wf_moments *m, int C, double *mean)
+{
+    for (int c = 0; c < C; c++) mean[c] = m->sum[c] / (m->count[c] > 0 ? m->count[c] : 1);
+}
+
+enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, int C,
+                              struct wf_error *err)
+{
+    double mean[WF_MAXCHANNEL];
+    wf_moments_mean(m, C, mean);
+    *sc = (struct wf_scaler){ .C = C };
+    for (int c = 0; c < C; c++) {
+        if (!(m->count[c] > 0))
+            return wf_fail(err, WF_ENUMERIC, "scaler: channel %d has no valid value", c);
+        double std = sqrt(m->square[c] / m->count[c]);
+        if (!isfinite(mean[c]) || !isfinite(std))
+            return wf_fail(err, WF_ENUMERIC, "scaler: channel %d has infinite values", c);
+        sc->mean[c] = (wf_real)mean[c];
+        sc->std[c] = (wf_real)std > 0 ? (wf_real)std : 1;
     }
     return WF_OK;
 }
@@ -165,23 +195,10 @@ enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
     if (from < 0 || from >= to || to > s->E)
         return wf_fail(err, WF_EINVAL, "scaler: rows %lld to %lld of a series of %lld rows",
                        (long long)from, (long long)to - 1, (long long)s->E);
-    double mean[WF_MAXCHANNEL] = { 0 }, square[WF_MAXCHANNEL] = { 0 }, zero[WF_MAXCHANNEL] = { 0 };
-    int64_t count[WF_MAXCHANNEL] = { 0 }, again[WF_MAXCHANNEL] = { 0 };
-    enum wf_status rc = moments(s, from, to, zero, false, mean, count);
-    for (int c = 0; c < s->C; c++) mean[c] /= count[c] ? (double)count[c] : 1;
-    if (rc == WF_OK) rc = moments(s, from, to, mean, true, square, again);
-    if (rc != WF_OK) return wf_fail(err, rc, "scaler: cannot read the series from %s", s->be->name);
-    *sc = (struct wf_scaler){ .C = s->C };
-    for (int c = 0; c < s->C; c++) {
-        if (!count[c])
-            return wf_fail(err, WF_ENUMERIC,
-                           "scaler: channel %d has no valid value in rows %lld to %lld", c,
-                           (long long)from, (long long)to - 1);
-        double std = sqrt(square[c] / (double)count[c]);
-        if (!isfinite(mean[c]) || !isfinite(std))
-            return wf_fail(err, WF_ENUMERIC, "scaler: channel %d has infinite values", c);
-        sc->mean[c] = (wf_real)mean[c];
-        sc->std[c] = (wf_real)std > 0 ? (wf_real)std : 1;
-    }
-    return WF_OK;
+    struct wf_moments m = { 0 };
+    double mean[WF_MAXCHANNEL];
+    WF_TRY(wf_moments_add(&m, s, from, to, NULL, err));
+    wf_moments_mean(&m, s->C, mean);
+    WF_TRY(wf_moments_add(&m, s, from, to, mean, err));
+    return wf_scaler_make(sc, &m, s->C, err);
 }

@@ -20,7 +20,8 @@ struct wf_series {
     struct wf_backend *be;
     int64_t E;       /* time steps */
     int N, C;        /* nodes, measured channels (at most WF_MAXCHANNEL) */
-    wf_real *values; /* [E, N, C] in the backend's memory */
+    wf_real *values; /* [E, N, C] in the backend's memory; NULL: elsewhere (see windows) */
+    bool borrowed;   /* the values are someone else's, who outlives the series */
     int64_t *time_s; /* [E] in the backend's memory: seconds since 1970 in the data's own clock;
                       * NULL when unknown */
     int interval_s;  /* seconds between steps; 0 when unknown */
@@ -35,6 +36,9 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
 enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, const float *host,
                              bool zero_missing);
 
+/* Leaves borrowed values alone. */
+void wf_series_free(struct wf_series *s);
+
 /* All rows at once, from a wf_malloc'd block [E, N, C] that now belongs to the series, even on
  * failure. On the CPU the float library keeps the block itself, so no second copy ever exists. */
 enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_missing);
@@ -43,7 +47,6 @@ enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_mis
  * NULL. With times and interval_s 0 the interval is the smallest step between them. */
 enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64_t t0_s,
                                int interval_s, struct wf_error *err);
-void wf_series_free(struct wf_series *s);
 
 /* Chronological split of the windows; the number of windows is E - (T + Q - 1), in order train,
  * validation, test. Rounding as the reference's: round half to even for train and test. */
@@ -66,11 +69,24 @@ struct wf_scaler {
 enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                              const struct wf_split *sp, int T, bool whole, struct wf_error *err);
 
+/* The same from sums: per channel the number of valid values, their sum, and, once the mean is
+ * known, the sum of their squared distances from it. For series of which every rank has a part. */
+struct wf_moments {
+    double count[WF_MAXCHANNEL], sum[WF_MAXCHANNEL], square[WF_MAXCHANNEL];
+};
+/* Adds rows from .. to-1: count and sum, or with mean [C] the squares. */
+enum wf_status wf_moments_add(struct wf_moments *m, const struct wf_series *s, int64_t from,
+                              int64_t to, const double *mean, struct wf_error *err);
+void wf_moments_mean(const struct wf_moments *m, int C, double *mean);
+enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, int C,
+                              struct wf_error *err);
+
 struct wf_window_config {
     int T, Q;                      /* input and target steps */
     bool time_of_day, day_of_week; /* added to the inputs */
     int targets;                   /* first channels that are forecast; default 1 */
     bool base;                     /* materialise all windows */
+    bool elsewhere;                /* base mode whose windows the caller fetches, batch by batch */
 };
 struct wf_window_config wf_window_defaults(void); /* 12 -> 12, one target, time of day */
 
@@ -93,22 +109,48 @@ struct wf_windows {
     int B;                        /* largest batch */
     int channels;                 /* input channels with the features of time */
     struct wf_tensor x, y, y_std; /* buffers of a whole batch */
-    wf_real *base_x, *base_y;     /* base mode: every window, [windows, T or Q, N, C] */
-    int *start;                   /* [B] of the current batch, backend memory */
+    wf_real *base_x, *base_y;     /* base mode: every window, [windows, T or Q, N, C]; elsewhere:
+                                   * those of the current batch, [B, T or Q, N, C] */
+    int *start, *place;           /* [B] of the current batch, and 0 .. B-1; backend memory */
+
+    /* With cfg.elsewhere, set by the caller before the first batch: fills x [n, T, N, C] and
+     * y [n, Q, N, C], in the backend's memory, with windows start[0..n) (host memory) as
+     * wf_windows_materialise makes them. What it returns, the batch returns. */
+    enum wf_status (*fetch)(void *ctx, const int *start, int n, wf_real *x, wf_real *y);
+    void *fetch_ctx;
 };
 /* Bytes that base mode adds: 2 * windows * T * N * C values when T = Q. 0 when no window fits. */
 size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q);
 
 /* The series must outlive w. sc NULL leaves values as they are. Base mode is refused when it needs
- * more than the host has free. */
+ * more than the host has free. With cfg.elsewhere the series needs no values, only E, N, C and,
+ * for features of time, the clock of all E rows: time features are added here, not fetched. */
 enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
                                struct wf_window_config cfg, const struct wf_scaler *sc, int B,
                                struct wf_error *err);
 void wf_windows_free(struct wf_windows *w);
 
 /* Fills the batch with windows start[0..n) (host memory), 1 <= n <= B; a short batch has shape
- * [n, ..]. WF_EINVAL when n or a start is out of range. */
+ * [n, ..]. WF_EINVAL when n or a start is out of range, or when cfg.elsewhere and a fetch do not
+ * come together. */
 enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n);
+
+/* The same, but samples valid .. n-1 only pad the batch to its size: their y are all `pad`, NaN or
+ * 0, which a masked loss does not count. 0 <= valid <= n; the padding's starts are windows too. */
+enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
+                                       int n, int valid, wf_real pad);
+
+/* Windows first .. first + count - 1 of a series, as base mode holds them. */
+struct wf_window_blocks {
+    int first, count;
+    wf_real *x; /* [count, T, N, C] standardised, missing filled with 0; backend memory */
+    wf_real *y; /* [count, Q, N, C] in the data's units, missing NaN; backend memory */
+};
+/* Fills the blocks. sc NULL leaves values as they are. WF_EINVAL: windows that the series does not
+ * have, or a configuration that wf_windows_init refuses. */
+enum wf_status wf_windows_materialise(const struct wf_series *s, const struct wf_window_config *cfg,
+                                      const struct wf_scaler *sc, const struct wf_window_blocks *to,
+                                      struct wf_error *err);
 
 #ifdef __cplusplus
 }

@@ -61,12 +61,37 @@ static enum wf_status set_shape(struct wf_series_file *s, const struct wf_array 
     return WF_OK;
 }
 
-static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
-                               struct wf_error *err)
+/* The chosen rows of a dataset shaped like head, which is as wide as the series, one range after
+ * the other. */
+static enum wf_status read_ranges(struct wf_series_file *s, const struct wf_h5 *f, const char *name,
+                                  const struct wf_array *head, struct wf_error *err)
+{
+    struct wf_array part = *head;
+    part.elem = WF_F32;
+    part.f32 = s->values;
+    for (int i = 0; i < s->ranges; i++) {
+        part.dim[0] = s->rows[i].count;
+        part.count = part.dim[0] * s->N * s->C;
+        WF_TRY(wf_h5_read_rows(f, name, s->rows[i].first, &part, err));
+        part.f32 += part.count;
+    }
+    return WF_OK;
+}
+
+static enum wf_status alloc_values(struct wf_series_file *s, struct wf_error *err)
 {
     struct wf_array a;
-    WF_TRY(wf_h5_shape(f, "values", &a, err));
-    WF_TRY(set_shape(s, &a, err));
+    WF_TRY(wf_array_alloc(&a, WF_F32, 3, (ptrdiff_t[]){ s->E, s->N, s->C }, err));
+    s->values = a.f32;
+    return WF_OK;
+}
+
+static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
+                               const struct wf_row_choice *rows, struct wf_error *err)
+{
+    struct wf_array a, head;
+    WF_TRY(wf_h5_shape(f, "values", &head, err));
+    WF_TRY(set_shape(s, &head, err));
     WF_TRY(wf_h5_attr_int(f, "/", "t0", &s->t0_ns, err));
     WF_TRY(wf_h5_attr_int(f, "/", "interval_s", &s->interval_s, err));
     if (s->interval_s < 0)
@@ -83,9 +108,9 @@ static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
         wf_array_free(&a);
         WF_TRY(rc);
     }
-    WF_TRY(wf_h5_read(f, "values", WF_F32, &a, err));
-    s->values = a.f32;
-    return WF_OK;
+    WF_TRY(wf_series_file_choose(s, rows, err));
+    WF_TRY(alloc_values(s, err));
+    return read_ranges(s, f, "values", &head, err);
 }
 
 /* ---- pandas ---- */
@@ -179,14 +204,18 @@ static enum wf_status scatter(struct wf_series_file *s, const struct frame *fr, 
     step = step < 1 ? 1 : step < s->E ? step : s->E;
     enum wf_status rc = WF_OK;
     struct wf_array chunk;
+    float *to = s->values;
     WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, width }, err));
-    for (ptrdiff_t r = 0; r < s->E && rc == WF_OK; r += step) {
-        ptrdiff_t rows = s->E - r < step ? s->E - r : step;
-        chunk.dim[0] = rows;
-        chunk.count = rows * width;
-        rc = wf_h5_read_rows(fr->f, name, r, &chunk, err);
-        for (ptrdiff_t i = 0; i < chunk.count && rc == WF_OK; i++)
-            s->values[(r + i / width) * s->N + column[i % width]] = chunk.f32[i];
+    for (int k = 0; k < s->ranges; k++) {
+        ptrdiff_t first = s->rows[k].first, end = first + s->rows[k].count;
+        for (ptrdiff_t r = first; r < end && rc == WF_OK; r += step) {
+            chunk.dim[0] = end - r < step ? end - r : step;
+            chunk.count = chunk.dim[0] * width;
+            rc = wf_h5_read_rows(fr->f, name, r, &chunk, err);
+            for (ptrdiff_t i = 0; i < chunk.count && rc == WF_OK; i++)
+                to[i / width * s->N + column[i % width]] = chunk.f32[i];
+            to += chunk.dim[0] * s->N;
+        }
     }
     wf_array_free(&chunk);
     return rc;
@@ -199,16 +228,13 @@ static enum wf_status read_columns(struct wf_series_file *s, const struct frame 
     struct wf_array head;
     char shape[160];
     WF_TRY(wf_h5_shape(fr->f, name, &head, err));
-    if (head.ndim != 2 || head.dim[0] != s->E || head.dim[1] != width)
+    if (head.ndim != 2 || head.dim[0] != s->total || head.dim[1] != width)
         return wf_fail(err, WF_EFORMAT, "'%s' has shape %s, expected [%td, %td]", name,
-                       wf_array_shape(shape, sizeof shape, head.ndim, head.dim), s->E, width);
+                       wf_array_shape(shape, sizeof shape, head.ndim, head.dim), s->total, width);
     bool in_order = width == s->N;
     for (ptrdiff_t j = 0; j < width && in_order; j++) in_order = column[j] == j;
-    if (!in_order) return scatter(s, fr, name, column, width, err);
-    struct wf_array whole = {
-        .elem = WF_F32, .ndim = 2, .dim = { s->E, s->N }, .count = s->E * s->N, .f32 = s->values
-    };
-    return wf_h5_read_rows(fr->f, name, 0, &whole, err);
+    return in_order ? read_ranges(s, fr->f, name, &head, err)
+                    : scatter(s, fr, name, column, width, err);
 }
 
 static enum wf_status read_block(struct wf_series_file *s, const struct frame *fr, int block,
@@ -247,10 +273,10 @@ static enum wf_status read_blocks(struct wf_series_file *s, const struct frame *
     return rc;
 }
 
-/* Allocates the values; the blocks together must be as large as the frame says, which keeps a
- * damaged axis from asking for more memory than the file has data. */
-static enum wf_status make_values(struct wf_series_file *s, const struct frame *fr,
-                                  struct wf_error *err)
+/* The blocks together must be as large as the frame says, which keeps a damaged axis from asking
+ * for more memory than the file has data. */
+static enum wf_status check_blocks(const struct wf_series_file *s, const struct frame *fr,
+                                   struct wf_error *err)
 {
     char name[200];
     struct wf_array a;
@@ -267,13 +293,11 @@ static enum wf_status make_values(struct wf_series_file *s, const struct frame *
     if (width != s->N || s->E == 0 || s->N == 0)
         return wf_fail(err, WF_EFORMAT, "blocks hold %td columns of a frame of [%td, %td]", width,
                        s->E, s->N);
-    WF_TRY(wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ s->E, s->N }, err));
-    s->values = a.f32;
     return WF_OK;
 }
 
 static enum wf_status read_frame(struct wf_series_file *s, const struct frame *fr,
-                                 struct wf_error *err)
+                                 const struct wf_row_choice *rows, struct wf_error *err)
 {
     char name[200];
     if (wf_h5_kind(fr->f, member(name, sizeof name, fr, "table", -1)) == WF_H5_DATASET)
@@ -286,7 +310,9 @@ static enum wf_status read_frame(struct wf_series_file *s, const struct frame *f
     WF_TRY(wf_h5_read_names(fr->f, member(name, sizeof name, fr, "axis0", -1), &s->nodes, err));
     s->N = s->nodes.count;
     s->C = 1;
-    WF_TRY(make_values(s, fr, err));
+    WF_TRY(check_blocks(s, fr, err));
+    WF_TRY(wf_series_file_choose(s, rows, err));
+    WF_TRY(alloc_values(s, err));
     return read_blocks(s, fr, err);
 }
 
@@ -311,19 +337,19 @@ static enum wf_status find_key(struct frame *fr, struct wf_error *err)
 
 /* Reads from an open file and closes it. */
 static enum wf_status read_open(struct wf_series_file *out, struct wf_h5 *f, const char *key,
-                                struct wf_error *err)
+                                const struct wf_row_choice *rows, struct wf_error *err)
 {
     struct wf_series_file s = { 0 };
     struct frame fr = { .f = f };
     enum wf_status rc = WF_OK;
     if (!key && wf_h5_kind(f, "values") == WF_H5_DATASET) {
-        rc = read_own(&s, f, err);
+        rc = read_own(&s, f, rows, err);
     } else {
         if (key)
             snprintf(fr.key, sizeof fr.key, "%s", key);
         else
             rc = find_key(&fr, err);
-        if (rc == WF_OK) rc = read_frame(&s, &fr, err);
+        if (rc == WF_OK) rc = read_frame(&s, &fr, rows, err);
     }
     wf_h5_close(f);
     if (rc == WF_OK)
@@ -334,21 +360,22 @@ static enum wf_status read_open(struct wf_series_file *out, struct wf_h5 *f, con
 }
 
 enum wf_status wf_series_file_read(struct wf_series_file *out, const char *path, const char *key,
-                                   struct wf_error *err)
+                                   const struct wf_row_choice *rows, struct wf_error *err)
 {
     struct wf_h5 *f;
     *out = (struct wf_series_file){ 0 };
     WF_TRY(wf_h5_open(&f, path, err));
-    return wf_file_context(read_open(out, f, key, err), path, err);
+    return wf_file_context(read_open(out, f, key, rows, err), path, err);
 }
 
 enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *bytes, size_t size,
-                                    const char *key, struct wf_error *err)
+                                    const char *key, const struct wf_row_choice *rows,
+                                    struct wf_error *err)
 {
     struct wf_h5 *f;
     *out = (struct wf_series_file){ 0 };
     WF_TRY(wf_h5_open_bytes(&f, bytes, size, err));
-    return read_open(out, f, key, err);
+    return read_open(out, f, key, rows, err);
 }
 
 /* ---- writing ---- */

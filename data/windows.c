@@ -11,16 +11,23 @@ static int64_t window_count(const struct wf_series *s, int T, int Q)
     return s->E - ((int64_t)T + Q - 1);
 }
 
-static size_t base_bytes(const struct wf_series *s, int T, int Q, int steps)
+/* Of a block of n windows of so many steps. */
+static size_t block_bytes(const struct wf_series *s, int64_t n, int steps)
 {
-    int64_t n = window_count(s, T, Q);
     if (n < 1) return 0;
     return (size_t)n * (size_t)steps * (size_t)s->N * (size_t)s->C * sizeof(wf_real);
 }
 
 size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q)
 {
-    return base_bytes(s, T, Q, T) + base_bytes(s, T, Q, Q);
+    int64_t n = window_count(s, T, Q);
+    return block_bytes(s, n, T) + block_bytes(s, n, Q);
+}
+
+/* Windows that are held in base mode. */
+static int held(const struct wf_windows *w)
+{
+    return w->cfg.elsewhere ? w->B : w->count;
 }
 
 /* Memory that can be had without swapping; SIZE_MAX when the kernel does not tell. */
@@ -55,43 +62,84 @@ static enum wf_status check_config(const struct wf_series *s, const struct wf_wi
     if ((cfg->time_of_day || cfg->day_of_week) && !s->time_s)
         return wf_fail(err, WF_EINVAL,
                        "windows: features of time are asked for, the series has no clock");
+    if (!s->values && !cfg->elsewhere)
+        return wf_fail(err, WF_EINVAL, "windows: the series has no values");
     return WF_OK;
 }
 
 /* Everything but the start and the destination of a gather. */
-static struct wf_window_in gather_rule(const struct wf_windows *w)
+static struct wf_window_in gather_rule(const struct wf_series *s, const struct wf_scaler *sc)
 {
-    const struct wf_series *s = w->series;
     return (struct wf_window_in){ .series = s->values,
                                   .time_s = s->time_s,
-                                  .start = w->start,
                                   .channels = s->C,
                                   .step = 1,
-                                  .mean = w->scaler.mean,
-                                  .std = w->scaler.std };
+                                  .mean = sc->mean,
+                                  .std = sc->std };
 }
 
-static enum wf_status materialise(struct wf_windows *w, struct wf_error *err)
+/* One that leaves values as they are where there is none. */
+static struct wf_scaler scaler_or_none(const struct wf_scaler *sc, int C)
 {
-    const struct wf_series *s = w->series;
+    struct wf_scaler none = { .C = C };
+    for (int c = 0; c < C; c++) none.std[c] = 1;
+    return sc ? *sc : none;
+}
+
+/* zero: one start in the backend's memory; the series is shifted instead of it. */
+static enum wf_status materialise(const struct wf_series *s, const struct wf_window_config *cfg,
+                                  const struct wf_scaler *sc, const struct wf_window_blocks *to,
+                                  const int *zero)
+{
     struct wf_backend *be = s->be;
-    int T = w->cfg.T, Q = w->cfg.Q;
-    struct wf_window_in in = gather_rule(w);
+    struct wf_window_in in = gather_rule(s, sc);
+    ptrdiff_t row = (ptrdiff_t)s->N * s->C;
+    in.start = zero;
     in.keep = s->C;
-    for (int first = 0; first < w->count; first++) {
-        ptrdiff_t node_block = (ptrdiff_t)s->N * s->C;
-        struct wf_tensor x = { .be = be, .data = w->base_x + first * T * node_block };
-        struct wf_tensor y = { .be = be, .data = w->base_y + first * Q * node_block };
-        wf_tensor_shape(&x, 4, wf_dims(1, T, s->N, s->C));
-        wf_tensor_shape(&y, 4, wf_dims(1, Q, s->N, s->C));
-        enum wf_status rc = be->upload(be, w->start, &first, sizeof first);
+    for (int i = 0; i < to->count; i++) {
+        struct wf_tensor x = { .be = be, .data = to->x + (ptrdiff_t)i * cfg->T * row };
+        struct wf_tensor y = { .be = be, .data = to->y + (ptrdiff_t)i * cfg->Q * row };
+        wf_tensor_shape(&x, 4, wf_dims(1, cfg->T, s->N, s->C));
+        wf_tensor_shape(&y, 4, wf_dims(1, cfg->Q, s->N, s->C));
+        in.series = s->values + (to->first + i) * row;
         in.offset = 0;
         in.raw = false;
-        if (rc == WF_OK) rc = wfk_window(be, &x, &in);
-        in.offset = T;
+        WF_TRY(wfk_window(be, &x, &in));
+        in.offset = cfg->T;
         in.raw = true;
-        if (rc == WF_OK) rc = wfk_window(be, &y, &in);
-        if (rc != WF_OK) return wf_fail(err, rc, "windows: cannot materialise window %d", first);
+        WF_TRY(wfk_window(be, &y, &in));
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_windows_materialise(const struct wf_series *s, const struct wf_window_config *cfg,
+                                      const struct wf_scaler *sc, const struct wf_window_blocks *to,
+                                      struct wf_error *err)
+{
+    WF_TRY(check_config(s, cfg, sc, 1, err));
+    int64_t windows = window_count(s, cfg->T, cfg->Q);
+    if (!s->values || to->first < 0 || to->count < 0 || to->first > windows - to->count)
+        return wf_fail(err, WF_EINVAL, "windows: %d from %d of a series with %lld and %s",
+                       to->count, to->first, (long long)windows,
+                       s->values ? "its values" : "no values");
+    struct wf_scaler use = scaler_or_none(sc, s->C);
+    int *zero = s->be->alloc(s->be, sizeof *zero);
+    if (!zero) return wf_fail(err, WF_ENOMEM, "windows: no memory for a start");
+    enum wf_status rc = materialise(s, cfg, &use, to, zero);
+    s->be->free(s->be, zero, sizeof *zero);
+    if (rc == WF_OK) return WF_OK;
+    return wf_fail(err, rc, "windows: cannot materialise %d from %d", to->count, to->first);
+}
+
+/* Windows from elsewhere stand in the order of the batch. */
+static enum wf_status place_init(struct wf_windows *w, struct wf_error *err)
+{
+    struct wf_backend *be = w->series->be;
+    w->place = be->alloc(be, (size_t)w->B * sizeof *w->place);
+    if (!w->place) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d places", w->B);
+    for (int i = 0; i < w->B; i++) {
+        enum wf_status rc = be->upload(be, w->place + i, &i, sizeof i);
+        if (rc != WF_OK) return wf_fail(err, rc, "windows: cannot copy to %s", be->name);
     }
     return WF_OK;
 }
@@ -99,22 +147,25 @@ static enum wf_status materialise(struct wf_windows *w, struct wf_error *err)
 static enum wf_status base_init(struct wf_windows *w, struct wf_error *err)
 {
     const struct wf_series *s = w->series;
-    int T = w->cfg.T, Q = w->cfg.Q;
-    size_t need = wf_windows_base_bytes(s, T, Q), have = host_bytes_free();
-    if (s->be == wf_backend_cpu() && need > have)
+    int n = held(w);
+    size_t x = block_bytes(s, n, w->cfg.T), y = block_bytes(s, n, w->cfg.Q);
+    size_t have = host_bytes_free();
+    if (s->be == wf_backend_cpu() && x + y > have)
         return wf_fail(
             err, WF_ENOMEM,
             "windows: base mode needs %zu bytes for %d windows, %zu are free: use --mode "
             "index",
-            need, w->count, have);
-    w->base_x = s->be->alloc(s->be, base_bytes(s, T, Q, T));
-    w->base_y = s->be->alloc(s->be, base_bytes(s, T, Q, Q));
+            x + y, n, have);
+    w->base_x = s->be->alloc(s->be, x);
+    w->base_y = s->be->alloc(s->be, y);
     if (!w->base_x || !w->base_y)
         return wf_fail(err, WF_ENOMEM,
                        "windows: base mode needs %zu bytes on %s, which are not to be had: use "
                        "--mode index",
-                       need, s->be->name);
-    return materialise(w, err);
+                       x + y, s->be->name);
+    if (w->cfg.elsewhere) return place_init(w, err);
+    struct wf_window_blocks all = { 0, n, w->base_x, w->base_y };
+    return wf_windows_materialise(s, &w->cfg, &w->scaler, &all, err);
 }
 
 static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
@@ -126,7 +177,7 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
     WF_TRY(wf_tensor_alloc(&w->x, s->be, 4, wf_dims(w->B, c->T, s->N, w->channels), err));
     WF_TRY(wf_tensor_alloc(&w->y, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
     WF_TRY(wf_tensor_alloc(&w->y_std, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
-    return c->base ? base_init(w, err) : WF_OK;
+    return c->base || c->elsewhere ? base_init(w, err) : WF_OK;
 }
 
 enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
@@ -137,11 +188,7 @@ enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
     WF_TRY(check_config(s, &cfg, sc, B, err));
     w->count = (int)window_count(s, cfg.T, cfg.Q);
     w->channels = s->C + cfg.time_of_day + cfg.day_of_week;
-    w->scaler.C = s->C;
-    for (int c = 0; c < s->C; c++) {
-        w->scaler.mean[c] = sc ? sc->mean[c] : 0;
-        w->scaler.std[c] = sc ? sc->std[c] : 1;
-    }
+    w->scaler = scaler_or_none(sc, s->C);
     enum wf_status rc = buffers_init(w, err);
     if (rc != WF_OK) wf_windows_free(w);
     return rc;
@@ -150,13 +197,13 @@ enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
 void wf_windows_free(struct wf_windows *w)
 {
     const struct wf_series *s = w->series;
-    int T = w->cfg.T, Q = w->cfg.Q;
     wf_tensor_free(&w->x);
     wf_tensor_free(&w->y);
     wf_tensor_free(&w->y_std);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
-    if (w->base_x) s->be->free(s->be, w->base_x, base_bytes(s, T, Q, T));
-    if (w->base_y) s->be->free(s->be, w->base_y, base_bytes(s, T, Q, Q));
+    if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
+    if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, held(w), w->cfg.T));
+    if (w->base_y) s->be->free(s->be, w->base_y, block_bytes(s, held(w), w->cfg.Q));
     *w = (struct wf_windows){ 0 };
 }
 
@@ -168,40 +215,72 @@ static struct wf_tensor head(const struct wf_tensor *buffer, int n)
     return t;
 }
 
-/* Materialised windows are read like a series in which window i begins at row i * step. */
-enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n)
+/* What a batch is, before its values. */
+static void describe(const struct wf_windows *w, struct wf_batch *b, int n, int valid)
 {
-    if (n < 1 || n > w->B) return WF_EINVAL;
-    for (int i = 0; i < n; i++)
-        if (start[i] < 0 || start[i] >= w->count) return WF_EINVAL;
-    const struct wf_window_config *c = &w->cfg;
-    struct wf_backend *be = w->series->be;
-    WF_TRY(be->upload(be, w->start, start, (size_t)n * sizeof *start));
     b->x = head(&w->x, n);
     b->y = head(&w->y, n);
     b->y_std = head(&w->y_std, n);
-    b->B = b->valid = n;
-    b->T = c->T;
-    b->Q = c->Q;
+    b->B = n;
+    b->valid = valid;
+    b->T = w->cfg.T;
+    b->Q = w->cfg.Q;
     b->N = w->series->N;
     b->C = w->channels;
+}
 
-    struct wf_window_in x = gather_rule(w), y = x;
+/* Materialised windows are read like a series in which window i begins at row i * step. */
+static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, struct wf_window_in *y)
+{
+    x->series = w->base_x;
+    x->step = w->cfg.T;
+    x->raw = true;
+    y->series = w->base_y;
+    y->step = w->cfg.Q;
+    y->offset = 0;
+    if (!w->cfg.elsewhere) return;
+    x->when = w->start;
+    x->start = y->start = w->place;
+}
+
+static enum wf_status gather(struct wf_windows *w, struct wf_batch *b)
+{
+    const struct wf_window_config *c = &w->cfg;
+    struct wf_backend *be = w->series->be;
+    struct wf_window_in x = gather_rule(w->series, &w->scaler), y;
+    x.start = w->start;
+    y = x;
     x.keep = w->series->C;
     x.time_of_day = c->time_of_day;
     x.day_of_week = c->day_of_week;
     y.keep = c->targets;
     y.offset = c->T;
-    if (c->base) {
-        x.series = w->base_x;
-        x.step = c->T;
-        x.raw = true;
-        y.series = w->base_y;
-        y.step = c->Q;
-        y.offset = 0;
-    }
+    if (w->base_x) read_blocks(w, &x, &y);
     WF_TRY(wfk_window(be, &b->x, &x));
     WF_TRY(wfk_window(be, &b->y_std, &y));
     y.raw = true;
     return wfk_window(be, &b->y, &y);
+}
+
+enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
+                                       int n, int valid, wf_real pad)
+{
+    struct wf_backend *be = w->series->be;
+    if (n < 1 || n > w->B || valid < 0 || valid > n || w->cfg.elsewhere != (w->fetch != NULL))
+        return WF_EINVAL;
+    for (int i = 0; i < n; i++)
+        if (start[i] < 0 || start[i] >= w->count) return WF_EINVAL;
+    if (w->fetch) WF_TRY(w->fetch(w->fetch_ctx, start, n, w->base_x, w->base_y));
+    WF_TRY(be->upload(be, w->start, start, (size_t)n * sizeof *start));
+    describe(w, b, n, valid);
+    WF_TRY(gather(w, b));
+    if (valid == n) return WF_OK;
+    struct wf_tensor rest = head(&w->y, n - valid);
+    rest.data += valid * rest.stride[0];
+    return wfk_fill(be, &rest, (double)pad);
+}
+
+enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n)
+{
+    return wf_windows_batch_padded(w, b, start, n, n, 0);
 }

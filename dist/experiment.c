@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include "tensor/alloc.h"
 
-static const char *const mode_names[] = { "base", "index", NULL };
 static const char *const graph_names[] = {
     "model", "dual", "forward", "none", "gcn", "cheb", NULL
 };
@@ -19,11 +18,15 @@ static const struct wf_field experiment_fields[] = {
     FIELD("preset", WF_FIELD_TEXT, preset, 0, 0, NULL, "settings by name; later options win"),
     FIELD("model", WF_FIELD_TEXT, model, 0, 0, NULL, "which model; see models/README.md"),
     FIELD("out", WF_FIELD_TEXT, out, 0, 0, NULL, "folder for checkpoints, tables and pictures"),
-    FIELD("mode", WF_FIELD_ENUM, mode, 0, 0, mode_names,
-          "materialise every window, or index-batching"),
+    FIELD("mode", WF_FIELD_ENUM, mode, 0, 0, wf_mode_names,
+          "index-batching, or materialise every window; on several ranks see dist/README.md"),
     FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL, "train on a GPU"),
     FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
-    FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; a run has one rank"),
+    FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
+    FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
+          "NAME stands for --data data/NAME.h5 --adjacency data/adj_mx_NAME.pkl"),
+    FIELD("dist", WF_FIELD_BOOL, dist, 0, 1, NULL, "accepted; mpirun -n starts ranks"),
+    FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; mpirun -n starts ranks"),
     FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
     FIELD("horizon", WF_FIELD_INT, Q, 1, 500, NULL, "steps to forecast"),
     FIELD("hops", WF_FIELD_INT, hops, 0, 15, NULL, "K: diffusion steps per direction"),
@@ -122,6 +125,7 @@ void wf_experiment_free(struct wf_experiment *x)
     wf_windows_free(&x->windows);
     wf_graph_free(&x->graph);
     wf_dataset_free(&x->data);
+    wf_placement_free(&x->place);
     free(x->text); /* from open_memstream */
     *x = (struct wf_experiment){ 0 };
 }
@@ -176,16 +180,15 @@ static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf
 {
     const struct wf_experiment_config *c = &x->cfg;
     bool pgt = c->compat == WF_EXPERIMENT_PGT;
-    const struct wf_series *s = &x->data.series;
-    double share[3] = { c->train_share, c->valid_share, 1 - c->train_share - c->valid_share };
-    WF_TRY(wf_split_make(&x->split, s, c->T, c->Q, share, err));
-    WF_TRY(wf_scaler_fit(&x->scaler, s, &x->split, c->T, pgt, err));
-    struct wf_window_config wc = wf_experiment_windows(x);
-    if (wc.base)
+    struct wf_placement *p = &x->place;
+    struct wf_series *s = &x->data.series;
+    WF_TRY(wf_placement_scaler(p, &x->scaler, s, pgt, err));
+    if (p->mode == WF_MODE_BASE)
         fprintf(log, "base mode materialises %d windows: %.1f MiB\n",
                 x->split.count[0] + x->split.count[1] + x->split.count[2],
                 (double)wf_windows_base_bytes(s, c->T, c->Q) / 1048576);
-    return wf_windows_init(&x->windows, s, wc, &x->scaler, x->train.batch_size, err);
+    return wf_placement_windows(p, &x->windows, s, wf_experiment_windows(x), &x->scaler,
+                                x->train.batch_size, err);
 }
 
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err)
@@ -208,12 +211,26 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
     return rc == WF_OK ? WF_OK : wf_fail(err, rc, "cannot copy the scaler to %s", s->be->name);
 }
 
+/* A debugging run sees four batches. */
+static int train_windows(struct wf_experiment *x)
+{
+    int *n = &x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
+    if (x->cfg.debug && *n > most) {
+        *n = most;
+        if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
+    }
+    return *n;
+}
+
 static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
     struct wf_trainer t = { .cfg = x->train, .model = &x->model, .params = &x->params };
     if (x->cfg.compat == WF_EXPERIMENT_PGT) t.cfg.mask = WF_MASK_ZERO_PGT;
     t.windows = &x->windows;
     t.split = &x->split;
+    t.dist = x->dist;
+    t.own_windows = x->place.own_windows;
+    t.train_windows = train_windows(x);
     t.supports = &x->graph.supports;
     t.out = x->cfg.out;
     t.config_text = x->text;
@@ -224,12 +241,30 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     return s;
 }
 
-enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
+static struct wf_dataset_source *source_of(struct wf_experiment *x)
 {
     x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
     x->source.graph_optional = graph_kind(x) == WF_NO_GRAPH;
-    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), &x->source, err));
+    return &x->source;
+}
+
+enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
+{
+    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), source_of(x), err));
     return open_graph(x, err);
+}
+
+/* What this rank has of the data, and the graph. */
+static enum wf_status load_placed(struct wf_experiment *x, struct wf_error *err)
+{
+    const struct wf_experiment_config *c = &x->cfg;
+    x->place = (struct wf_placement){ .dist = x->dist, .mode = c->mode, .T = c->T, .Q = c->Q };
+    x->place.share[WF_TRAIN] = c->train_share;
+    x->place.share[WF_VALID] = c->valid_share;
+    x->place.share[WF_TEST] = 1 - c->train_share - c->valid_share;
+    WF_TRY(wf_placement_load(&x->place, &x->data, wf_backend_cpu(), source_of(x), err));
+    x->split = x->place.split;
+    return wf_dist_agree(x->dist, open_graph(x, err), err);
 }
 
 struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
@@ -240,27 +275,43 @@ struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
                                       .Q = c->Q,
                                       .targets = pgt ? x->data.series.C : 1,
                                       .time_of_day = c->time_of_day && !pgt,
-                                      .day_of_week = c->day_of_week,
-                                      .base = c->mode == WF_MODE_BASE };
+                                      .day_of_week = c->day_of_week };
+}
+
+/* Rank 0 makes the folder; the others may not see that disk. */
+static enum wf_status open_folder(struct wf_experiment *x, struct wf_error *err)
+{
+    enum wf_status s = x->dist->rank == 0 ? wf_make_folder(x->cfg.out, err) : WF_OK;
+    return wf_dist_agree(x->dist, s, err);
 }
 
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
     if (x->cfg.gpu) return wf_fail(err, WF_EDEVICE, "--gpu True: this build has no GPU backend");
     if (x->cfg.debug) x->train.epochs = 1;
+    if (!x->dist) {
+        x->alone = (struct wf_dist){ .size = 1, .node_size = 1, .nodes = 1 };
+        x->dist = &x->alone;
+    }
     WF_TRY(make_text(x, err));
-    WF_TRY(wf_make_folder(x->cfg.out, err));
-    WF_TRY(wf_experiment_load(x, err));
+    WF_TRY(open_folder(x, err));
+    WF_TRY(load_placed(x, err));
     WF_TRY(open_windows(x, log, err));
-    if (x->cfg.debug && x->split.count[0] > 4 * x->train.batch_size)
-        x->split.count[0] = 4 * x->train.batch_size;
-    WF_TRY(wf_experiment_build(x, err));
+    WF_TRY(wf_dist_agree(x->dist, wf_experiment_build(x, err), err));
     WF_TRY(open_trainer(x, log, err));
     const struct wf_series *s = &x->data.series;
+    const int *count = x->place.all.count;
     fprintf(log,
             "%s: %lld steps x %d nodes x %d channels, %d edges; windows: %d training, %d "
             "validation, %d test; %s: %td parameters\n",
-            x->source.data, (long long)s->E, s->N, s->C, x->graph.edges, x->split.count[0],
-            x->split.count[1], x->split.count[2], x->model.type->name, wf_params_size(&x->params));
+            x->source.data, (long long)x->place.E, s->N, s->C, x->graph.edges, count[0], count[1],
+            count[2], x->model.type->name, wf_params_size(&x->params));
+    if (x->dist->size > 1)
+        fprintf(log, "%d ranks on %d machine%s, %s: batches of %d x %d windows\n", x->dist->size,
+                x->dist->nodes, x->dist->nodes > 1 ? "s" : "", wf_mode_names[x->place.mode],
+                x->dist->size, x->train.batch_size);
+    else if (x->cfg.npar > 1)
+        fprintf(log, "--npar %d: ranks are started by mpirun -n %d; this is the only one\n",
+                x->cfg.npar, x->cfg.npar);
     return WF_OK;
 }

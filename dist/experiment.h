@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "dist/cli.h"
+#include "dist/placement.h"
 #include "dist/trainer.h"
 #include "models/model.h"
 #include "nn/graph.h"
@@ -16,13 +17,13 @@
 extern "C" {
 #endif
 
-enum wf_mode { WF_MODE_BASE, WF_MODE_INDEX };
 enum wf_experiment_compat { WF_EXPERIMENT_RIGHT, WF_EXPERIMENT_PGT };
 
 struct wf_experiment_config {
     char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     enum wf_mode mode;
-    bool gpu, debug;
+    char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
+    bool gpu, debug, stats, dist;
     int npar;
     int T, Q, hops;
     int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
@@ -41,9 +42,11 @@ struct wf_experiment {
     struct wf_dataset_source source;
     struct wf_train_config train;
     struct wf_config tables[WF_EXPERIMENT_TABLES];
-    struct wf_dataset data;
+    struct wf_dist *dist, alone; /* dist is the caller's; NULL: this process is the only rank */
+    struct wf_placement place;
+    struct wf_dataset data; /* what of it this rank keeps */
     struct wf_graph graph;
-    struct wf_split split;
+    struct wf_split split; /* as windows are numbered here; see dist/placement.h */
     struct wf_scaler scaler;
     struct wf_windows windows;
     struct wf_model model;
@@ -78,6 +81,7 @@ const char *wf_preset_text(const char *name);
 struct wf_app {
     const char *about, *preset;
     const struct wf_config *extra; /* options of the app's own; may be NULL */
+    const struct wf_word *words;   /* other words for values; may be NULL */
     enum wf_status (*prepare)(void *at, FILE *log,
                               struct wf_error *err); /* with extra->at, first */
 };

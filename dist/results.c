@@ -41,7 +41,9 @@ enum wf_status wf_results_make(struct wf_results *r, struct wf_experiment *x, st
         r->name[r->count++] = x->model.type->name;
         s = wf_trainer_evaluate(&x->trainer, WF_TEST, &r->metrics[0], err);
     }
-    if (s == WF_OK && x->cfg.baselines) s = baselines(r, x, err);
+    if (s == WF_OK && x->cfg.baselines && x->dist->rank == 0 && x->place.whole)
+        s = baselines(r, x, err);
+    s = wf_dist_agree(x->dist, s, err);
     if (s != WF_OK) wf_results_free(r);
     return s;
 }
@@ -59,6 +61,8 @@ static enum wf_status write_tables(const struct wf_results *r, const struct wf_e
     char path[WF_CONFIG_TEXT + 32];
     for (int k = 0; k < r->count; k++) rows[k] = (struct wf_scored){ r->name[k], &r->metrics[k] };
     fprintf(log, "\nErrors on the test part:\n");
+    if (x->cfg.baselines && !x->place.whole)
+        fprintf(log, "(no simple forecasts: no rank has the whole series)\n");
     WF_TRY(wf_report_print(log, rows, r->count, &r->horizons, err));
     snprintf(path, sizeof path, "%s/metrics.csv", x->cfg.out);
     WF_TRY(wf_report_csv(path, rows, r->count, &r->horizons, err));
@@ -286,7 +290,7 @@ enum wf_status wf_results_write(const struct wf_results *r, struct wf_experiment
     if (!x->cfg.pictures) return WF_OK;
     snprintf(folder, sizeof folder, "%s/plots", x->cfg.out);
     WF_TRY(wf_plots_init(&p, folder, log, err));
-    enum wf_status s = picture_day(&p, r, x, err);
+    enum wf_status s = x->place.whole ? picture_day(&p, r, x, err) : WF_OK;
     if (s == WF_OK) s = picture_errors(&p, r, x, err);
     if (s == WF_OK) s = picture_training(&p, history, x, err);
     if (s == WF_OK && !p.missing) fprintf(log, "\nPictures: %s/*.png and *.svg\n", folder);

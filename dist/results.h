@@ -19,11 +19,13 @@ struct wf_results {
     struct wf_horizons horizons;
 };
 
-/* Errors over the test part, of the model and, when asked for, of the baselines. */
+/* Errors over the test part, of the model and, when asked for and where rank 0 has the whole
+ * series, of the baselines (on rank 0). All ranks. */
 enum wf_status wf_results_make(struct wf_results *r, struct wf_experiment *x, struct wf_error *err);
 void wf_results_free(struct wf_results *r);
 
-/* The table on log; metrics.csv and metrics.md in the folder; pictures, when asked for. */
+/* By rank 0: the table on log; metrics.csv and metrics.md in the folder; pictures, when asked for.
+ */
 enum wf_status wf_results_write(const struct wf_results *r, struct wf_experiment *x,
                                 const struct wf_history *history, FILE *log, struct wf_error *err);
 

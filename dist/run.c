@@ -38,17 +38,56 @@ static void usage(const struct wf_config *tables, int n, const char *program, co
     wf_config_help(tables, n, stdout);
 }
 
-/* The app's preset, then --preset, then --model. */
+enum { LINES = 4096 };
+
+/* Adds the lines of a preset. With another model than the preset's, what it says of its own model
+ * means nothing. */
+static void add_lines(char text[LINES], const char *lines, const char *model)
+{
+    const char *own = strstr(lines, "model=");
+    const struct wf_model_type *type = NULL;
+    char name[WF_CONFIG_TEXT];
+    if (own && model) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(own + 6, "\n"), own + 6);
+        if (strcmp(name, model) != 0) type = wf_model_find(name);
+    }
+    for (size_t n; *lines; lines += n) {
+        bool skip = false;
+        n = strcspn(lines, "\n") + 1;
+        for (const struct wf_field *f = type ? type->fields : NULL; f && f->name; f++)
+            skip |= strncmp(lines, f->name, strlen(f->name)) == 0 && lines[strlen(f->name)] == '=';
+        size_t used = strlen(text);
+        if (!skip) snprintf(text + used, LINES - used, "%.*s", (int)n, lines);
+    }
+}
+
+/* The app's preset, then --preset, --dataset, --model. */
 static enum wf_status start(struct wf_experiment *x, int argc, char **argv, const char *preset,
                             struct wf_error *err)
 {
-    char lines[2048];
-    const char *name = early_option(argc, argv, "preset"), *more = name ? wf_preset_text(name) : "";
+    char lines[LINES] = "", more[3 * WF_CONFIG_TEXT];
+    const char *name = early_option(argc, argv, "preset"), *named = "";
     const char *model = early_option(argc, argv, "model");
-    if (!more)
+    const char *dataset = early_option(argc, argv, "dataset");
+    if (name && !(named = wf_preset_text(name)))
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
-    snprintf(lines, sizeof lines, "%s%s%s%s%s", preset, more, model ? "model=" : "",
-             model ? model : "", model ? "\n" : "");
+    add_lines(lines, preset, model ? model : name ? "" : NULL);
+    add_lines(lines, named, model);
+    const char *at = strstr(lines, "dataset=");
+    char kept[WF_CONFIG_TEXT];
+    if (!dataset && at) {
+        snprintf(kept, sizeof kept, "%.*s", (int)strcspn(at + 8, "\n"), at + 8);
+        dataset = kept;
+    }
+    if (dataset) {
+        snprintf(more, sizeof more, "data=data/%s.h5\nadjacency=data/adj_mx_%s.pkl\n", dataset,
+                 dataset);
+        add_lines(lines, more, NULL);
+    }
+    if (model) {
+        snprintf(more, sizeof more, "model=%s\n", model);
+        add_lines(lines, more, NULL);
+    }
     return wf_experiment_init(x, lines, err);
 }
 
@@ -70,12 +109,13 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
                                 struct wf_error *err)
 {
     const struct wf_experiment *x = w->x;
+    const int *count = x->place.all.count;
     char path[WF_CONFIG_TEXT + 32];
     struct wf_summary sum = { .model = x->model.type->name,
                               .dataset = x->data.name,
-                              .mode = x->cfg.mode == WF_MODE_BASE ? "base" : "index",
+                              .mode = wf_mode_names[x->place.mode],
                               .nodes = x->data.series.N,
-                              .windows = x->windows.count,
+                              .windows = (ptrdiff_t)count[0] + count[1] + count[2],
                               .parameters = wf_params_size(&x->params),
                               .preprocessing_s = clock[1] - clock[0],
                               .training_s = clock[2] - clock[1],
@@ -87,65 +127,113 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
     return wf_summary_write(path, &sum, &r->horizons, err);
 }
 
+/* Tables and pictures, by rank 0. */
+static enum wf_status write_results(struct watch *w, const struct wf_results *r,
+                                    const double clock[3], struct wf_error *err)
+{
+    enum wf_status s = wf_results_write(r, w->x, &w->history, stdout, err);
+    struct wf_error late = { 0 };
+    enum wf_status stopped = wf_monitor_stop(&w->monitor, &late);
+    if (s == WF_OK && stopped != WF_OK) s = wf_fail(err, stopped, "%s", late.message);
+    return s == WF_OK ? summarise(w, r, clock, err) : s;
+}
+
 /* Train, test, report; the monitor runs. */
 static enum wf_status work(struct watch *w, const double started, struct wf_error *err)
 {
     struct wf_experiment *x = w->x;
+    struct wf_dist *d = x->dist;
     struct wf_results r;
     double clock[3] = { started, wf_now(), 0 };
-    x->trainer.epoch_done = on_epoch;
+    if (d->rank == 0) x->trainer.epoch_done = on_epoch;
     x->trainer.ctx = w;
     WF_TRY(wf_trainer_run(&x->trainer, err));
-    if (w->failed.status != WF_OK) return wf_fail(err, w->failed.status, "%s", w->failed.message);
+    if (w->failed.status != WF_OK) wf_fail(err, w->failed.status, "%s", w->failed.message);
+    WF_TRY(wf_dist_agree(d, w->failed.status, err));
     clock[2] = wf_now();
+    if (x->cfg.stats)
+        WF_TRY(wf_dist_report(d, x->trainer.state.step, clock[2] - clock[1],
+                              d->rank == 0 ? stdout : NULL, err));
     WF_TRY(wf_results_make(&r, x, err));
-    enum wf_status s = wf_results_write(&r, x, &w->history, stdout, err);
-    struct wf_error late = { 0 };
-    enum wf_status stopped = wf_monitor_stop(&w->monitor, &late);
-    if (s == WF_OK && stopped != WF_OK) s = wf_fail(err, stopped, "%s", late.message);
-    if (s == WF_OK) s = summarise(w, &r, clock, err);
+    enum wf_status s = d->rank == 0 ? write_results(w, &r, clock, err) : WF_OK;
     wf_results_free(&r);
-    return s;
+    return wf_dist_agree(d, s, err);
 }
 
-static enum wf_status run(struct wf_experiment *x, struct wf_error *err)
+/* Folder, monitor and history belong to rank 0. */
+static enum wf_status open_monitor(struct watch *w, struct wf_error *err)
+{
+    char path[WF_CONFIG_TEXT + 32];
+    WF_TRY(wf_make_folder(w->x->cfg.out, err));
+    snprintf(path, sizeof path, "%s/system_stats.csv", w->x->cfg.out);
+    return wf_monitor_start(&w->monitor, path, err);
+}
+
+static enum wf_status open_history(struct watch *w, struct wf_error *err)
+{
+    char path[WF_CONFIG_TEXT + 32];
+    snprintf(path, sizeof path, "%s/per_epoch_stats.csv", w->x->cfg.out);
+    return wf_history_open(&w->history, path, w->x->train.resume, err);
+}
+
+static enum wf_status run(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
     struct watch w = { .x = x, .monitor = { .append = x->train.resume } };
-    char path[WF_CONFIG_TEXT + 32];
+    struct wf_dist *d = x->dist;
     double started = wf_now();
-    WF_TRY(wf_make_folder(x->cfg.out, err));
-    snprintf(path, sizeof path, "%s/system_stats.csv", x->cfg.out);
-    WF_TRY(wf_monitor_start(&w.monitor, path, err));
-    enum wf_status s = wf_experiment_open(x, stdout, err);
-    snprintf(path, sizeof path, "%s/per_epoch_stats.csv", x->cfg.out);
-    if (s == WF_OK) s = wf_history_open(&w.history, path, x->train.resume, err);
+    enum wf_status s = wf_dist_agree(d, d->rank ? WF_OK : open_monitor(&w, err), err);
+    if (s == WF_OK) s = wf_experiment_open(x, log, err);
+    if (s == WF_OK) s = wf_dist_agree(d, d->rank ? WF_OK : open_history(&w, err), err);
     if (s == WF_OK) s = work(&w, started, err);
     wf_monitor_stop(&w.monitor, NULL);
     wf_history_free(&w.history);
     return s;
 }
 
+/* Everything between joining the other ranks and leaving them. */
+static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
+                                const struct wf_app *app, struct wf_error *err)
+{
+    struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
+    struct wf_cli cli = { .aliases = aliases, .words = app->words };
+    bool leads = x->dist->rank == 0;
+    int n = WF_EXPERIMENT_TABLES;
+    memcpy(tables, x->tables, sizeof x->tables);
+    if (app->extra) tables[n++] = *app->extra;
+    WF_TRY(wf_cli_parse(argc, argv, tables, n, &cli, err));
+    if (cli.positionals)
+        return wf_fail(err, WF_EINVAL, "'%s': want options only", cli.positional[0]);
+    if (cli.help) {
+        if (leads) usage(tables, n, argv[0], app->about);
+        return WF_OK;
+    }
+    FILE *log = leads ? stdout : fopen("/dev/null", "w");
+    enum wf_status s = log ? WF_OK : wf_fail(err, WF_EIO, "/dev/null: cannot be opened");
+    s = wf_dist_agree(x->dist, s, err);
+    wf_cli_catch_signals();
+    if (s == WF_OK) wf_config_print(tables, n, log);
+    if (s == WF_OK && app->prepare) {
+        s = leads ? app->prepare(app->extra->at, log, err) : WF_OK;
+        s = wf_dist_agree(x->dist, s, err);
+    }
+    if (s == WF_OK) s = run(x, log, err);
+    if (log && !leads) fclose(log);
+    return s;
+}
+
 int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
 {
     struct wf_experiment x = { 0 };
-    struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
-    struct wf_cli cli = { .aliases = aliases };
+    struct wf_dist dist;
     struct wf_error err = { 0 };
-    int n = WF_EXPERIMENT_TABLES;
-    enum wf_status s = start(&x, argc, argv, app->preset, &err);
-    memcpy(tables, x.tables, sizeof x.tables);
-    if (app->extra) tables[n++] = *app->extra;
-    if (s == WF_OK) s = wf_cli_parse(argc, argv, tables, n, &cli, &err);
-    if (s == WF_OK && cli.positionals)
-        s = wf_fail(&err, WF_EINVAL, "'%s': want options only", cli.positional[0]);
-    if (s == WF_OK && cli.help) {
-        usage(tables, n, argv[0], app->about);
-    } else if (s == WF_OK) {
-        wf_cli_catch_signals();
-        wf_config_print(tables, n, stdout);
-        if (app->prepare) s = app->prepare(app->extra->at, stdout, &err);
-        if (s == WF_OK) s = run(&x, &err);
-    }
+    enum wf_status s = wf_dist_init(&dist, &err);
+    bool leads = s != WF_OK || dist.rank == 0;
+    if (s == WF_OK) s = start(&x, argc, argv, app->preset, &err);
+    x.dist = &dist;
+    if (s == WF_OK) s = run_ranks(&x, argc, argv, app, &err);
+    int code = s == WF_OK ? 0 : leads ? wf_cli_fail(argv[0], &err) : 1;
+    if (s == WF_ECOMM) wf_dist_abort(&dist);
     wf_experiment_free(&x);
-    return s == WF_OK ? 0 : wf_cli_fail(argv[0], &err);
+    wf_dist_free(&dist);
+    return code;
 }

@@ -1,99 +1,88 @@
 #include "dist/trainer.h"
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 #include "dist/progress.h"
+#include "dist/trainer_private.h"
 #include "tensor/alloc.h"
-#include "tensor/rng.h"
 
-enum { STREAM_ORDER = 0x0DE12 }; /* random stream of the windows' order */
-
-struct wf_train_config wf_train_defaults(void)
+static bool leads(const struct wf_trainer *t)
 {
-    return (struct wf_train_config){ .epochs = 100,
-                                     .batch_size = 64,
-                                     .optimizer = WF_ADAM,
-                                     .lr = 0.01,
-                                     .eps = 1e-3,
-                                     .clip = 5,
-                                     .schedule = WF_LR_MULTISTEP,
-                                     .milestones = { 4, { 20, 30, 40, 50 } },
-                                     .gamma = 0.1,
-                                     .teach_decay = 2000,
-                                     .loss = WF_MAE,
-                                     .mask = WF_MASK_NAN,
-                                     .shuffle = true,
-                                     .save_s = 120 };
+    return !t->dist || t->dist->rank == 0;
 }
 
-static const char *const optimizer_names[] = { "adam", "sgd", NULL };
-static const char *const schedule_names[] = { "constant", "multistep", "cosine", NULL };
-static const char *const loss_names[] = { "mae", "mse", "rmse", "mape", "huber", NULL };
-
-#define FIELD(name, type, member, lo, hi, names, help)                                             \
-    {                                                                                              \
-        name, type, offsetof(struct wf_train_config, member), lo, hi, names, help                  \
-    }
-const struct wf_field wf_train_fields[] = {
-    FIELD("epochs", WF_FIELD_INT, epochs, 1, 1e6, NULL, "passes over the training part"),
-    FIELD("batch-size", WF_FIELD_INT, batch_size, 1, 65536, NULL, "windows per step"),
-    FIELD("optimizer", WF_FIELD_ENUM, optimizer, 0, 0, optimizer_names, "optimizer"),
-    FIELD("lr", WF_FIELD_DOUBLE, lr, 0, 1e3, NULL, "learning rate at the start"),
-    FIELD("eps", WF_FIELD_DOUBLE, eps, 0, 1, NULL, "Adam's epsilon"),
-    FIELD("weight-decay", WF_FIELD_DOUBLE, weight_decay, 0, 1e3, NULL, "L2 penalty"),
-    FIELD("momentum", WF_FIELD_DOUBLE, momentum, 0, 1, NULL, "of SGD"),
-    FIELD("clip", WF_FIELD_DOUBLE, clip, 0, 1e9, NULL, "largest gradient norm; 0: no clipping"),
-    FIELD("amsgrad", WF_FIELD_BOOL, amsgrad, 0, 1, NULL, "AMSGrad variant of Adam"),
-    FIELD("schedule", WF_FIELD_ENUM, schedule, 0, 0, schedule_names, "learning rate by epoch"),
-    FIELD("milestones", WF_FIELD_INTS, milestones, 0, 1e6, NULL, "epochs at which lr falls"),
-    FIELD("gamma", WF_FIELD_DOUBLE, gamma, 0, 1, NULL, "factor of each fall"),
-    FIELD("teach-decay", WF_FIELD_DOUBLE, teach_decay, 1, 1e9, NULL,
-          "k of scheduled sampling, k / (k + exp(step / k))"),
-    FIELD("loss", WF_FIELD_ENUM, loss, 0, 0, loss_names, "training loss, in the data's units"),
-    FIELD("patience", WF_FIELD_INT, patience, 0, 1e6, NULL,
-          "epochs without a better validation MAE before stopping; 0: never"),
-    FIELD("shuffle", WF_FIELD_BOOL, shuffle, 0, 1, NULL, "shuffle the training windows"),
-    FIELD("seed", WF_FIELD_SEED, seed, 0, 0, NULL, "of initial values, order and sampling"),
-    FIELD("save-every", WF_FIELD_DOUBLE, save_s, 0, 1e9, NULL,
-          "seconds between checkpoints within an epoch"),
-    FIELD("resume", WF_FIELD_BOOL, resume, 0, 1, NULL, "go on from last.h5 if it is there"),
-    { 0 }
-};
-#undef FIELD
+static enum wf_status agree(struct wf_trainer *t, enum wf_status s, struct wf_error *err)
+{
+    return t->dist ? wf_dist_agree(t->dist, s, err) : s;
+}
 
 static void file_in(const struct wf_trainer *t, const char *name, char path[512])
 {
     snprintf(path, 512, "%s/%s", t->out, name);
 }
 
+/* By rank 0 alone. */
 static enum wf_status save(struct wf_trainer *t, const char *name, struct wf_error *err)
 {
     char path[512];
     struct wf_checkpoint c = { t->params, &t->optim, &t->state, t->model->type->name,
                                t->config_text };
+    if (!leads(t)) return WF_OK;
     file_in(t, name, path);
     return wf_checkpoint_save(path, &c, err);
+}
+
+/* Rank 0 reads, the others get what it has. */
+static enum wf_status spread(struct wf_trainer *t, bool all, struct wf_error *err)
+{
+    struct wf_tensor *block[] = { &t->params->value, &t->params->state, &t->optim.m, &t->optim.v,
+                                  &t->optim.vmax };
+    if (!t->dist) return WF_OK;
+    for (int i = 0; i < (all ? 5 : 2); i++)
+        if (block[i]->data) WF_TRY(wf_dist_broadcast_tensor(t->dist, block[i], err));
+    return all ? wf_dist_broadcast(t->dist, &t->state, sizeof t->state, err) : WF_OK;
 }
 
 static enum wf_status load_best(struct wf_trainer *t, struct wf_error *err)
 {
     char path[512];
     struct wf_checkpoint c = { .params = t->params, .model = t->model->type->name };
+    enum wf_status s = WF_OK;
     file_in(t, "best.h5", path);
-    return access(path, F_OK) == 0 ? wf_checkpoint_load(path, &c, err) : WF_OK;
+    if (leads(t) && access(path, F_OK) == 0) s = wf_checkpoint_load(path, &c, err);
+    WF_TRY(agree(t, s, err));
+    return spread(t, false, err);
+}
+
+/* A run whose ranks have windows of their own begins the epoch anew when their number or the batch
+ * changed: what has been seen cannot be told. */
+static enum wf_status read_last(struct wf_trainer *t, struct wf_error *err)
+{
+    char path[512];
+    struct wf_train_state *st = &t->state;
+    struct wf_checkpoint c = { t->params, &t->optim, st, t->model->type->name, NULL };
+    int all = wf_trainer_ranks(t) * t->cfg.batch_size;
+    file_in(t, "last.h5", path);
+    if (!t->cfg.resume || access(path, F_OK) != 0) return WF_OK;
+    WF_TRY(wf_checkpoint_load(path, &c, err));
+    if (st->seed != t->cfg.seed)
+        return wf_fail(err, WF_EINVAL, "%s: was trained with seed %llu, asked is %llu", path,
+                       (unsigned long long)st->seed, (unsigned long long)t->cfg.seed);
+    if (st->seen && t->own_windows && (st->ranks != wf_trainer_ranks(t) || st->seen % all)) {
+        if (t->log)
+            fprintf(t->log, "%s was left in epoch %d by %d ranks: the epoch begins anew\n", path,
+                    st->epoch + 1, st->ranks);
+        st->seen = 0;
+        st->loss_sum = st->loss_count = 0;
+    }
+    st->ranks = wf_trainer_ranks(t);
+    return WF_OK;
 }
 
 static enum wf_status load_last(struct wf_trainer *t, struct wf_error *err)
 {
-    char path[512];
-    struct wf_checkpoint c = { t->params, &t->optim, &t->state, t->model->type->name, NULL };
-    file_in(t, "last.h5", path);
-    if (!t->cfg.resume || access(path, F_OK) != 0) return WF_OK;
-    WF_TRY(wf_checkpoint_load(path, &c, err));
-    if (t->state.seed == t->cfg.seed) return WF_OK;
-    return wf_fail(err, WF_EINVAL, "%s: was trained with seed %llu, asked is %llu", path,
-                   (unsigned long long)t->state.seed, (unsigned long long)t->cfg.seed);
+    WF_TRY(agree(t, leads(t) ? read_last(t, err) : WF_OK, err));
+    return spread(t, true, err);
 }
 
 static struct wf_optim_config optim_config(const struct wf_train_config *c)
@@ -109,32 +98,61 @@ static struct wf_optim_config optim_config(const struct wf_train_config *c)
     return o;
 }
 
-enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
+static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
 {
     struct wf_backend *be = t->params->be;
     const struct wf_windows *w = t->windows;
-    int targets = w->cfg.targets, windows = t->split->count[WF_TRAIN];
+    int targets = w->cfg.targets;
     size_t batch = (size_t)w->B * (size_t)w->cfg.Q * (size_t)w->series->N * (size_t)targets;
-    t->order = NULL;
-    t->host[0] = t->host[1] = NULL;
+    WF_TRY(wf_optim_init(&t->optim, t->params, optim_config(&t->cfg), err));
+    WF_TRY(wf_tensor_alloc(&t->mean, be, 1, &targets, err));
+    WF_TRY(wf_tensor_alloc(&t->std, be, 1, &targets, err));
+    enum wf_status s = wf_tensor_upload(&t->mean, w->scaler.mean);
+    if (s == WF_OK) s = wf_tensor_upload(&t->std, w->scaler.std);
+    if (s != WF_OK) return wf_fail(err, s, "cannot copy the scaler to %s", be->name);
+    t->start = wf_malloc((size_t)w->B * sizeof *t->start);
+    for (int k = 0; k < 2; k++) t->host[k] = wf_malloc(batch * sizeof(wf_real));
+    bool device = wf_trainer_ranks(t) > 1 && be != wf_backend_cpu();
+    if (device) t->staging = wf_malloc((size_t)wf_tensor_count(&t->params->grad) * sizeof(wf_real));
+    if (t->start && t->host[0] && t->host[1] && (t->staging || !device)) return WF_OK;
+    return wf_fail(err, WF_ENOMEM, "no memory for batches of %d windows", w->B);
+}
+
+static enum wf_status make_sampler(struct wf_trainer *t, struct wf_error *err)
+{
+    const struct wf_split *sp = t->split;
+    t->sampler = (struct wf_sampler){
+        .shuffle = t->cfg.shuffle,
+        .own_windows = t->own_windows,
+        .ranks = wf_trainer_ranks(t),
+        .rank = t->dist ? t->dist->rank : 0,
+        .batch = t->cfg.batch_size,
+        .windows = t->train_windows ? t->train_windows : sp->count[WF_TRAIN],
+        .first = sp->first[WF_TRAIN],
+        .seed = t->cfg.seed,
+    };
+    return wf_sampler_init(&t->sampler, err);
+}
+
+enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
+{
+    t->start = NULL;
+    t->host[0] = t->host[1] = t->staging = NULL;
+    t->sampler = (struct wf_sampler){ 0 };
     t->optim = (struct wf_optim){ 0 };
     t->mean = t->std = (struct wf_tensor){ 0 };
+    t->late = (struct wf_error){ 0 };
     t->state = (struct wf_train_state){ .seed = t->cfg.seed,
+                                        .ranks = wf_trainer_ranks(t),
                                         .best = INFINITY,
                                         .patience = t->cfg.patience };
-    WF_TRY(wf_tape_init(&t->tape, be, err));
-    enum wf_status s = wf_optim_init(&t->optim, t->params, optim_config(&t->cfg), err);
-    if (s == WF_OK) s = wf_tensor_alloc(&t->mean, be, 1, &targets, err);
-    if (s == WF_OK) s = wf_tensor_alloc(&t->std, be, 1, &targets, err);
-    if (s == WF_OK) s = wf_tensor_upload(&t->mean, w->scaler.mean);
-    if (s == WF_OK) s = wf_tensor_upload(&t->std, w->scaler.std);
-    int most = windows > w->B ? windows : w->B;
-    t->order = wf_malloc((size_t)most * sizeof *t->order);
-    for (int k = 0; k < 2; k++) t->host[k] = wf_malloc(batch * sizeof(wf_real));
-    if (s == WF_OK && (!t->order || !t->host[0] || !t->host[1]))
-        s = wf_fail(err, WF_ENOMEM, "no memory for a trainer of %d windows", windows);
+    enum wf_status s = wf_tape_init(&t->tape, t->params->be, err);
+    bool taped = s == WF_OK;
+    if (s == WF_OK) s = make_buffers(t, err);
+    if (s == WF_OK) s = make_sampler(t, err);
+    s = agree(t, s, err);
     if (s == WF_OK) s = load_last(t, err);
-    if (s != WF_OK) wf_trainer_free(t);
+    if (s != WF_OK && taped) wf_trainer_free(t);
     return s;
 }
 
@@ -144,107 +162,27 @@ void wf_trainer_free(struct wf_trainer *t)
     wf_optim_free(&t->optim);
     wf_tensor_free(&t->mean);
     wf_tensor_free(&t->std);
-    wf_free(t->order);
+    wf_sampler_free(&t->sampler);
+    wf_free(t->start);
     wf_free(t->host[0]);
     wf_free(t->host[1]);
-    t->order = NULL;
-    t->host[0] = t->host[1] = NULL;
+    wf_free(t->staging);
+    t->start = NULL;
+    t->host[0] = t->host[1] = t->staging = NULL;
 }
 
-/* Forecast in the data's units [B, Q, N, targets]. */
-static struct wf_tensor *forecast(struct wf_trainer *t, struct wf_batch *b)
+/* Between epochs and at the end of one the ranks agree; within one, what rank 0 could not save
+ * stops all of them in the next step. */
+static enum wf_status save_now(struct wf_trainer *t, bool stop, struct wf_error *err)
 {
-    struct wf_tape *g = &t->tape;
-    b->supports = t->supports;
-    struct wf_tensor *y = t->model->type->forward(g, t->model->layers, b);
-    return wf_add(g, wf_mul(g, y, &t->std), &t->mean);
-}
-
-static enum wf_status tape_status(const struct wf_tape *g, struct wf_error *err)
-{
-    return g->error.status == WF_OK ? WF_OK : wf_fail(err, g->error.status, "%s", g->error.message);
-}
-
-static void set_step(struct wf_trainer *t)
-{
-    const struct wf_train_config *c = &t->cfg;
-    struct wf_schedule rule = {
-        .kind = c->schedule, .milestones = c->milestones.n, .gamma = c->gamma, .period = c->epochs
-    };
-    for (int i = 0; i < c->milestones.n; i++) rule.milestone[i] = c->milestones.v[i];
-    double k = c->teach_decay;
-    struct wf_step step = { .seed = c->seed,
-                            .step = (uint64_t)t->state.step,
-                            .lr = wf_schedule_lr(&rule, c->lr, t->state.epoch),
-                            .teach = k / (k + exp((double)t->state.step / k)) };
-    wf_tape_set_step(&t->tape, &step);
-}
-
-enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, double *loss,
-                               struct wf_error *err)
-{
-    struct wf_tape *g = &t->tape;
-    struct wf_batch b;
-    wf_real value;
-    wf_tape_reset(g);
-    g->training = g->recording = true;
-    set_step(t);
-    WF_RUN(g, wf_windows_batch(t->windows, &b, start, n));
-    WF_RUN(g, wf_params_zero_grad(t->params));
-    if (g->error.status != WF_OK) return tape_status(g, err);
-    struct wf_tensor *l = wf_loss(g, forecast(t, &b), &b.y, t->cfg.loss, t->cfg.mask);
-    wf_tape_backward(g, l);
-    WF_RUN(g, wf_tensor_download(l, &value));
-    WF_TRY(tape_status(g, err));
-    if (!isfinite((double)value))
-        return wf_fail(err, WF_ENUMERIC, "epoch %d, step %lld: the loss is %g", t->state.epoch,
-                       (long long)t->state.step, (double)value);
-    *loss = (double)value;
-    WF_RUN(g, wf_optim_step(&t->optim, g->step));
-    t->state.step++;
-    return tape_status(g, err);
-}
-
-enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n, wf_real *pred,
-                                  struct wf_error *err)
-{
-    struct wf_tape *g = &t->tape;
-    struct wf_batch b;
-    wf_tape_reset(g);
-    g->training = g->recording = false;
-    WF_RUN(g, wf_windows_batch(t->windows, &b, start, n));
-    if (g->error.status == WF_OK) {
-        struct wf_tensor *y = forecast(t, &b);
-        WF_RUN(g, wf_tensor_download(y, pred));
-        WF_RUN(g, wf_tensor_download(&b.y, t->host[1]));
+    struct wf_error late = { 0 };
+    enum wf_status s = save(t, "last.h5", &late);
+    if (wf_trainer_ranks(t) > 1 && !stop) {
+        t->late = late;
+        return WF_OK;
     }
-    return tape_status(g, err);
-}
-
-enum wf_status wf_trainer_evaluate(struct wf_trainer *t, enum wf_part part, struct wf_metrics *m,
-                                   struct wf_error *err)
-{
-    int first = t->split->first[part], count = t->split->count[part], B = t->windows->B;
-    wf_metrics_reset(m);
-    for (int i = 0; i < count; i += B) {
-        int n = i + B < count ? B : count - i;
-        if (t->stop && *t->stop) return wf_fail(err, WF_EINTR, "stopped while evaluating");
-        for (int k = 0; k < n; k++) t->order[k] = first + i + k;
-        WF_TRY(wf_trainer_predict(t, t->order, n, t->host[0], err));
-        wf_metrics_add(m, t->host[0], t->host[1], n, t->windows->series->N,
-                       t->windows->cfg.targets);
-    }
-    return WF_OK;
-}
-
-static void epoch_order(struct wf_trainer *t)
-{
-    int first = t->split->first[WF_TRAIN], n = t->split->count[WF_TRAIN];
-    if (t->cfg.shuffle)
-        wf_rng_permutation(t->cfg.seed, STREAM_ORDER, (uint64_t)t->state.epoch, n, t->order);
-    else
-        for (int i = 0; i < n; i++) t->order[i] = i;
-    for (int i = 0; i < n; i++) t->order[i] += first;
+    if (s != WF_OK) wf_fail(err, s, "%s", late.message);
+    return agree(t, s, err);
 }
 
 /* The batches of an epoch from where the state stands. */
@@ -252,30 +190,53 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
                                   struct wf_error *err)
 {
     struct wf_train_state *st = &t->state;
-    int n = t->split->count[WF_TRAIN], B = t->cfg.batch_size, batches = (n + B - 1) / B;
+    int steps = wf_sampler_steps(&t->sampler), all = wf_trainer_ranks(t) * t->cfg.batch_size;
     double saved = wf_now();
-    epoch_order(t);
-    while (st->batch < batches) {
-        int from = st->batch * B, size = from + B < n ? B : n - from;
-        double loss;
-        WF_TRY(wf_trainer_step(t, t->order + from, size, &loss, err));
-        st->loss_sum += loss * size;
-        st->loss_count += size;
-        st->batch++;
+    struct wf_draw draw;
+    wf_sampler_epoch(&t->sampler, st->epoch);
+    while (wf_sampler_draw(&t->sampler, st->seen, t->start, &draw)) {
+        struct wf_step_result r;
+        WF_TRY(wf_trainer_step(t, t->start, draw.n, draw.valid, &r, err));
+        st->loss_sum += r.loss * r.windows;
+        st->loss_count += r.windows;
+        st->seen += draw.taken;
+        int batch = (st->seen + all - 1) / all;
         char text[120];
         snprintf(text, sizeof text, "epoch %d/%d, batch %d/%d, loss %.4f", st->epoch + 1,
-                 t->cfg.epochs, st->batch, batches, st->loss_sum / st->loss_count);
-        wf_progress_show(bar, st->epoch * batches + st->batch, text);
-        bool stop = t->stop && *t->stop;
-        if (stop || wf_now() - saved > t->cfg.save_s) {
-            WF_TRY(save(t, "last.h5", err));
+                 t->cfg.epochs, batch, steps, st->loss_sum / st->loss_count);
+        wf_progress_show(bar, st->epoch * steps + batch, text);
+        if (r.stop || wf_now() - saved > t->cfg.save_s) {
+            WF_TRY(save_now(t, r.stop, err));
             saved = wf_now();
         }
-        if (stop)
+        if (r.stop)
             return wf_fail(err, WF_EINTR, "stopped in epoch %d after batch %d; %s/last.h5 has it",
-                           st->epoch + 1, st->batch, t->out);
+                           st->epoch + 1, batch, t->out);
     }
     return WF_OK;
+}
+
+/* Every rank computes the parameters for itself, and they must come out the same. Running
+ * statistics follow a rank's own samples; those of rank 0 are kept. */
+static enum wf_status check_ranks(struct wf_trainer *t, struct wf_error *err)
+{
+    bool same;
+    if (wf_trainer_ranks(t) == 1) return WF_OK;
+    if (t->params->state.data) WF_TRY(wf_dist_broadcast_tensor(t->dist, &t->params->state, err));
+    WF_TRY(wf_dist_same(t->dist, &t->params->value, &same, err));
+    if (same) return WF_OK;
+    return wf_fail(err, WF_ENUMERIC, "epoch %d: the ranks' parameters differ", t->state.epoch + 1);
+}
+
+static void report_epoch(struct wf_trainer *t, const struct wf_epoch_stats *e, bool better,
+                         struct wf_progress *bar)
+{
+    char text[160];
+    snprintf(text, sizeof text, "epoch %d/%d: %.1f s, training loss %.4f, validation MAE %.4f%s",
+             e->epoch + 1, t->cfg.epochs, e->seconds, e->train_loss, e->valid_mae,
+             better ? " *" : "");
+    wf_progress_line(bar, text);
+    if (t->epoch_done) t->epoch_done(t->ctx, e);
 }
 
 /* Validates, keeps the best, moves on to the next epoch. */
@@ -283,6 +244,7 @@ static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, d
                                    struct wf_progress *bar, struct wf_error *err)
 {
     struct wf_train_state *st = &t->state;
+    WF_TRY(check_ranks(t, err));
     enum wf_status s = wf_trainer_evaluate(t, WF_VALID, m, err);
     if (s == WF_EINTR) WF_TRY(save(t, "last.h5", err)); /* the epoch's steps are done */
     WF_TRY(s);
@@ -293,27 +255,25 @@ static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, d
     st->patience = better ? t->cfg.patience : st->patience - 1;
     if (better) st->best = mae;
     st->epoch++;
-    st->batch = 0;
+    st->seen = 0;
     st->loss_sum = st->loss_count = 0;
-    if (better) WF_TRY(save(t, "best.h5", err));
-    WF_TRY(save(t, "last.h5", err));
-    char text[160];
-    snprintf(text, sizeof text, "epoch %d/%d: %.1f s, training loss %.4f, validation MAE %.4f%s",
-             st->epoch, t->cfg.epochs, stats.seconds, stats.train_loss, mae, better ? " *" : "");
-    wf_progress_line(bar, text);
-    if (t->epoch_done) t->epoch_done(t->ctx, &stats);
+    s = better ? save(t, "best.h5", err) : WF_OK;
+    if (s == WF_OK) s = save(t, "last.h5", err);
+    WF_TRY(agree(t, s, err));
+    report_epoch(t, &stats, better, bar);
     return WF_OK;
 }
 
 enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err)
 {
-    int n = t->split->count[WF_TRAIN], B = t->cfg.batch_size, batches = (n + B - 1) / B;
+    int steps = wf_sampler_steps(&t->sampler), all = wf_trainer_ranks(t) * t->cfg.batch_size;
     struct wf_progress bar;
     struct wf_metrics m;
+    WF_TRY(agree(t, wf_metrics_init(&m, t->windows->cfg.Q, err), err));
+    wf_progress_start(&bar, t->log, t->state.epoch * steps + (t->state.seen + all - 1) / all,
+                      t->cfg.epochs * steps);
+    if (wf_trainer_ranks(t) > 1) bar.terminal = false; /* mpirun's own, whoever reads it */
     enum wf_status s = WF_OK;
-    WF_TRY(wf_metrics_init(&m, t->windows->cfg.Q, err));
-    wf_progress_start(&bar, t->log, t->state.epoch * batches + t->state.batch,
-                      t->cfg.epochs * batches);
     while (s == WF_OK && t->state.epoch < t->cfg.epochs) {
         if (t->cfg.patience > 0 && t->state.patience <= 0) break;
         double started = wf_now();

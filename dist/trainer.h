@@ -1,4 +1,10 @@
-/* trainer.h - the training loop: epochs, validation, early stopping, checkpoints.
+/* trainer.h - the training loop: epochs, validation, early stopping, checkpoints; on one rank or
+ * many.
+ *
+ * On many ranks each computes the gradient of its part of a batch. The sums of gradients and of
+ * counted targets are exchanged and divided once, so that P ranks with batch b take the steps of
+ * one rank with batch P * b; parameters stay equal on all ranks, which is checked after every
+ * epoch. An error or a request to stop on one rank ends the same step on all. Rank 0 writes.
  *
  * After every epoch and every save_s seconds the whole state goes to OUT/last.h5, so that a run
  * that was killed at any instant goes on from there to the same bits; the parameters with the best
@@ -10,6 +16,8 @@
 #include <stdio.h>
 #include "data/metrics.h"
 #include "data/series.h"
+#include "dist/dist.h"
+#include "dist/sampler.h"
 #include "models/model.h"
 #include "nn/checkpoint.h"
 #include "nn/optim.h"
@@ -49,10 +57,13 @@ struct wf_epoch_stats {
 struct wf_trainer {
     /* filled by the caller */
     struct wf_train_config cfg;
-    struct wf_model *model;     /* declared into params */
-    struct wf_params *params;   /* committed */
-    struct wf_windows *windows; /* B = cfg.batch_size */
-    const struct wf_split *split;
+    struct wf_model *model;       /* declared into params */
+    struct wf_params *params;     /* committed */
+    struct wf_windows *windows;   /* B = cfg.batch_size */
+    const struct wf_split *split; /* of all windows; with own_windows, this rank's share of them */
+    struct wf_dist *dist;         /* NULL: the only rank */
+    bool own_windows;             /* see dist/sampler.h; train_windows of all ranks together */
+    int train_windows;            /* 0: those of split */
     const struct wf_supports *supports;
     const char *out;                   /* folder of the checkpoints, which exists */
     const char *config_text;           /* stored in the checkpoints */
@@ -65,8 +76,11 @@ struct wf_trainer {
     struct wf_optim optim;
     struct wf_train_state state;
     struct wf_tensor mean, std; /* [targets] of the scaler */
-    int *order;                 /* window numbers of the training part, shuffled */
-    wf_real *host[2];           /* one batch of forecasts and targets */
+    struct wf_sampler sampler;
+    int *start;           /* [B] windows of the current batch */
+    wf_real *host[2];     /* one batch of forecasts and targets */
+    wf_real *staging;     /* gradients on their way, where the backend's memory is not the host's */
+    struct wf_error late; /* what rank 0 could not save, told to the others in the next step */
 };
 
 enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err);
@@ -76,16 +90,22 @@ void wf_trainer_free(struct wf_trainer *t);
  * when asked to stop, WF_ENUMERIC when the loss is not finite. */
 enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err);
 
-/* One optimizer step on windows start[0..n); *loss gets its value. */
-enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, double *loss,
-                               struct wf_error *err);
+/* One optimizer step of all ranks, on windows start[0..n) of this one, of which the first `valid`
+ * count. *loss gets the mean over all of them. */
+struct wf_step_result {
+    double loss;
+    int windows; /* that counted, on all ranks */
+    bool stop;   /* a rank was asked to stop */
+};
+enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, int valid,
+                               struct wf_step_result *r, struct wf_error *err);
 
-/* Masked errors over a whole part of the split, in the data's units. */
+/* Masked errors over a whole part of the split, of all ranks, in the data's units. */
 enum wf_status wf_trainer_evaluate(struct wf_trainer *t, enum wf_part part, struct wf_metrics *m,
                                    struct wf_error *err);
 
 /* Forecast [n, Q, N, targets] in the data's units for windows start[0..n), n <= batch_size, into
- * host memory. */
+ * host memory. Every rank on its own. */
 enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n, wf_real *pred,
                                   struct wf_error *err);
 

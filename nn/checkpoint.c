@@ -140,7 +140,8 @@ static enum wf_status write_train(struct wf_h5 *f, const struct wf_train_state *
     WF_TRY(wf_h5_set_int(f, "train", "seed", (int64_t)t->seed, err));
     WF_TRY(wf_h5_set_int(f, "train", "step", t->step, err));
     WF_TRY(wf_h5_set_int(f, "train", "epoch", t->epoch, err));
-    WF_TRY(wf_h5_set_int(f, "train", "batch", t->batch, err));
+    WF_TRY(wf_h5_set_int(f, "train", "seen", t->seen, err));
+    WF_TRY(wf_h5_set_int(f, "train", "ranks", t->ranks, err));
     WF_TRY(wf_h5_set_int(f, "train", "patience", t->patience, err));
     WF_TRY(wf_h5_set_double(f, "train", "loss_sum", t->loss_sum, err));
     WF_TRY(wf_h5_set_double(f, "train", "loss_count", t->loss_count, err));
@@ -319,7 +320,8 @@ static enum wf_status read_train(const struct wf_h5 *f, struct wf_train_state *t
     t->seed = (uint64_t)seed;
     WF_TRY(wf_h5_attr_int(f, "train", "step", &t->step, err));
     WF_TRY(read_int(f, "epoch", &t->epoch, err));
-    WF_TRY(read_int(f, "batch", &t->batch, err));
+    WF_TRY(read_int(f, "seen", &t->seen, err));
+    WF_TRY(read_int(f, "ranks", &t->ranks, err));
     WF_TRY(read_int(f, "patience", &t->patience, err));
     WF_TRY(wf_h5_attr_double(f, "train", "loss_sum", &t->loss_sum, err));
     WF_TRY(wf_h5_attr_double(f, "train", "loss_count", &t->loss_count, err));

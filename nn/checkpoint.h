@@ -23,7 +23,8 @@ extern "C" {
 struct wf_train_state {
     uint64_t seed;
     int64_t step;                /* optimizer steps done */
-    int epoch, batch;            /* the next batch */
+    int epoch, seen;             /* windows of this epoch that all ranks together have trained on */
+    int ranks;                   /* how many those were */
     double loss_sum, loss_count; /* of this epoch so far */
     double best;                 /* best validation metric */
     int patience;                /* epochs left without a better one */

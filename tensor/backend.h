@@ -50,6 +50,10 @@ struct wf_step {
     uint64_t seed, step; /* step counts from 0 over the whole training */
     double lr;           /* learning rate */
     double teach;        /* probability that a decoder sees the truth */
+    /* Of how many samples this rank's batch is, and that sample i is number i * stride + first of
+     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank.
+     */
+    int64_t samples, stride, first;
 };
 
 /* One diffusion convolution, Y = act(sum_m T_m(X) W_m + b), T_m as S says and X = [x0 x1].
@@ -94,11 +98,12 @@ struct wf_attention_grad {
  * or the length of a window where `series` holds windows one after the other.
  * Columns: the first `keep` of the C features, standardised as (x - mean) / std with missing ones
  * `fill`ed, or with `raw` untouched, missing ones NaN. Then, for the time of row
- * start[b] + offset + t, time of day in [0, 1) and the day of the week / 7, when asked for. */
+ * when[b] + offset + t, time of day in [0, 1) and the day of the week / 7, when asked for. */
 struct wf_window_in {
     const wf_real *series; /* [rows, N, C] */
     const int64_t *time_s; /* [E] seconds since 1970-01-01 (a Thursday), or NULL */
     const int *start;      /* [B] */
+    const int *when;       /* [B] row of the clock where window b begins; NULL: start */
     int channels, keep, offset, step;
     bool raw, time_of_day, day_of_week;
     const wf_real *mean, *std; /* [C], at most 8, host memory */

@@ -78,7 +78,13 @@ OP(spmm, wf_spmm(g, &G->wide, in[1], in[0], false))
 OP(spmm_t, wf_spmm(g, &G->wide, in[1], in[0], true))
 OP(edge_sum, wf_edge_sum(g, &G->square, in[0], true))
 OP(edge_spread, wf_edge_spread(g, &G->wide, in[0], true))
+OP(edge_softmax, wf_edge_softmax(g, &G->square, in[0]))
+OP(edge_max, wf_edge_max(g, &G->square, in[1], in[0]))
+OP(topk, wf_pick(g, in[0], wf_topk(g, in[1], 3)))
+OP(pick,
+   wf_pick(g, in[0], wf_topk(g, wf_reshape(g, wf_slice(g, in[0], -1, 0, 1), 2, wf_dims(2, 5)), 2)))
 OP(row_normalize, wf_row_normalize(g, &G->square, in[0]))
+OP(loss_counted, wf_slice(g, wf_loss_counted(g, in[0], in[1], WF_MAE, WF_MASK_NAN), 0, 0, 1))
 OP(mae, wf_loss(g, in[0], in[1], WF_MAE, WF_MASK_NONE))
 OP(mse, wf_loss(g, in[0], in[1], WF_MSE, WF_MASK_NAN))
 OP(rmse, wf_loss(g, in[0], in[1], WF_RMSE, WF_MASK_NONE))
@@ -219,14 +225,24 @@ const struct op_case op_cases[] = {
     { "attention_weights", attention_weights, { { 2, 3, 4 }, { 2, 5, 4 }, { 3, 5 } }, 0 },
     { "spmm", spmm, { { 2, 5, 3 }, { 5 } }, 0 },
     { "spmm/transposed", spmm_t, { { 2, 4, 3 }, { 5 } }, 0 },
+    { "spmm/values per sample", spmm, { { 2, 5, 3 }, { 2, 5 } }, 0 },
+    { "spmm/transposed, values per sample", spmm_t, { { 2, 4, 3 }, { 2, 5 } }, 0 },
     { "edge_sum", edge_sum, { { 7 } }, 0 },
+    { "edge_sum/samples", edge_sum, { { 3, 7 } }, 0 },
     { "edge_spread", edge_spread, { { 5 } }, 0 },
+    { "edge_spread/samples", edge_spread, { { 3, 5 } }, 0 },
+    { "edge_softmax", edge_softmax, { { 2, 3, 7 } }, 0 },
+    { "edge_max", edge_max, { { 2, 5, 3 }, { 7 } }, 0 },
+    { "edge_max/values per sample", edge_max, { { 2, 5, 3 }, { 2, 7 } }, 0 },
+    { "topk", topk, { { 2, 5, 3 }, { 2, 5 } }, 0 },
+    { "pick", pick, { { 2, 5, 3 } }, 0 },
     { "row_normalize", row_normalize, { { 7 } }, 2 },
     { "dconv_op", dconv_none, DCONV_IN, 0 },
     { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },
     { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },
     { "dconv_op/constant", dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "loss/counted", loss_counted, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mse", mse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/rmse", rmse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mape", mape, { { 2, 3, 4 }, { 2, 3, 4 } }, 2 },

@@ -26,7 +26,7 @@ Test(baselines, pems_bay_gives_the_known_errors)
     struct wf_error err = { 0 };
     struct wf_baseline_config cfg = wf_baseline_defaults();
     const char *path = shared("data/pems-bay-74/pems-bay.h5");
-    cr_assert(wf_series_file_read(&f, path, "speed", &err) == WF_OK, "%s", err.message);
+    cr_assert(wf_series_file_read(&f, path, "speed", NULL, &err) == WF_OK, "%s", err.message);
     cr_assert(wf_series_init(&s, wf_backend_cpu(), f.E, (int)f.N, (int)f.C, &err) == WF_OK);
     cr_assert(wf_series_adopt(&s, f.values, true) == WF_OK);
     f.values = NULL;

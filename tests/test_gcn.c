@@ -209,6 +209,82 @@ Test(gcn, gradients_reach_inputs_parameters_and_weights_of_edges)
     expect_no_leaks();
 }
 
+/* out[i][c] = sum_j M[i][j] in[j][c] */
+static void apply(double M[N][N], double in[N][C], double out[N][C])
+{
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < C; c++) {
+            out[i][c] = 0;
+            for (int j = 0; j < N; j++) out[i][c] += M[i][j] * in[j][c];
+        }
+}
+
+/* Terms of sample b in dense loops, by the formulas of nn/gcn.h; their number. */
+static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
+{
+    double S[N][N], M[N][N];
+    int K = n->layer < 2 ? 1 : n->S.terms;
+    const wf_real *a = n->leaf[2]->data + b * N * N;
+    read_support(n->S.pattern[0], n->S.value[0], S);
+    for (int i = 0; i < N * C; i++) T[0][i / C][i % C] = (double)n->leaf[1]->data[b * N * C + i];
+    if (n->layer < 2) {
+        memcpy(T[1], T[0], sizeof T[0]);
+        apply(S, T[1], T[0]);
+    }
+    for (int i = 0; i < N && n->layer == 3; i++) {
+        for (int c = 0; c < C; c++) T[0][i][c] *= (double)a[i * N + i];
+        for (int j = 0; j < i; j++) { /* the operator is Lt, the support its transpose */
+            double t = S[i][j];
+            S[i][j] = S[j][i];
+            S[j][i] = t;
+        }
+    }
+    for (int k = 1; k < K; k++) {
+        for (int i = 0; i < N * N; i++)
+            M[i / N][i % N] = S[i / N][i % N] * (n->layer == 3 && k == 1 ? (double)a[i] : 1);
+        apply(M, T[k - 1], T[k]);
+        for (int i = 0; i < N * C && k > 1; i++)
+            T[k][i / C][i % C] = 2 * T[k][i / C][i % C] - T[k - 2][i / C][i % C];
+    }
+    return K;
+}
+
+static void expect_layer(const struct net *n, const struct wf_tensor *y)
+{
+    static double T[WF_MAXTERM][N][C];
+    int out = y->shape[2];
+    for (int b = 0; b < B; b++) {
+        int K = dense_terms(n, b, T);
+        for (int i = 0; i < N; i++)
+            for (int o = 0; o < out; o++) {
+                double want = (double)n->leaf[4]->data[o];
+                for (int k = 0; k < K * C; k++)
+                    want += T[k / C][i][k % C] * (double)n->leaf[3]->data[k * out + o];
+                if (n->layer == 2) want = tanh(want);
+                double got = (double)y->data[b * y->stride[0] + i * y->stride[1] + o];
+                cr_expect_float_eq(got, want, 1e-5, "layer %d: %g, want %g", n->layer, got, want);
+            }
+    }
+}
+
+Test(gcn, layers_are_their_formulas)
+{
+    static const int config[4] = { 0, 0, 5, 5 };
+    for (int layer = 0; layer < 4; layer++) {
+        struct net n;
+        struct wf_tape g;
+        struct wf_error err = { 0 };
+        net_init(&n, &configs[config[layer]], layer);
+        cr_assert_eq(wf_tape_init(&g, wf_backend_cpu(), &err), WF_OK);
+        struct wf_tensor *y = build(&g, &n);
+        cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
+        expect_layer(&n, y);
+        wf_tape_free(&g);
+        net_free(&n);
+    }
+    expect_no_leaks();
+}
+
 /* ---- refusals ---- */
 
 Test(gcn, graphs_that_make_no_sense_are_refused)

@@ -47,7 +47,7 @@ Test(series_file, pandas_frames_are_read_whatever_their_types)
         fr.two_blocks = kind & 4;
         snprintf(name, sizeof name, "f%d.h5", kind);
         h5_odd_frame(scratch(name), &fr);
-        OK(wf_series_file_read(&s, scratch(name), kind & 1 ? "df" : NULL, &err));
+        OK(wf_series_file_read(&s, scratch(name), kind & 1 ? "df" : NULL, NULL, &err));
         check_frame(&s, kind & 1 ? "702" : "72");
         cr_assert(s.t0_ns == 0 && !s.times_ns);
         wf_series_file_free(&s);
@@ -61,12 +61,12 @@ Test(series_file, a_gap_keeps_the_time_axis)
     struct h5_frame fr = plain;
     fr.times_ns = gap;
     h5_odd_frame(scratch("gap.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("gap.h5"), NULL, &err));
+    OK(wf_series_file_read(&s, scratch("gap.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert(s.times_ns && s.times_ns[3] == 75 * MINUTE);
     OK(wf_series_file_write(scratch("own.h5"), &s, &err));
     wf_series_file_free(&s);
-    OK(wf_series_file_read(&s, scratch("own.h5"), NULL, &err));
+    OK(wf_series_file_read(&s, scratch("own.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert(s.times_ns && s.times_ns[3] == 75 * MINUTE);
     wf_series_file_free(&s);
@@ -80,13 +80,13 @@ Test(series_file, other_units_and_plain_row_numbers_are_understood)
     fr.kind = "datetime64[s]";
     fr.times_ns = seconds;
     h5_odd_frame(scratch("s.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("s.h5"), NULL, &err));
+    OK(wf_series_file_read(&s, scratch("s.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert_eq(s.t0_ns, INT64_C(100000000000));
     wf_series_file_free(&s);
     fr.kind = "integer";
     h5_odd_frame(scratch("i.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("i.h5"), NULL, &err));
+    OK(wf_series_file_read(&s, scratch("i.h5"), NULL, NULL, &err));
     cr_assert(s.interval_s == 0 && s.t0_ns == 0 && s.E == 4);
     wf_series_file_free(&s);
 }
@@ -115,7 +115,7 @@ Test(series_file, bad_frames_are_refused_by_name)
         fr.table = bad_frame[i].table;
         snprintf(name, sizeof name, "b%zu.h5", i);
         h5_odd_frame(scratch(name), &fr);
-        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch(name), NULL, &err));
+        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch(name), NULL, NULL, &err));
         SAYS(bad_frame[i].says);
         SAYS(name);
         cr_assert(!s.values && !s.nodes.name);
@@ -128,19 +128,19 @@ Test(series_file, the_key_must_be_clear_and_there)
     struct wf_series_file s;
     struct h5_frame fr = plain;
     h5_odd_frame(scratch("two.h5"), &fr);
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), "speed", &err));
+    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), "speed", NULL, &err));
     SAYS("'speed' is no pandas DataFrame");
     fr.key = "speed";
     h5_odd_frame(scratch("two.h5"), &fr);
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), NULL, &err));
+    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), NULL, NULL, &err));
     SAYS("2 pandas keys; name one");
-    OK(wf_series_file_read(&s, scratch("two.h5"), "/speed", &err));
+    OK(wf_series_file_read(&s, scratch("two.h5"), "/speed", NULL, &err));
     wf_series_file_free(&s);
     h5_odd_types(scratch("odd.h5"));
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("odd.h5"), NULL, &err));
+    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("odd.h5"), NULL, NULL, &err));
     SAYS("holds no time series");
-    FAILS(WF_EIO, wf_series_file_read(&s, scratch("absent.h5"), NULL, &err));
-    FAILS(WF_EIO, wf_series_file_read(&s, "/", NULL, &err));
+    FAILS(WF_EIO, wf_series_file_read(&s, scratch("absent.h5"), NULL, NULL, &err));
+    FAILS(WF_EIO, wf_series_file_read(&s, "/", NULL, NULL, &err));
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -169,7 +169,7 @@ Test(series_file, rows_may_be_written_in_pieces)
     OK(wf_series_writer_rows(w, 3, v + 6, &err));
     FAILS(WF_EINVAL, wf_series_writer_rows(w, 1, v, &err));
     OK(wf_series_writer_commit(w, &err));
-    OK(wf_series_file_read(&back_again, scratch("p.h5"), NULL, &err));
+    OK(wf_series_file_read(&back_again, scratch("p.h5"), NULL, NULL, &err));
     cr_assert(back_again.E == 4 && back_again.N == 3 && back_again.C == 2);
     cr_assert(back_again.t0_ns == 77 && back_again.interval_s == 300);
     cr_assert_eq(memcmp(back_again.values, v, sizeof v), 0);
@@ -227,7 +227,7 @@ Test(series_file, a_wrong_layout_is_refused_by_name)
     struct wf_series_file s;
     for (int what = 0; what < 6; what++) {
         wrong_own(scratch("w.h5"), what);
-        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("w.h5"), NULL, &err));
+        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("w.h5"), NULL, NULL, &err));
         SAYS(says[what]);
     }
     cr_expect_eq(wf_alloc_live(), 0);
@@ -241,10 +241,10 @@ Test(series_file, every_failed_allocation_is_clean)
     fr.two_blocks = true;
     fr.times_ns = gap;
     h5_odd_frame(scratch("f.h5"), &fr);
-    EACH_ALLOCATION_FAILS(err, wf_series_file_read(&s, scratch("f.h5"), NULL, &err),
+    EACH_ALLOCATION_FAILS(err, wf_series_file_read(&s, scratch("f.h5"), NULL, NULL, &err),
                           wf_series_file_free(&s));
     EACH_ALLOCATION_FAILS(err, wf_series_file_write(scratch("o.h5"), &in, &err), (void)0);
-    EACH_ALLOCATION_FAILS(err, wf_series_file_read(&s, scratch("o.h5"), NULL, &err),
+    EACH_ALLOCATION_FAILS(err, wf_series_file_read(&s, scratch("o.h5"), NULL, NULL, &err),
                           wf_series_file_free(&s));
 }
 
@@ -252,7 +252,7 @@ Test(series_file, metr_la_is_read)
 {
     struct wf_series_file s;
     NEED_SHARED();
-    OK(wf_series_file_read(&s, shared("data/metr-la-week/metr-la.h5"), NULL, &err));
+    OK(wf_series_file_read(&s, shared("data/metr-la-week/metr-la.h5"), NULL, NULL, &err));
     cr_assert(s.E == 2016 && s.N == 207 && s.C == 1 && !s.times_ns);
     cr_assert(s.t0_ns == INT64_C(1330560000000000000) && s.interval_s == 300);
     cr_assert_str_eq(s.nodes.name[0], "773869");
@@ -266,7 +266,7 @@ Test(series_file, pems_bay_is_read_with_its_one_gap)
     int gaps = 0;
     ptrdiff_t zeros = 0;
     NEED_SHARED();
-    OK(wf_series_file_read(&s, shared("data/pems-bay-74/pems-bay.h5"), "speed", &err));
+    OK(wf_series_file_read(&s, shared("data/pems-bay-74/pems-bay.h5"), "speed", NULL, &err));
     cr_assert(s.E == 52116 && s.N == 74 && s.interval_s == 300 && s.times_ns);
     for (ptrdiff_t t = 1; t < s.E; t++) gaps += s.times_ns[t] - s.times_ns[t - 1] != 5 * MINUTE;
     for (ptrdiff_t i = 0; i < s.E * s.N; i++) zeros += s.values[i] == 0;

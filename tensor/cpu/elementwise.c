@@ -345,14 +345,23 @@ struct drop {
     const struct wf_step *step;
     uint32_t stream;
     bool add;
+    ptrdiff_t sample; /* elements of one sample; 0: the first axis is not the batch's */
 };
+
+/* The number that element e has in the batch of all ranks. */
+static uint64_t global_element(const struct drop *d, ptrdiff_t e)
+{
+    if (!d->sample) return (uint64_t)e;
+    int64_t sample = e / d->sample * d->step->stride + d->step->first;
+    return (uint64_t)(sample * d->sample + e % d->sample);
+}
 
 BODY(dropout_body)
 {
     const struct drop *d = ctx;
     wf_real keep = (wf_real)(1 / (1 - d->p));
     for (ptrdiff_t i = 0; i < n; i++) {
-        uint64_t e = (uint64_t)(first + i);
+        uint64_t e = global_element(d, first + i);
         struct wf_philox r = wf_philox(d->step->seed, d->stream, d->step->step, e / 4);
         wf_real v = wf_uniform_f32(r.v[e % 4]) < d->p ? 0 : p[1][i * s[1]] * keep;
         p[0][i * s[0]] = d->add ? p[0][i * s[0]] + v : v;
@@ -363,7 +372,8 @@ enum wf_status wf_cpu_dropout(struct wf_backend *be, struct wf_tensor *y, const 
                               double p, const struct wf_step *step, uint32_t stream, bool add)
 {
     (void)be;
-    struct drop d = { p, step, stream, add };
+    ptrdiff_t n = wf_tensor_count(x), sample = step->samples ? n / step->samples : 0;
+    struct drop d = { p, step, stream, add, sample && n % step->samples == 0 ? sample : 0 };
     wf_cpu_loop(2, (const struct wf_tensor *const[]){ y, x }, true, &d, dropout_body);
     return WF_OK;
 }

@@ -18,6 +18,12 @@ struct product {
     bool add;
 };
 
+/* Between the samples of edge values; 0 where all samples share them. */
+static ptrdiff_t sample_stride(const struct wf_tensor *val)
+{
+    return val->ndim == 2 ? val->stride[0] : 0;
+}
+
 static wf_real value(const struct product *p, int e)
 {
     return p->val[(p->perm ? p->perm[e] : e) * p->val_stride];
@@ -50,9 +56,11 @@ WF_INLINE void rows(const struct product *p, wf_real *y, ptrdiff_t ys, const wf_
     }
 }
 
-static void block(const struct product *p, struct wf_tensor *y, const struct wf_tensor *x, int b,
-                  int c, int from, int to)
+static void block(struct product one, ptrdiff_t lead, struct wf_tensor *y,
+                  const struct wf_tensor *x, int b, int c, int from, int to)
 {
+    one.val += b * lead;
+    const struct product *p = &one;
     wf_real *out = y->data + b * y->stride[0] + c;
     const wf_real *in = x->data + b * x->stride[0] + c;
     int left = y->shape[2] - c, n = left < COLS ? left : COLS;
@@ -82,8 +90,9 @@ enum wf_status wf_cpu_spmm(struct wf_backend *be, struct wf_tensor *y, const str
                          .idx = transpose ? A->tidx : A->idx,
                          .perm = transpose ? A->tperm : NULL,
                          .val = val->data,
-                         .val_stride = val->stride[0],
+                         .val_stride = val->stride[val->ndim - 1],
                          .add = add };
+    ptrdiff_t lead = sample_stride(val);
     int B = y->shape[0], N = y->shape[1];
     int cols = ceil_div(y->shape[2], COLS), parts = ceil_div(N, ROWS);
 #pragma omp parallel for collapse(3)
@@ -91,7 +100,7 @@ enum wf_status wf_cpu_spmm(struct wf_backend *be, struct wf_tensor *y, const str
         for (int c = 0; c < cols; c++) {
             for (int r = 0; r < parts; r++) {
                 int to = (r + 1) * ROWS < N ? (r + 1) * ROWS : N;
-                block(&p, y, x, b, c * COLS, r * ROWS, to);
+                block(p, lead, y, x, b, c * COLS, r * ROWS, to);
             }
         }
     }
@@ -115,10 +124,29 @@ static void dots(wf_real *out, const struct wf_csr *A, const wf_real *dy, ptrdif
     }
 }
 
+/* Every sample has values of its own: nothing is summed over samples. */
+static void dots_apart(struct wf_tensor *dval, const struct wf_csr *A, const struct wf_tensor *dy,
+                       const struct wf_tensor *x)
+{
+    int B = x->shape[0], N = A->rows, parts = ceil_div(N, ROWS);
+#pragma omp parallel for collapse(2)
+    for (int b = 0; b < B; b++) {
+        for (int r = 0; r < parts; r++) {
+            int to = (r + 1) * ROWS < N ? (r + 1) * ROWS : N;
+            dots(dval->data + b * dval->stride[0], A, dy->data + b * dy->stride[0], dy->stride[1],
+                 x->data + b * x->stride[0], x->stride[1], x->shape[2], r * ROWS, to);
+        }
+    }
+}
+
 enum wf_status wf_cpu_spmm_bwd_val(struct wf_backend *be, struct wf_tensor *dval,
                                    const struct wf_csr *A, const struct wf_tensor *dy,
                                    const struct wf_tensor *x)
 {
+    if (dval->ndim == 2) {
+        dots_apart(dval, A, dy, x);
+        return WF_OK;
+    }
     int B = x->shape[0], E = A->nnz, N = A->rows, chunks = B < CHUNKS ? B : CHUNKS;
     wf_real *part = wf_cpu_scratch(be, (size_t)chunks * (size_t)E * sizeof *part + 1);
     if (part == NULL) return WF_ENOMEM;
@@ -142,38 +170,6 @@ enum wf_status wf_cpu_spmm_bwd_val(struct wf_backend *be, struct wf_tensor *dval
             wf_real s = 0;
             for (int k = 0; k < chunks; k++) s += part[(ptrdiff_t)k * E + e];
             dval->data[e * dval->stride[0]] += s;
-        }
-    }
-    return WF_OK;
-}
-
-enum wf_status wf_cpu_edge_sum(struct wf_backend *be, struct wf_tensor *y, const struct wf_csr *A,
-                               const struct wf_tensor *x, bool columns, bool add)
-{
-    (void)be;
-    const int *ptr = columns ? A->tptr : A->ptr;
-    int n = columns ? A->cols : A->rows;
-#pragma omp parallel for if (A->nnz > 1 << 14)
-    for (int i = 0; i < n; i++) {
-        wf_real s = 0, *out = y->data + i * y->stride[0];
-        for (int e = ptr[i]; e < ptr[i + 1]; e++)
-            s += x->data[(columns ? A->tperm[e] : e) * x->stride[0]];
-        *out = add ? *out + s : s;
-    }
-    return WF_OK;
-}
-
-enum wf_status wf_cpu_edge_spread(struct wf_backend *be, struct wf_tensor *y,
-                                  const struct wf_csr *A, const struct wf_tensor *x, bool columns,
-                                  bool add)
-{
-    (void)be;
-#pragma omp parallel for if (A->nnz > 1 << 14)
-    for (int i = 0; i < A->rows; i++) {
-        for (int e = A->ptr[i]; e < A->ptr[i + 1]; e++) {
-            wf_real v = x->data[(columns ? A->idx[e] : i) * x->stride[0]];
-            wf_real *out = y->data + e * y->stride[0];
-            *out = add ? *out + v : v;
         }
     }
     return WF_OK;

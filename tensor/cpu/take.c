@@ -24,6 +24,82 @@ enum wf_status wf_cpu_take_bwd(struct wf_backend *be, struct wf_tensor *dx,
     return WF_OK;
 }
 
+/* ---- the largest, and rows by indices that are data ---- */
+
+/* Whether row i of x comes before row j: larger first, of equal ones the first; NaN is least. */
+static bool before(const wf_real *x, ptrdiff_t stride, int i, int j)
+{
+    wf_real a = x[i * stride], b = x[j * stride];
+    if (a != a || b != b) return a != a && b != b ? i < j : b != b;
+    return a > b || (a == b && i < j);
+}
+
+/* Restores the heap below position at: no child comes before its parent. */
+static void sift(int *heap, int n, int at, const wf_real *x, ptrdiff_t stride)
+{
+    for (;;) {
+        int child = 2 * at + 1, i = heap[at];
+        if (child >= n) return;
+        if (child + 1 < n && before(x, stride, heap[child + 1], heap[child])) child++;
+        if (before(x, stride, i, heap[child])) return;
+        heap[at] = heap[child];
+        heap[child] = i;
+        at = child;
+    }
+}
+
+enum wf_status wf_cpu_topk(struct wf_backend *be, struct wf_tensor *idx, const struct wf_tensor *x)
+{
+    int B = x->shape[0], N = x->shape[1], K = idx->shape[1];
+    int *heaps = wf_cpu_scratch(be, (size_t)B * (size_t)N * sizeof *heaps + 1);
+    if (!heaps) return WF_ENOMEM;
+#pragma omp parallel for if ((ptrdiff_t)B * N > 1 << 14)
+    for (int b = 0; b < B; b++) {
+        const wf_real *in = x->data + b * x->stride[0];
+        int *heap = heaps + (ptrdiff_t)b * N;
+        for (int i = 0; i < N; i++) heap[i] = i;
+        for (int i = N / 2 - 1; i >= 0; i--) sift(heap, N, i, in, x->stride[1]);
+        for (int k = 0, n = N; k < K; k++) {
+            idx->data[b * idx->stride[0] + k * idx->stride[1]] = (wf_real)heap[0];
+            heap[0] = heap[--n];
+            sift(heap, n, 0, in, x->stride[1]);
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_pick(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *x,
+                           const struct wf_tensor *idx)
+{
+    (void)be;
+    for (int b = 0; b < y->shape[0]; b++) {
+        for (int k = 0; k < y->shape[1]; k++) {
+            int i = (int)idx->data[b * idx->stride[0] + k * idx->stride[1]];
+            for (int c = 0; c < y->shape[2]; c++)
+                y->data[b * y->stride[0] + k * y->stride[1] + c * y->stride[2]] =
+                    x->data[b * x->stride[0] + i * x->stride[1] + c * x->stride[2]];
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_pick_bwd(struct wf_backend *be, struct wf_tensor *dx,
+                               const struct wf_tensor *dy, const struct wf_tensor *idx)
+{
+    (void)be;
+    for (int b = 0; b < dy->shape[0]; b++) {
+        for (int k = 0; k < dy->shape[1]; k++) {
+            int i = (int)idx->data[b * idx->stride[0] + k * idx->stride[1]];
+            for (int c = 0; c < dy->shape[2]; c++)
+                dx->data[b * dx->stride[0] + i * dx->stride[1] + c * dx->stride[2]] +=
+                    dy->data[b * dy->stride[0] + k * dy->stride[1] + c * dy->stride[2]];
+        }
+    }
+    return WF_OK;
+}
+
+/* ---- looked-up numbers ---- */
+
 /* Below the smallest step between two indices, above the rounding of x * scale. */
 static int row_at(wf_real x, double scale, int n)
 {

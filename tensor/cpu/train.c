@@ -29,7 +29,8 @@ enum wf_status wf_cpu_window(struct wf_backend *be, struct wf_tensor *y,
 #pragma omp parallel for schedule(static) if ((ptrdiff_t)B * T * N > 4096)
     for (int i = 0; i < B * T; i++) {
         int64_t start = in->start[i / T], at = in->offset + i % T;
-        window_row(y->data + (ptrdiff_t)i * N * width, width, in, start * in->step + at, start + at,
+        int64_t when = in->when ? in->when[i / T] : start;
+        window_row(y->data + (ptrdiff_t)i * N * width, width, in, start * in->step + at, when + at,
                    N);
     }
     return WF_OK;

@@ -236,8 +236,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < sizeof member / sizeof *member; i++) visit(f, member[i].name);
     if (wf_h5_attr_text(f, "/", "t0", &text, &err) == WF_OK) wf_free(text);
     wf_h5_close(f);
-    if (wf_series_file_parse(&s, image, n, NULL, &err) == WF_OK) wf_series_file_free(&s);
-    if (wf_series_file_parse(&s, image, n, "df", &err) == WF_OK) wf_series_file_free(&s);
+    if (wf_series_file_parse(&s, image, n, NULL, NULL, &err) == WF_OK) wf_series_file_free(&s);
+    if (wf_series_file_parse(&s, image, n, "df", NULL, &err) == WF_OK) wf_series_file_free(&s);
     free(image);
     if (wf_alloc_live() != 0) abort();
     return 0;

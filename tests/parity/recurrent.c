@@ -4,6 +4,7 @@
 #include "models/gclstm.h"
 #include "models/gconvgru.h"
 #include "models/gconvlstm.h"
+#include "models/mpnnlstm.h"
 #include "tests/parity/spectral.h"
 
 enum { MAXT = 256 };
@@ -254,4 +255,30 @@ static enum wf_status agcrn(struct run *r, struct named *n)
 enum wf_status run_agcrn(struct run *r)
 {
     return with_params(r, agcrn);
+}
+
+/* ---- MPNN-LSTM ---- */
+
+/* X [B * window * N, F], and a graph with as many nodes. */
+static enum wf_status mpnnlstm(struct run *r, struct named *n)
+{
+    struct wf_mpnnlstm_cell l;
+    int rows, N = integer(r, "num_nodes", 1), T = integer(r, "window", 1), F = in_channels(r);
+    struct wf_tensor *X = input(r, 2, &rows);
+    WF_TRY(gcn_graph(r, rows));
+    wf_mpnnlstm_cell_init(&l, &n->ps, "cell", F, integer(r, "hidden_size", 0));
+    wf_mpnnlstm_cell_names(&n->names, NULL, "cell");
+    WF_TRY(load_named(r, &n->ps, &n->names));
+    struct wf_supports S = case_supports(r, "inputs/");
+    r->g.training = integer(r, "training", 0) != 0;
+    X = wf_reshape(&r->g, X, 4, wf_dims(-1, T, N, F));
+    struct wf_tensor *y = wf_mpnnlstm(&r->g, &l, &S, X); /* [B, N, ..] */
+    WF_TRY(tape_status(r));
+    output(r, "outputs/out", wf_reshape(&r->g, y, 2, wf_dims(-1, y->shape[2])));
+    return finish_named(r, &n->ps, &n->names);
+}
+
+enum wf_status run_mpnnlstm(struct run *r)
+{
+    return with_params(r, mpnnlstm);
 }

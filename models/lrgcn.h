@@ -1,0 +1,35 @@
+/* lrgcn.h - LRGCN: Li, Han, Cheng, Su, Wang, Zhang, Pan, "Predicting Path Failure In Time-Evolving
+ * Graphs", KDD 2019: an LSTM whose products are relational graph convolutions. */
+#ifndef WF_LRGCN_H
+#define WF_LRGCN_H
+
+#include "nn/message.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wf_lrgcn_config {
+    int in, hidden, relations, bases; /* bases 0: a matrix per relation */
+};
+
+/* The four gates [i f g o] of each convolution stand side by side. Parameters name.x, name.h. */
+struct wf_lrgcn_cell {
+    struct wf_rgcn x, h;
+};
+void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const char *name,
+                        struct wf_lrgcn_config cfg);
+
+/* One step (section 4.2): x [.., N, in]; h and c [.., N, hidden], which are replaced. A: the
+ * pattern of wf_relation_pattern(). */
+void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struct wf_csr *A,
+                   struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
+
+/* PyTorch Geometric Temporal's LRGCN. */
+void wf_lrgcn_cell_names(struct wf_renames *t, const char *theirs, const char *ours,
+                         const struct wf_lrgcn_cell *l);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

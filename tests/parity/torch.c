@@ -23,7 +23,7 @@ static enum wf_status gru_layers(struct run *r, struct named *n, int in, int hid
     struct wf_tensor *h[WF_MAXLAYERS];
     wf_gru_stack_init(&l, &n->ps, "gru", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char ours[16], after[16];
+        char ours[32], after[32];
         snprintf(ours, sizeof ours, "gru.%d", k);
         snprintf(after, sizeof after, "_l%d", k);
         wf_gru_names(&n->names, NULL, ours, after);
@@ -57,7 +57,7 @@ static enum wf_status lstm_layers(struct run *r, struct named *n, int in, int hi
     struct wf_tensor *h[WF_MAXLAYERS], *c[WF_MAXLAYERS];
     wf_lstm_stack_init(&l, &n->ps, "lstm", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char ours[16], after[16];
+        char ours[32], after[32];
         snprintf(ours, sizeof ours, "lstm.%d", k);
         snprintf(after, sizeof after, "_l%d", k);
         wf_lstm_names(&n->names, NULL, ours, after);

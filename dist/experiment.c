@@ -200,7 +200,9 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
                             .T = x->cfg.T,
                             .Q = x->cfg.Q,
                             .terms = x->graph.supports.terms,
-                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0 };
+                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
+                            .time_of_day = x->windows.cfg.time_of_day,
+                            .day_of_week = x->windows.cfg.day_of_week };
     wf_params_init(&x->params, s->be);
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
     x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);

@@ -74,7 +74,7 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
                                     const struct wf_batch *b)
 {
     struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cfg.hidden));
-    h = wf_a3tgcn(g, &m->cell, b->supports, (struct wf_tensor *)&b->x, h); /* [B, N, H] */
+    h = wf_a3tgcn(g, &m->cell, b->supports, wf_tape_view(g, b->x), h); /* [B, N, H] */
     return wf_horizon(g, &m->head, &m->task, h);
 }
 

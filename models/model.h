@@ -25,7 +25,7 @@ struct wf_task {
     int terms;                     /* of the supports, the input itself included */
     int steps_per_day;             /* 0: unknown */
     int hops;                      /* terms per support beside the input */
-    bool time_of_day, day_of_week; /* there are such channels */
+    bool time_of_day, day_of_week; /* the last input channels; see data/series.h */
 };
 
 struct wf_model_type {

@@ -8,7 +8,7 @@ void wf_mpnnlstm_cell_init(struct wf_mpnnlstm_cell *l, struct wf_params *ps, con
     l->hidden = hidden;
     l->dropout = 0;
     for (int k = 0; k < 2; k++) {
-        char part[16];
+        char part[24];
         snprintf(part, sizeof part, "conv.%d", k);
         wf_gcn_init(&l->conv[k], ps, wf_params_path(path, name, part), k ? hidden : in, hidden,
                     true);
@@ -110,7 +110,7 @@ void wf_mpnnlstm_init(struct wf_mpnnlstm *m, struct wf_params *ps, struct wf_mpn
 struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlstm *m,
                                       const struct wf_batch *b)
 {
-    struct wf_tensor *y = wf_mpnnlstm(g, &m->cell, b->supports, (struct wf_tensor *)&b->x);
+    struct wf_tensor *y = wf_mpnnlstm(g, &m->cell, b->supports, wf_tape_view(g, b->x));
     return wf_horizon(g, &m->head, &m->task, y);
 }
 

@@ -94,7 +94,7 @@ Test(fclstm, sizes_that_do_not_fit_are_refused)
 Test(fclstm, learns_a_wave_on_a_ring)
 {
     tiny_expect_to_learn((struct tiny_config){
-        .model = "fc-lstm", .options = "hidden=16\nlayers=1\n", .week = false, .seed = 1 });
+        .model = "fc-lstm", .options = "hidden=16\nlayers=1\n", .day_of_week = false, .seed = 1 });
 }
 
 /* A probability of 1 and of 0; outside of training, 1 as well. */

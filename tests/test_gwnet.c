@@ -186,6 +186,6 @@ Test(gwnet, learns_a_wave_on_a_ring)
     tiny_expect_to_learn(
         (struct tiny_config){ .model = "gwnet",
                               .options = "hidden=8\nskip=8\nend=16\nblocks=1\nembedding=3\n",
-                              .week = false,
+                              .day_of_week = false,
                               .seed = 1 });
 }

@@ -136,6 +136,6 @@ Test(staeformer, learns_a_wave_on_a_ring)
     tiny_expect_to_learn((struct tiny_config){
         .model = "staeformer",
         .options = "embedding=4\nadaptive-embedding=4\nfeedforward=8\nheads=2\nlayers=1\n",
-        .week = true,
+        .day_of_week = true,
         .seed = 1 });
 }

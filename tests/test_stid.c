@@ -101,5 +101,5 @@ Test(stid, too_many_layers_are_refused)
 Test(stid, learns_a_wave_on_a_ring)
 {
     tiny_expect_to_learn((struct tiny_config){
-        .model = "stid", .options = "embedding=8\nlayers=2\n", .week = true, .seed = 1 });
+        .model = "stid", .options = "embedding=8\nlayers=2\n", .day_of_week = true, .seed = 1 });
 }

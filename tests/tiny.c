@@ -48,7 +48,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     wc.T = TINY_T;
     wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
     wc.base = cfg.base;
-    wc.day_of_week = cfg.week;
+    wc.day_of_week = cfg.day_of_week;
     MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
@@ -62,7 +62,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .T = wc.T,
                             .Q = wc.Q,
                             .terms = t->graph.supports.terms,
-                            .steps_per_day = 24,
+                            .steps_per_day = 86400 / t->series.interval_s,
                             .hops = t->graph.cfg.hops,
                             .time_of_day = wc.time_of_day,
                             .day_of_week = wc.day_of_week };

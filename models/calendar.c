@@ -25,3 +25,34 @@ int wf_calendar(struct wf_tape *g, const struct wf_calendar *l, struct wf_tensor
         out[k] = wf_lookup(g, l->table[k], wf_select(g, x, -1, l->channel[k]), l->rows[k]);
     return l->tables;
 }
+
+/* Whole days in t [B, N], as [B, N, 1]; a number half a step below one counts as one. */
+static struct wf_tensor *whole(struct wf_tape *g, struct wf_tensor *t, int most, double half_step)
+{
+    wf_real number[WF_CALENDAR_AHEAD];
+    for (int i = 0; i < most; i++) number[i] = (wf_real)i;
+    /* wf_lookup() adds a thousandth, which may be more than a step */
+    return wf_lookup(g, wf_input(g, number, 2, wf_dims(most, 1)),
+                     wf_affine(g, t, 1, half_step - 1e-3), 1);
+}
+
+struct wf_tensor *wf_calendar_ahead(struct wf_tape *g, const struct wf_task *task,
+                                    struct wf_tensor *x, int ahead)
+{
+    int n = task->time_of_day + task->day_of_week, S = task->steps_per_day;
+    if (n == 0) return NULL;
+    if (g->error.status != WF_OK) return &g->poison;
+    int T = x->shape[1], C = x->shape[3], most = S > 0 ? ahead / S + 2 : 1;
+    struct wf_tensor *last = wf_select(g, x, 1, T - 1); /* [B, N, C] */
+    if (most > WF_CALENDAR_AHEAD)
+        return wf_tape_fail(g, WF_EINVAL, "%d steps of %d a day ahead: want less than %d days",
+                            ahead, S, WF_CALENDAR_AHEAD - 1);
+    if (!task->time_of_day || S < 1) return wf_slice(g, last, -1, C - n, C);
+    struct wf_tensor *t = wf_affine(g, wf_select(g, last, -1, C - n), 1, (double)ahead / S);
+    struct wf_tensor *days = whole(g, t, most, 0.5 / S); /* [B, N, 1] */
+    t = wf_sub(g, wf_unsqueeze(g, t, 2), days);
+    if (!task->day_of_week) return t;
+    struct wf_tensor *d = wf_slice(g, last, -1, C - 1, C); /* [B, N, 1] */
+    d = wf_add(g, d, wf_affine(g, days, 1.0 / 7, 0));
+    return wf_concat(g, t, wf_sub(g, d, whole(g, wf_select(g, d, -1, 0), most / 7 + 2, 0.5 / 7)));
+}

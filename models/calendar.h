@@ -21,6 +21,13 @@ struct wf_calendar {
 /* init.fan_in and fan_out stay 0: Xavier's are the two axes of a table. */
 void wf_calendar_init(struct wf_calendar *l, struct wf_params *ps, const char *name, int width,
                       struct wf_init init, const struct wf_task *task);
+/* The features of time of the step `ahead` steps behind the last of x [B, T, N, C], in the order
+ * and units of the inputs: [B, N, features], NULL when the task has none. Where steps a day are
+ * unknown they stay those of the last step, and so does the day of the week without the time of
+ * day. */
+enum { WF_CALENDAR_AHEAD = 1000 }; /* days, at most */
+struct wf_tensor *wf_calendar_ahead(struct wf_tape *g, const struct wf_task *task,
+                                    struct wf_tensor *x, int ahead);
 /* x [.., C], inputs with all channels -> tables tensors [.., width] in out; returns how many. */
 int wf_calendar(struct wf_tape *g, const struct wf_calendar *l, struct wf_tensor *x,
                 struct wf_tensor *out[WF_CALENDAR_TABLES]);

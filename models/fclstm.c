@@ -86,12 +86,12 @@ struct wf_tensor *wf_fclstm_forward(struct wf_tape *g, const struct wf_fclstm *m
 {
     int N = m->task.nodes, out = m->task.targets, Q = m->task.Q, states = 2 * m->cfg.layers;
     struct wf_tensor *keep[2 * WF_FCLSTM_LAYERS + WF_FCLSTM_HORIZON], **y = keep + states;
+    struct wf_tensor *all = wf_tape_view(g, b->x); /* [B, T, N, C] */
     for (int k = 0; k < states; k++)
         keep[k] = wf_zeros(g, 3, wf_dims(b->B, N / m->together, m->cfg.hidden));
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        step(g, m, m->encoder, x, keep);
+        step(g, m, m->encoder, wf_select(g, all, 1, t), keep);
         wf_tape_release(g, mark, keep, states);
     }
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, out)); /* the go symbol */

@@ -1,10 +1,10 @@
 /* gwnet.h - Graph WaveNet: Wu, Pan, Long, Jiang, Zhang, "Graph WaveNet for Deep Spatial-Temporal
- * Graph Modeling", IJCAI 2019. Gated dilated convolutions over time, between them diffusion over
- * the given graph, forward and backward, and over one that is learned from two embeddings.
+ * Graph Modeling", IJCAI 2019, section 3. Gated dilated convolutions over time, between them
+ * diffusion over the given graph, forward and backward, and over one learned from two embeddings.
  *
- *     A = softmax(relu(E1 E2))                                                         (eq. 5)
- *     GC(x) = sum_{k=0..K} (P_f^k x W_k1 + P_b^k x W_k2 + A^k x W_k3)                  (eq. 6)
- *     TCN(x) = tanh(Theta_1 * x) sigmoid(Theta_2 * x), dilations 1, 2, .. in a block   (eq. 8)
+ *     A = softmax(relu(E1 E2))
+ *     GC(x) = sum_{k=0..K} (P_f^k x W_k1 + P_b^k x W_k2 + A^k x W_k3)
+ *     TCN(x) = tanh(Theta_1 * x) sigmoid(Theta_2 * x), dilations 1, 2, .. in a block
  *     u = TCN(x),  skip += u W_s,  x' = BN(GC(u) + x)
  *     y = relu(relu(skip) W_1) W_2
  *

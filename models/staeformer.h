@@ -2,10 +2,10 @@
  * Embedding Makes Vanilla Transformer SOTA for Traffic Forecasting", CIKM 2023. No graph: a number
  * of its own for every step and node, and attention over time, then over the nodes.
  *
- *     Z = [FC(x)  T_day  D_week  E_a],  E_a [T, N, d_a] learned                        (eq. 2 - 4)
+ *     Z = [FC(x)  T_day  D_week  E_a],  E_a [T, N, d_a] learned
  *     h = LN(Z + MHA(Z)),  Z' = LN(h + FF(h)),  FF(h) = relu(h W_1 + b_1) W_2 + b_2
  *     MHA over the T steps of each node in the first layers, over the N nodes of each step in the
- *     others; y = FC of a node's T vectors, side by side                               (eq. 5 - 8)
+ *     others; y = FC of a node's T vectors, side by side
  */
 #ifndef WF_STAEFORMER_H
 #define WF_STAEFORMER_H

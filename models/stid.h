@@ -1,9 +1,10 @@
 /* stid.h - STID: Shao, Zhang, Wang, Wei, Xu, "Spatial-Temporal Identity: A Simple yet Effective
- * Baseline for Multivariate Time Series Forecasting", CIKM 2022. No graph and no recurrence: a
- * perceptron, the same for every node, is told which node, time of day and day of week it sees.
+ * Baseline for Multivariate Time Series Forecasting", CIKM 2022, section 3. No graph and no
+ * recurrence: a perceptron, the same for every node, is told which node, time of day and day of
+ * week it sees.
  *
- *     H = FC(x_{t-T+1} .. x_t),  Z_0 = [H  E_node  T_day  D_week]                      (eq. 2, 3)
- *     Z_{l+1} = FC_2(relu(FC_1(Z_l))) + Z_l,  y = FC(Z_L)                              (eq. 4, 5)
+ *     H = FC(x_{t-T+1} .. x_t),  Z_0 = [H  E_node  T_day  D_week]
+ *     Z_{l+1} = FC_2(relu(FC_1(Z_l))) + Z_l,  y = FC(Z_L)
  *
  * Dropout stands behind relu, as in the authors' code. */
 #ifndef WF_STID_H

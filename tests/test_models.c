@@ -47,6 +47,10 @@ static const struct tiny_config models[] = {
       .seed = 22 },
     { .model = "fc-lstm", .options = "hidden=4\nlayers=2\n", .seed = 23 },
     { .model = "fc-lstm", .options = "hidden=4\nlayers=1\nshared=True\n", .seed = 24 },
+    { .model = "dgcrn",
+      .options = "hidden=3\nembedding=3\nhyper=3\n",
+      .day_of_week = true,
+      .seed = 25 },
 };
 enum { ROWS = sizeof models / sizeof *models, MODELS = ROWS + 64, MOST_LEAVES = 1024 };
 

@@ -202,16 +202,20 @@ cmd_bench()
 {
     release
     brief_spin
-    local program
-    for program in build/release/bench_"${1:-*}"; do
-        if [ -x "$program" ] && [ -f "$program" ]; then
+    local program ran=no
+    for program in build/release/bench_"${1:-*}" tests/bench/bench_"${1:-*}".sh; do
+        if [ "$program" = build/release/bench_exchange ]; then # by bench_ranks.sh
+            continue
+        elif [ -x "$program" ] && [ -f "$program" ]; then
             echo "== $program"
             "$program"
-        elif [ $# = 1 ]; then
-            echo "there is no benchmark $1" >&2
-            return 1
+            ran=yes
         fi
     done
+    if [ $ran = no ]; then
+        echo "there is no benchmark $1" >&2
+        return 1
+    fi
 }
 
 cmd_parity()

@@ -75,6 +75,8 @@ struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k);
 /* Rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers in [0,
  * N), each once in a sample, as wf_topk() makes them; it has no gradient. */
 struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx);
+/* The other way: rows y [.., K, C] at idx [.., K] of zeros [.., N, C]. */
+struct wf_tensor *wf_scatter(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *idx, int N);
 /* Row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table: [.., D].
  * A thousandth is added first: time of day times steps a day is never quite whole. x has no
  * gradient. */

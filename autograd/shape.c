@@ -278,6 +278,36 @@ struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tens
     return wf_reshape(g, y, ndim, shape);
 }
 
+static void scatter_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_tensor *dy = wf_tape_grad(g, n->in[0]);
+    if (!dy) return;
+    struct wf_tensor *rows = wf_tape_temp(g, dy->ndim, dy->shape);
+    WF_RUN(g, wfk_pick(g->be, rows, n->out->grad, n->in[1]));
+    WF_RUN(g, wfk_affine(g->be, dy, rows, 1, 0, true));
+    wf_tape_drop(g, rows);
+}
+
+struct wf_tensor *wf_scatter(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *idx, int N)
+{
+    static const struct wf_op op = { "scatter", scatter_vjp };
+    if (g->error.status != WF_OK) return &g->poison;
+    int ndim = y->ndim, shape[WF_MAXDIM];
+    bool ok = ndim >= 2 && idx->ndim == ndim - 1 && idx->shape[ndim - 2] <= N;
+    for (int i = 0; i < ndim && ok; i++) {
+        shape[i] = i == ndim - 2 ? N : y->shape[i];
+        ok = i == ndim - 1 || idx->shape[i] == y->shape[i];
+    }
+    if (!ok) return wf_shape_error(g, op.name, y, idx, "want [.., K, C] and [.., K], K up to N");
+    y = join_leading(g, y, 2);
+    idx = join_leading(g, idx, 1);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_tensor *x = wf_zeros(g, 3, wf_dims(y->shape[0], N, y->shape[2]));
+    WF_RUN(g, wfk_pick_bwd(g->be, x, y, idx));
+    wf_tape_record(g, (struct wf_node){ .op = &op, .out = x, .in = { y, idx } });
+    return wf_reshape(g, x, ndim, shape);
+}
+
 static void lookup_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *d = wf_tape_grad(g, n->in[0]);

@@ -1,8 +1,9 @@
 #include "data/road.h"
-#include "tensor/alloc.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tensor/alloc.h"
+#include "tensor/rng.h"
 
 #define BLOCK            6.0 /* miles between junctions before they are moved */
 #define CUTOFF           7.0 /* miles, of the sensor graph */
@@ -10,28 +11,10 @@
 #define MARGIN           1.2 /* of capacity over the peak flow */
 #define MIN_CELLS        6   /* of a link: 2 * MIN_CELLS >= SENSORS_PER_ROAD, a cell a sensor */
 
-/* Philox-4x32-10 (Salmon et al. 2011). */
-static void philox(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t step, uint32_t index)
-{
-    uint32_t c0 = index, c1 = stream, c2 = step, c3 = stream * 0x85EBCA6Bu;
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c1 = (uint32_t)p1;
-        c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
-}
-
 void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b)
 {
-    uint32_t v[4];
-    philox(v, seed, (uint32_t)what, b, a);
-    for (int i = 0; i < 4; i++) u[i] = v[i] * 0x1p-32;
+    const struct wf_philox r = wf_philox(seed, (uint32_t)what, b, a);
+    for (int i = 0; i < 4; i++) u[i] = r.v[i] * 0x1p-32;
 }
 
 double wf_road_normal(uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b)

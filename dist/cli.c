@@ -17,6 +17,7 @@ void wf_cli_catch_signals(void)
     struct sigaction a = { .sa_handler = on_signal };
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGUSR1, &a, NULL);
 }
 
 int wf_cli_fail(const char *program, const struct wf_error *err)
@@ -52,6 +53,14 @@ static const char *field_name(const struct wf_alias *aliases, const char *name)
     return name;
 }
 
+static enum wf_status set(const struct wf_cli *cli, const struct wf_config *c, int n,
+                          const char *option, const char *text, struct wf_error *err)
+{
+    for (const struct wf_word *w = cli->words; w && w->option; w++)
+        if (strcmp(w->option, option) == 0 && strcmp(w->theirs, text) == 0) text = w->ours;
+    return wf_config_set(c, n, option, text, err);
+}
+
 enum wf_status wf_cli_parse(int argc, char **argv, const struct wf_config *c, int n,
                             struct wf_cli *cli, struct wf_error *err)
 {
@@ -65,7 +74,7 @@ enum wf_status wf_cli_parse(int argc, char **argv, const struct wf_config *c, in
         if (found == 'h')
             cli->help = true;
         else if (found == 'o')
-            s = wf_config_set(c, n, field_name(cli->aliases, o[index].name), optarg, err);
+            s = set(cli, c, n, field_name(cli->aliases, o[index].name), optarg, err);
         else if (found == ':')
             s = wf_fail(err, WF_EINVAL, "option %s wants a value", argv[optind - 1]);
         else

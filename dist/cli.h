@@ -16,9 +16,15 @@ struct wf_alias {
     const char *alias, *name;
 };
 
+/* Another word for a value of an option, as dask for --mode ddp; ended by a NULL option. */
+struct wf_word {
+    const char *option, *theirs, *ours;
+};
+
 enum { WF_CLI_POSITIONAL = 8 };
 struct wf_cli {
     const struct wf_alias *aliases; /* in; may be NULL */
+    const struct wf_word *words;    /* in; may be NULL */
     bool help;                      /* out: -h or --help was given */
     int positionals;
     const char *positional[WF_CLI_POSITIONAL];
@@ -31,8 +37,8 @@ enum wf_status wf_cli_parse(int argc, char **argv, const struct wf_config *c, in
 /* "PROGRAM: message" on stderr; returns the program's exit code 1. */
 int wf_cli_fail(const char *program, const struct wf_error *err);
 
-/* Becomes non-zero at SIGINT or SIGTERM once wf_cli_catch_signals() was called; a second SIGINT
- * ends the program at once. */
+/* Becomes non-zero at SIGINT, SIGTERM or SIGUSR1 (which batch systems send before time is up) once
+ * wf_cli_catch_signals() was called; a second SIGINT ends the program at once. */
 extern volatile sig_atomic_t wf_cli_stop;
 void wf_cli_catch_signals(void);
 

@@ -75,6 +75,7 @@ enum wf_status wf_remote_init(struct wf_remote *r, struct wf_dist *d, void *base
     WF_TRY(wf_dist_agree(d, s, err));
     r->mpi->win = MPI_WIN_NULL;
     int rc = MPI_Win_create(base, (MPI_Aint)bytes, 1, MPI_INFO_NULL, d->mpi->world, &r->mpi->win);
+    if (rc == MPI_SUCCESS) rc = MPI_Win_set_errhandler(r->mpi->win, MPI_ERRORS_RETURN);
     if (rc == MPI_SUCCESS) rc = MPI_Win_lock_all(MPI_MODE_NOCHECK, r->mpi->win);
     return wf_mpi_check(rc, "MPI_Win_create", err);
 }

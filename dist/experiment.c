@@ -23,6 +23,9 @@ static const struct wf_field experiment_fields[] = {
     FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL, "train on a GPU"),
     FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
     FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
+    FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
+          "NAME stands for --data data/NAME.h5 --adjacency data/adj_mx_NAME.pkl"),
+    FIELD("dist", WF_FIELD_BOOL, dist, 0, 1, NULL, "accepted; mpirun -n starts ranks"),
     FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; mpirun -n starts ranks"),
     FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
     FIELD("horizon", WF_FIELD_INT, Q, 1, 500, NULL, "steps to forecast"),
@@ -199,7 +202,9 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
                             .T = x->cfg.T,
                             .Q = x->cfg.Q,
                             .terms = x->graph.supports.terms,
-                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0 };
+                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
+                            .time_of_day = x->windows.cfg.time_of_day,
+                            .day_of_week = x->windows.cfg.day_of_week };
     wf_params_init(&x->params, s->be);
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
     x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);
@@ -213,12 +218,10 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
 /* A debugging run sees four batches. */
 static int train_windows(struct wf_experiment *x)
 {
-    int *n = &x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
-    if (x->cfg.debug && *n > most) {
-        *n = most;
-        if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
-    }
-    return *n;
+    int n = x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
+    if (!x->cfg.debug || n <= most) return n;
+    if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
+    return most;
 }
 
 static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf_error *err)
@@ -306,8 +309,9 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
             x->source.data, (long long)x->place.E, s->N, s->C, x->graph.edges, count[0], count[1],
             count[2], x->model.type->name, wf_params_size(&x->params));
     if (x->dist->size > 1)
-        fprintf(log, "%d ranks on %d machines, %s: batches of %d x %d windows\n", x->dist->size,
-                x->dist->nodes, wf_mode_names[x->place.mode], x->dist->size, x->train.batch_size);
+        fprintf(log, "%d ranks on %d machine%s, %s: batches of %d x %d windows\n", x->dist->size,
+                x->dist->nodes, x->dist->nodes > 1 ? "s" : "", wf_mode_names[x->place.mode],
+                x->dist->size, x->train.batch_size);
     else if (x->cfg.npar > 1)
         fprintf(log, "--npar %d: ranks are started by mpirun -n %d; this is the only one\n",
                 x->cfg.npar, x->cfg.npar);

@@ -22,7 +22,8 @@ enum wf_experiment_compat { WF_EXPERIMENT_RIGHT, WF_EXPERIMENT_PGT };
 struct wf_experiment_config {
     char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     enum wf_mode mode;
-    bool gpu, debug, stats;
+    char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
+    bool gpu, debug, stats, dist;
     int npar;
     int T, Q, hops;
     int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
@@ -80,6 +81,7 @@ const char *wf_preset_text(const char *name);
 struct wf_app {
     const char *about, *preset;
     const struct wf_config *extra; /* options of the app's own; may be NULL */
+    const struct wf_word *words;   /* other words for values; may be NULL */
     enum wf_status (*prepare)(void *at, FILE *log,
                               struct wf_error *err); /* with extra->at, first */
 };

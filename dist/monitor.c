@@ -10,7 +10,8 @@
 #include "dist/progress.h"
 #include "tensor/alloc.h"
 
-static const char header[] = "time_s,system_mb,cpu_percent,gpu_mb\n";
+static const char process_names[] = "system_mb,cpu_percent,gpu_mb";
+enum { PROCESS_VALUES = 3 };
 
 static double cpu_seconds(void)
 {
@@ -30,19 +31,32 @@ static double resident_mb(void)
     return n == 2 ? (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576.0 : NAN;
 }
 
-static void sample(struct wf_monitor *m)
+static void read_process(struct wf_monitor *m, double now, double value[WF_MONITOR_VALUES])
 {
-    double now = wf_now(), cpu = cpu_seconds(), mb = resident_mb();
-    double gpu = m->gpu_mb ? m->gpu_mb(m->ctx) : 0;
-    double passed = now - m->last_s;
-    double percent = passed > 0 ? 100 * (cpu - m->last_cpu_s) / passed : 0;
+    double cpu = cpu_seconds(), passed = now - m->last_s;
+    value[0] = resident_mb();
+    value[1] = passed > 0 ? 100 * (cpu - m->last_cpu_s) / passed : 0;
+    value[2] = m->gpu_mb ? m->gpu_mb(m->ctx) : 0;
     m->last_s = now;
     m->last_cpu_s = cpu;
-    m->max_system_mb = fmax(m->max_system_mb, mb);
-    m->max_gpu_mb = fmax(m->max_gpu_mb, gpu);
-    int n =
-        fprintf(m->out, "%.3f,%.2f,%.1f,%.2f\n", m->before_s + now - m->started, mb, percent, gpu);
-    if ((n < 0 || fflush(m->out) != 0) && !m->failure) m->failure = errno;
+    m->max_system_mb = fmax(m->max_system_mb, value[0]);
+    m->max_gpu_mb = fmax(m->max_gpu_mb, value[2]);
+}
+
+static void sample(struct wf_monitor *m)
+{
+    double value[WF_MONITOR_VALUES], now = wf_now();
+    int count = m->source ? m->source->count : PROCESS_VALUES;
+    if (m->source)
+        m->source->read(m->ctx, value);
+    else
+        read_process(m, now, value);
+    bool lost = fprintf(m->out, "%.3f", m->before_s + now - m->started) < 0;
+    for (int i = 0; i < count; i++)
+        lost |= (isnan(value[i]) ? fputs(",", m->out) : fprintf(m->out, ",%.2f", value[i])) < 0;
+    lost |= putc('\n', m->out) == EOF;
+    lost |= fflush(m->out) != 0;
+    if (lost && !m->failure) m->failure = errno;
 }
 
 static void *work(void *arg)
@@ -66,7 +80,29 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Takes time and maxima from the lines of an earlier run; *keep bytes of them are whole lines. */
+static const char *names_of(const struct wf_monitor *m)
+{
+    return m->source ? m->source->names : process_names;
+}
+
+/* Takes time and maxima from the lines of an earlier run. */
+static enum wf_status take_earlier(struct wf_monitor *m, const char *bytes, size_t size,
+                                   struct wf_error *err)
+{
+    struct wf_csv csv;
+    WF_TRY(wf_csv_parse(bytes, size, WF_CSV_YES, &csv, err));
+    for (ptrdiff_t i = 0; i < csv.rows; i++) {
+        const double *row = csv.values + i * csv.cols;
+        m->before_s = fmax(m->before_s, row[0]);
+        if (m->source) continue;
+        m->max_system_mb = fmax(m->max_system_mb, row[1]);
+        m->max_gpu_mb = fmax(m->max_gpu_mb, row[3]);
+    }
+    wf_csv_free(&csv);
+    return WF_OK;
+}
+
+/* *keep bytes of the file are whole lines. */
 static enum wf_status read_earlier(struct wf_monitor *m, const char *path, size_t *keep,
                                    struct wf_error *err)
 {
@@ -76,26 +112,19 @@ static enum wf_status read_earlier(struct wf_monitor *m, const char *path, size_
     if (access(path, F_OK) != 0) return WF_OK;
     WF_TRY(wf_file_read(path, &bytes, &size, err));
     while (size && bytes[size - 1] != '\n') size--; /* a machine that lost power tears a line */
-    struct wf_csv csv = { 0 };
+    const char *names = names_of(m);
+    size_t head = strlen("time_s,") + strlen(names) + 1;
     enum wf_status s = WF_OK;
-    if (size >= strlen(header)) {
-        if (strncmp(bytes, header, strlen(header)) != 0)
-            s = wf_fail(err, WF_EFORMAT, "%s: does not begin with %.*s", path,
-                        (int)strlen(header) - 1, header);
-        else if (size > strlen(header))
-            s = wf_csv_parse(bytes, size, WF_CSV_YES, &csv, err);
+    if (size >= head) {
+        if (strncmp(bytes, "time_s,", 7) != 0 || strncmp(bytes + 7, names, head - 8) != 0 ||
+            bytes[head - 1] != '\n')
+            s = wf_fail(err, WF_EFORMAT, "%s: does not begin with time_s,%.200s", path, names);
+        else if (size > head)
+            s = take_earlier(m, bytes, size, err);
         *keep = size;
     }
     wf_free(bytes);
-    if (s != WF_OK) return wf_file_context(s, path, err);
-    for (ptrdiff_t i = 0; csv.cols == 4 && i < csv.rows; i++) {
-        const double *row = csv.values + i * csv.cols;
-        m->before_s = fmax(m->before_s, row[0]);
-        m->max_system_mb = fmax(m->max_system_mb, row[1]);
-        m->max_gpu_mb = fmax(m->max_gpu_mb, row[3]);
-    }
-    wf_csv_free(&csv);
-    return WF_OK;
+    return wf_file_context(s, path, err);
 }
 
 static enum wf_status open_file(struct wf_monitor *m, const char *path, struct wf_error *err)
@@ -104,7 +133,8 @@ static enum wf_status open_file(struct wf_monitor *m, const char *path, struct w
     if (m->append) WF_TRY(read_earlier(m, path, &keep, err));
     m->out = fopen(path, keep ? "ae" : "we");
     if (!m->out) return wf_fail(err, WF_EIO, "%s: %s", path, strerror(errno));
-    if (keep ? ftruncate(fileno(m->out), (off_t)keep) == 0 : fputs(header, m->out) >= 0)
+    if (keep ? ftruncate(fileno(m->out), (off_t)keep) == 0
+             : fprintf(m->out, "time_s,%s\n", names_of(m)) >= 0)
         return WF_OK;
     enum wf_status s = wf_fail(err, WF_EIO, "%s: %s", path, strerror(errno));
     fclose(m->out);
@@ -128,7 +158,8 @@ enum wf_status wf_monitor_start(struct wf_monitor *m, const char *path, struct w
     if (!(m->every_s >= 0))
         return wf_fail(err, WF_EINVAL, "%s: a line every %g s", path, m->every_s);
     if (m->every_s == 0) m->every_s = 1;
-    if (isnan(resident_mb())) return wf_fail(err, WF_EIO, "/proc/self/statm: cannot be read");
+    if (!m->source && isnan(resident_mb()))
+        return wf_fail(err, WF_EIO, "/proc/self/statm: cannot be read");
     m->before_s = m->max_system_mb = m->max_gpu_mb = 0;
     m->failure = 0;
     m->stopping = false;

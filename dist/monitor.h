@@ -1,8 +1,9 @@
-/* monitor.h - what the process uses while it works: a thread that writes one line a second.
+/* monitor.h - what is used while work is done: a thread that writes one line a second.
  *
- * Columns: time_s since the start, system_mb (resident memory of this process), cpu_percent (100 is
- * one busy core; mean since the line before), gpu_mb. MB is 2^20 bytes. Every line goes out at
- * once, so that a kill loses none. Knows one process only; reads Linux's /proc. */
+ * Columns: time_s since the start, then, of this process, system_mb (resident memory), cpu_percent
+ * (100 is one busy core; mean since the line before) and gpu_mb; or what the caller reads instead,
+ * of this node say (dist/node.h). MB is 2^20 bytes. Every line goes out at once, so that a kill
+ * loses none. Reads Linux's /proc. */
 #ifndef WF_MONITOR_H
 #define WF_MONITOR_H
 
@@ -15,18 +16,27 @@
 extern "C" {
 #endif
 
+/* The columns after time_s, and who fills them; NaN leaves a field empty. */
+enum { WF_MONITOR_VALUES = 64 };
+struct wf_monitor_source {
+    const char *names; /* "node_mb,gpu0_mb" */
+    int count;
+    void (*read)(void *ctx, double value[WF_MONITOR_VALUES]);
+};
+
 struct wf_monitor {
     /* filled by the caller before start; the rest zero */
     double every_s;              /* 0: one second */
     bool append;                 /* go on after the lines that are there, and with their clock */
     double (*gpu_mb)(void *ctx); /* asked by the thread; NULL: no GPU, 0 */
-    void *ctx;
+    void *ctx;                   /* of gpu_mb or source */
+    const struct wf_monitor_source *source; /* NULL: this process */
     /* made by wf_monitor_start */
     FILE *out;
     int failure; /* errno of the first write that failed */
     bool running, stopping;
     double started, last_s, last_cpu_s, before_s;
-    double max_system_mb, max_gpu_mb; /* over the lines, those appended to included */
+    double max_system_mb, max_gpu_mb; /* of this process, over the lines, those appended to too */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;

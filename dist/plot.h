@@ -65,6 +65,27 @@ struct wf_plot_training {
 enum wf_status wf_plot_training(struct wf_plots *p, const struct wf_plot_training *t,
                                 struct wf_error *err);
 
+/* A measured point beside a line. */
+struct wf_plot_mark {
+    int line;
+    double ranks, value;
+};
+struct wf_plot_scaling {
+    const char *name; /* of the files */
+    const char *title;
+    const char *quantity, *units;
+    int lines, points;        /* at most six lines */
+    const char *const *names; /* [lines] */
+    const double *ranks;      /* [points] */
+    const double *value;      /* [lines, points], above 0 */
+    const double *ideal;      /* [points] */
+    int marks;
+    const struct wf_plot_mark *mark; /* [marks] */
+};
+/* NAME: value against ranks, both logarithmic, a line each; dashed the ideal; rings are marks. */
+enum wf_status wf_plot_scaling(struct wf_plots *p, const struct wf_plot_scaling *s,
+                               struct wf_error *err);
+
 #ifdef __cplusplus
 }
 #endif

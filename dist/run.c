@@ -38,17 +38,56 @@ static void usage(const struct wf_config *tables, int n, const char *program, co
     wf_config_help(tables, n, stdout);
 }
 
-/* The app's preset, then --preset, then --model. */
+enum { LINES = 4096 };
+
+/* Adds the lines of a preset. With another model than the preset's, what it says of its own model
+ * means nothing. */
+static void add_lines(char text[LINES], const char *lines, const char *model)
+{
+    const char *own = strstr(lines, "model=");
+    const struct wf_model_type *type = NULL;
+    char name[WF_CONFIG_TEXT];
+    if (own && model) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(own + 6, "\n"), own + 6);
+        if (strcmp(name, model) != 0) type = wf_model_find(name);
+    }
+    for (size_t n; *lines; lines += n) {
+        bool skip = false;
+        n = strcspn(lines, "\n") + 1;
+        for (const struct wf_field *f = type ? type->fields : NULL; f && f->name; f++)
+            skip |= strncmp(lines, f->name, strlen(f->name)) == 0 && lines[strlen(f->name)] == '=';
+        size_t used = strlen(text);
+        if (!skip) snprintf(text + used, LINES - used, "%.*s", (int)n, lines);
+    }
+}
+
+/* The app's preset, then --preset, --dataset, --model. */
 static enum wf_status start(struct wf_experiment *x, int argc, char **argv, const char *preset,
                             struct wf_error *err)
 {
-    char lines[2048];
-    const char *name = early_option(argc, argv, "preset"), *more = name ? wf_preset_text(name) : "";
+    char lines[LINES] = "", more[3 * WF_CONFIG_TEXT];
+    const char *name = early_option(argc, argv, "preset"), *named = "";
     const char *model = early_option(argc, argv, "model");
-    if (!more)
+    const char *dataset = early_option(argc, argv, "dataset");
+    if (name && !(named = wf_preset_text(name)))
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
-    snprintf(lines, sizeof lines, "%s%s%s%s%s", preset, more, model ? "model=" : "",
-             model ? model : "", model ? "\n" : "");
+    add_lines(lines, preset, model ? model : name ? "" : NULL);
+    add_lines(lines, named, model);
+    const char *at = strstr(lines, "dataset=");
+    char kept[WF_CONFIG_TEXT];
+    if (!dataset && at) {
+        snprintf(kept, sizeof kept, "%.*s", (int)strcspn(at + 8, "\n"), at + 8);
+        dataset = kept;
+    }
+    if (dataset) {
+        snprintf(more, sizeof more, "data=data/%s.h5\nadjacency=data/adj_mx_%s.pkl\n", dataset,
+                 dataset);
+        add_lines(lines, more, NULL);
+    }
+    if (model) {
+        snprintf(more, sizeof more, "model=%s\n", model);
+        add_lines(lines, more, NULL);
+    }
     return wf_experiment_init(x, lines, err);
 }
 
@@ -156,7 +195,7 @@ static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
                                 const struct wf_app *app, struct wf_error *err)
 {
     struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
-    struct wf_cli cli = { .aliases = aliases };
+    struct wf_cli cli = { .aliases = aliases, .words = app->words };
     bool leads = x->dist->rank == 0;
     int n = WF_EXPERIMENT_TABLES;
     memcpy(tables, x->tables, sizeof x->tables);

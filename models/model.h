@@ -19,10 +19,11 @@ extern "C" {
 
 /* What the data decide about a model. */
 struct wf_task {
-    int nodes, channels, targets; /* N, input channels, channels to forecast */
-    int T, Q;                     /* input steps, horizon */
-    int terms;                    /* of the supports, the input itself included */
-    int steps_per_day;            /* 0: unknown */
+    int nodes, channels, targets;  /* N, input channels, channels to forecast */
+    int T, Q;                      /* input steps, horizon */
+    int terms;                     /* of the supports, the input itself included */
+    int steps_per_day;             /* 0: unknown */
+    bool time_of_day, day_of_week; /* the last input channels; see data/series.h */
 };
 
 struct wf_model_type {

@@ -177,6 +177,10 @@ enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lin
     while (*lines) {
         char name[64], value[WF_VALUE_TEXT];
         size_t len = strcspn(lines, "\n"), key = strcspn(lines, "=\n");
+        if (len == 0 || *lines == '#') {
+            lines += len + (lines[len] == '\n');
+            continue;
+        }
         if (key >= sizeof name || lines[key] != '=' || len - key - 1 >= sizeof value)
             return wf_fail(err, WF_EFORMAT, "configuration line '%.*s': want name=value",
                            (int)(len < 60 ? len : 60), lines);

@@ -57,7 +57,8 @@ const char *wf_config_value(const struct wf_field *f, const void *at, char text[
 /* "name=value" lines of all fields to out. */
 void wf_config_print(const struct wf_config *c, int n, FILE *out);
 
-/* Sets every field named in such lines; unknown names are an error. */
+/* Sets every field named in such lines; unknown names are an error. Empty lines and those that
+ * begin with # do not count. */
 enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
                                struct wf_error *err);
 

@@ -83,6 +83,9 @@ OP(edge_max, wf_edge_max(g, &G->square, in[1], in[0]))
 OP(topk, wf_pick(g, in[0], wf_topk(g, in[1], 3)))
 OP(pick,
    wf_pick(g, in[0], wf_topk(g, wf_reshape(g, wf_slice(g, in[0], -1, 0, 1), 2, wf_dims(2, 5)), 2)))
+OP(scatter,
+   wf_scatter(g, in[0],
+              wf_topk(g, wf_reshape(g, wf_slice(g, in[1], -1, 0, 1), 2, wf_dims(2, 5)), 3), 5))
 OP(row_normalize, wf_row_normalize(g, &G->square, in[0]))
 OP(loss_counted, wf_slice(g, wf_loss_counted(g, in[0], in[1], WF_MAE, WF_MASK_NAN), 0, 0, 1))
 OP(mae, wf_loss(g, in[0], in[1], WF_MAE, WF_MASK_NONE))
@@ -236,6 +239,7 @@ const struct op_case op_cases[] = {
     { "edge_max/values per sample", edge_max, { { 2, 5, 3 }, { 2, 7 } }, 0 },
     { "topk", topk, { { 2, 5, 3 }, { 2, 5 } }, 0 },
     { "pick", pick, { { 2, 5, 3 } }, 0 },
+    { "scatter", scatter, { { 2, 3, 2 }, { 2, 5, 3 } }, 0 },
     { "row_normalize", row_normalize, { { 7 } }, 2 },
     { "dconv_op", dconv_none, DCONV_IN, 0 },
     { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },

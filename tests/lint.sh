@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The rules of the house on the sources. Each finding is a line "file:line: what"; warnings do not
-# fail. Needs gcc and g++; checks the formatting where clang-format is installed.
+# fail. Needs gcc and g++; checks formatting and scripts where clang-format and shellcheck are
+# installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -120,6 +121,17 @@ parse()
         echo "#include \"$1\"" | g++ -x c++ -std=c++17 "${flags[@]}" - 2>&1 || echo "$1: not C++ alone"'
 }
 
+scripts()
+{
+    local script
+    for script in build.sh .ci/run apps/submit/*.sh tests/*.sh; do
+        bash -n "$script" 2>&1 || true
+    done
+    if command -v shellcheck >/dev/null; then
+        shellcheck -f gcc -S warning apps/submit/*.sh tests/*.sh || true
+    fi
+}
+
 formatting()
 {
     printf '%s\n' "${sources[@]}" |
@@ -132,6 +144,7 @@ report "$(sizes files)"
 report "$(words)"
 report "$(readmes)"
 report "$(parse)"
+report "$(scripts)"
 if command -v clang-format >/dev/null; then report "$(formatting)"; fi
 sizes functions
 unlisted

@@ -9,23 +9,16 @@
 
 char program_said[65536], program_complained[4096];
 
-static void slurp(const char *path, char *text, size_t size)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(text, 1, size - 1, f) : 0;
-    text[n] = 0;
-    if (f) fclose(f);
-}
-
 static int run(const char *name, const char *arguments)
 {
     const char *build = getenv("WEFT_BUILD_DIR");
-    char command[4096];
-    snprintf(command, sizeof command, "'%s/bin/%s' %s >'%s' 2>'%s'", build ? build : WEFT_BUILD_DIR,
-             name, arguments, scratch("stdout"), scratch("stderr"));
+    char command[4096], program[1024];
+    snprintf(program, sizeof program, "%s/bin/%s", build ? build : WEFT_BUILD_DIR, name);
+    snprintf(command, sizeof command, "cd '%s' || exit; '%s' %s >stdout 2>stderr", scratch("."),
+             name[0] == '/' ? name : program, arguments);
     int status = system(command);
-    slurp(scratch("stdout"), program_said, sizeof program_said);
-    slurp(scratch("stderr"), program_complained, sizeof program_complained);
+    scratch_read("stdout", program_said, sizeof program_said);
+    scratch_read("stderr", program_complained, sizeof program_complained);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -80,6 +80,15 @@ const char *scratch_file(const char *name, const void *bytes, size_t size)
     return path;
 }
 
+size_t scratch_read(const char *name, char *text, size_t size)
+{
+    FILE *f = fopen(scratch(name), "rb");
+    size_t n = f ? fread(text, 1, size - 1, f) : 0;
+    text[n] = 0;
+    if (f) fclose(f);
+    return n;
+}
+
 int scratch_count(void)
 {
     int n = 0;

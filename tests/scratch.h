@@ -12,6 +12,9 @@ const char *scratch(const char *name);
 const char *scratch_folder(const char *name);
 /* The same, and a file with these bytes is there. */
 const char *scratch_file(const char *name, const void *bytes, size_t size);
+/* Reads the file of that name, at most size - 1 bytes; a NUL follows. Returns how many; 0 when
+ * there is no such file. */
+size_t scratch_read(const char *name, char *text, size_t size);
 /* Names of files in the folder. */
 int scratch_count(void);
 

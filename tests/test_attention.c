@@ -170,6 +170,16 @@ Test(attention, self_attention_is_the_same_in_one_product_and_in_three)
     struct wf_tensor *v = dense_input(&d, 1, 4, wf_dims(2, 3, 5, 6));
     struct wf_tensor *mask = wf_causal_mask(&d.g, 5);
     dense_expect_same(&d, wf_mha(&d.g, &l, x, x, x, mask), wf_mha(&d.g, &l, x, k, v, mask), bar);
+    /* other keys and values, by the definition */
+    struct wf_tensor *in[3] = { x, dense_input(&d, 2, 4, wf_dims(2, 3, 5, 6)),
+                                dense_input(&d, 3, 4, wf_dims(2, 3, 5, 6)) },
+                     *p[3];
+    for (int i = 0; i < 3; i++)
+        p[i] = wf_linear_op(&d.g, in[i], wf_slice(&d.g, l.in_weight, 1, 6 * i, 6 * i + 6),
+                            wf_slice(&d.g, l.in_bias, 0, 6 * i, 6 * i + 6));
+    struct wf_tensor *y = wf_attention(&d.g, p[0], p[1], p[2], mask, 3, 1 / sqrt(2.0));
+    dense_expect_same(&d, wf_mha(&d.g, &l, in[0], in[1], in[2], mask),
+                      wf_linear_op(&d.g, y, l.out_weight, l.out_bias), bar);
     struct wf_tensor *w = wf_mha_weights(&d.g, &l, x, x, mask);
     dense_expect_same(&d, w, wf_mha_weights(&d.g, &l, x, k, mask), bar);
     for (int i = 0; i < 30; i++) {

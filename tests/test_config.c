@@ -96,6 +96,8 @@ Test(config, printed_lines_restore_the_configuration)
     cr_expect(b.count == 4 && b.seed == 9 && b.rate == 0.25 && b.on && b.colour == 1);
     cr_expect(strcmp(b.text, "x") == 0 && b.list.n == 2 && b.list.v[1] == 5);
     cr_expect_eq(wf_config_parse(&to, 1, "no value\n", &err), WF_EFORMAT);
+    cr_assert_eq(wf_config_parse(&to, 1, "# count=7\n\ncount=8\n#", &err), WF_OK);
+    cr_expect_eq(b.count, 8);
     free(text);
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "data/dataset.h"
 #include "data/h5.h"
@@ -11,65 +10,31 @@
 #include "dist/experiment.h"
 #include "dist/forecast.h"
 #include "tests/leaks.h"
+#include "tests/program.h"
 #include "tests/scratch.h"
 
-#ifndef WEFT_BUILD_DIR
-#define WEFT_BUILD_DIR "build/release"
-#endif
 #define BEST   "results/demo/best.h5"
 #define FOLDER "data/pretrained/dcrnn-metr-la/"
 
-static char said[4096], complained[4096];
-
-static void slurp(const char *path, char *text, size_t size)
+static void forecast(const char *arguments)
 {
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(text, 1, size - 1, f) : 0;
-    text[n] = 0;
-    if (f) fclose(f);
+    program_works("forecast", "%s", arguments);
 }
-
-/* Runs a program with the test's folder as its own; -1 when a signal ended it. */
-static int run(const char *program, const char *arguments)
-{
-    const char *build = getenv("WEFT_BUILD_DIR");
-    char command[4096];
-    snprintf(command, sizeof command, "cd '%s' && '%s/bin/%s' %s >stdout 2>stderr", scratch("."),
-             build ? build : WEFT_BUILD_DIR, program, arguments);
-    int status = system(command);
-    slurp(scratch("stdout"), said, sizeof said);
-    slurp(scratch("stderr"), complained, sizeof complained);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void remove_folders(void)
-{
-    char command[1200];
-    snprintf(command, sizeof command, "cd '%s' && rm -rf results again a", scratch("."));
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(forecast, .fini = remove_folders);
 
 /* A run of a few steps, with its checkpoints. */
 static void train(void)
 {
-    cr_assert_eq(run("demo", "--sensors 8 --days 7 --hidden 4 --debug True --pictures False "
-                             "--baselines False"),
-                 0, "%s", complained);
+    program_works("demo", "--sensors 8 --days 7 --hidden 4 --debug True --pictures False "
+                          "--baselines False");
 }
 
-/* One line on stderr that contains the text, exit status 1, and the old output as it was. */
+/* Refused in one line that contains the text, and the old output is as it was. */
 static void refuses(const char *arguments, const char *text)
 {
-    char old[16], all[3000];
+    char old[16];
     scratch_file("old.h5", "old", 3);
-    snprintf(all, sizeof all, "--output old.h5 %s", arguments);
-    cr_assert_eq(run("forecast", all), 1, "%s: %s", arguments, complained);
-    cr_assert(strstr(complained, text), "%s: %s", arguments, complained);
-    cr_assert_eq(strchr(complained, '\n') - complained, (ptrdiff_t)strlen(complained) - 1);
-    cr_assert(strncmp(complained, "forecast: ", 10) == 0);
-    slurp(scratch("old.h5"), old, sizeof old);
+    program_refuses(text, "forecast", "--output old.h5 %s", arguments);
+    scratch_read("old.h5", old, sizeof old);
     cr_assert_str_eq(old, "old");
     cr_assert(access(scratch("old.h5.tmp"), F_OK) != 0);
 }
@@ -100,8 +65,7 @@ static double difference(const struct wf_array *a, const struct wf_array *b)
 Test(forecast, the_last_window_of_a_series_is_forecast)
 {
     train();
-    cr_assert_eq(run("forecast", "--checkpoint " BEST " --output a.h5 --count 3"), 0, "%s",
-                 complained);
+    forecast("--checkpoint " BEST " --output a.h5 --count 3");
     struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
     struct wf_array t = read_h5("a.h5", "times", WF_I64);
     cr_expect(a.ndim == 4 && a.dim[0] == 3 && a.dim[1] == 12 && a.dim[2] == 8 && a.dim[3] == 1);
@@ -143,8 +107,7 @@ Test(forecast, a_forecast_is_the_trainers)
 {
     static wf_real pred[12 * 8];
     train();
-    cr_assert_eq(run("forecast", "--checkpoint " BEST " --output a.h5 --at 1511"), 0, "%s",
-                 complained);
+    forecast("--checkpoint " BEST " --output a.h5 --at 1511");
     struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
     trainers_forecast(1500, pred);
     cr_assert_eq(a.count, 12 * 8);
@@ -175,18 +138,15 @@ Test(forecast, depends_on_nothing_but_the_rows_seen_and_the_checkpoint)
 {
     train();
     cut_series(500);
-    cr_assert_eq(run("forecast", "--checkpoint " BEST " --output a.h5 --at 499 --count 70"), 0,
-                 "%s", complained);
-    cr_assert_eq(
-        run("forecast", "--checkpoint " BEST " --output b.h5 --at last --count 70 --data cut.h5"),
-        0, "%s", complained);
+    forecast("--checkpoint " BEST " --output a.h5 --at 499 --count 70");
+    forecast("--checkpoint " BEST " --output b.h5 --at last --count 70 --data cut.h5");
     struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
     struct wf_array b = read_h5("b.h5", "forecast", WF_F32);
     cr_expect_eq(difference(&a, &b), 0);
     struct wf_array s = read_h5("a.h5", "times", WF_I64), t = read_h5("b.h5", "times", WF_I64);
     cr_expect_eq(s.count, 70 * 12);
     cr_expect_eq(memcmp(s.i64, t.i64, (size_t)s.count * sizeof *s.i64), 0);
-    cr_assert_eq(run("forecast", "--checkpoint " BEST " --output c.h5 --at 498"), 0);
+    forecast("--checkpoint " BEST " --output c.h5 --at 498");
     struct wf_array c = read_h5("c.h5", "forecast", WF_F32);
     struct wf_array last = { .count = c.count, .f32 = a.f32 + a.count - c.count };
     cr_expect_gt(difference(&last, &c), 0, "one row earlier gives the same forecast");
@@ -198,16 +158,15 @@ Test(forecast, csv_has_a_row_for_each_step_and_the_picture_its_numbers)
 {
     static char text[16384];
     train();
-    cr_assert_eq(run("forecast", "--checkpoint " BEST " --output a.csv --count 2 --pictures True"),
-                 0, "%s", complained);
-    slurp(scratch("a.csv"), text, sizeof text);
+    forecast("--checkpoint " BEST " --output a.csv --count 2 --pictures True");
+    scratch_read("a.csv", text, sizeof text);
     cr_expect(strncmp(text, "window,time,horizon,0,1,2,3,4,5,6,7\n0,2024-01-07 23:55:00,1,", 58) ==
                   0,
               "%s", text);
     int lines = 0;
     for (const char *p = text; *p; p++) lines += *p == '\n';
     cr_expect_eq(lines, 1 + 2 * 12);
-    slurp(scratch("a/forecast.csv"), text, sizeof text);
+    scratch_read("a/forecast.csv", text, sizeof text);
     lines = 0;
     for (const char *p = text; *p; p++) lines += *p == '\n';
     cr_expect_eq(lines, 1 + 12 + 12, "%s", text);
@@ -236,11 +195,8 @@ Test(forecast, bad_input_is_refused_in_one_line)
     refuses("--weights w.npz", "--weights wants --windows");
     refuses("--weights w.npz --windows no.npz", "no.npz: No such file");
     refuses("--weights w.npz --windows bad.csv", "bad.csv");
-    FILE *f = fopen(scratch(BEST), "rb");
-    cr_assert(f);
-    size_t size = fread(bytes, 1, sizeof bytes, f);
-    fclose(f);
-    cr_assert_lt(size, sizeof bytes);
+    size_t size = scratch_read(BEST, bytes, sizeof bytes);
+    cr_assert(size > 0 && size < sizeof bytes - 1);
     for (size_t n = 0; n < size; n += size / 5) {
         scratch_file("cut.h5", bytes, n);
         refuses("--checkpoint cut.h5", "cut.h5");
@@ -260,7 +216,8 @@ static void published(const char *options, double upstream, double correct)
     snprintf(arguments, sizeof arguments,
              "--weights %s --windows %s --output p.h5 --count 4 %s%s %s", path[0], path[1],
              options ? "--adjacency " : "", options ? path[2] : "", options ? options : "");
-    cr_assert_eq(run("forecast", arguments), 0, "%s", complained);
+    forecast(arguments);
+    const char *said = program_said;
     cr_expect(strstr(said, "MAE at 15 min: ") && strstr(said, "MAE at 60 min: "), "%s", said);
     const char *at = strstr(said, "pred_mph_upstream_supports: largest difference ");
     cr_assert(at && sscanf(at, "%*s largest difference %lf", &far[0]) == 1, "%s", said);

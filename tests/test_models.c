@@ -5,8 +5,10 @@
 #include <string.h>
 #include "autograd/gradcheck.h"
 #include "models/a3tgcn.h"
+#include "models/aagcn.h"
 #include "models/agcrn.h"
 #include "models/mpnnlstm.h"
+#include "models/stgcn.h"
 #include "tests/leaks.h"
 #include "tests/tiny.h"
 
@@ -29,7 +31,7 @@ static const struct tiny_config models[] = {
     { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=3\n", .seed = 13 },
     { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=1\n", .seed = 14 },
     { .model = "stgcn", .options = "channels=4\nhidden=3\nkernel=2\nblocks=1\n", .seed = 15 },
-    { .model = "aagcn", .options = "hidden=4\nblocks=2\n", .seed = 16 },
+    { .model = "aagcn", .options = "hidden=4\nblocks=2\n", .seed = 20 },
     { .model = "aagcn",
       .options = "hidden=4\nblocks=1\nadaptive=False\nattention=False\n",
       .seed = 17 },
@@ -63,10 +65,11 @@ FOR_EVERY_MODEL(gradient_through_the_whole_model)
 {
     struct tiny t;
     struct wf_error err = { 0 };
-    struct wf_tensor *leaf[64];
+    struct wf_tensor *leaf[256];
     double worst;
     int which, n = 0;
     tiny_init(&t, models[*row], ".");
+    cr_assert(t.params.count <= 256);
     for (int i = 0; i < t.params.count; i++) leaf[n++] = &t.params.param[i]->value;
     /* In float a longer step crosses kinks of relu, a shorter one drowns in rounding. */
     double eps = sizeof(wf_real) == 8 ? 1e-6 : 1e-4;
@@ -210,5 +213,54 @@ Test(models, sizes_and_graphs_that_do_not_fit_are_refused)
     wf_tape_free(&g);
     tiny_free(&t);
     tiny_free(&walk);
+    expect_no_leaks();
+}
+
+static void expect_no_init(struct wf_params *ps, const char *why)
+{
+    struct wf_error err = { 0 };
+    cr_expect_eq(wf_params_commit(ps, 0, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, why), "%s", err.message);
+    wf_params_free(ps);
+}
+
+Test(models, convolutions_over_time_refuse_what_does_not_fit)
+{
+    struct tiny t, none;
+    struct wf_error err = { 0 };
+    struct wf_tape g;
+    struct wf_params ps;
+    struct wf_stgcn stgcn;
+    struct wf_aagcn aagcn;
+    struct wf_aagcn_block block;
+    struct wf_task task = { .nodes = 3, .channels = 1, .targets = 1, .T = 8, .Q = 2, .terms = 2 };
+    wf_params_init(&ps, wf_backend_cpu());
+    wf_stgcn_init(&stgcn, &ps, wf_stgcn_defaults(), &task);
+    expect_no_init(&ps, "2 blocks of kernel 3 want 1 to 8 blocks and 9 steps, there are 8");
+    wf_aagcn_init(&aagcn, &ps, (struct wf_aagcn_config){ .hidden = 8, .blocks = 11 }, &task);
+    expect_no_init(&ps, "11 blocks, want 1 to 10");
+    wf_aagcn_block_init(&block, &ps, "block", (struct wf_aagcn_sizes){ 3, 1, 6, .stride = 1 });
+    expect_no_init(&ps, "6 channels, want a multiple of 4");
+    tiny_init(&t, (struct tiny_config){ .model = "aagcn", .options = "hidden=4\nadaptive=False\n" },
+              ".");
+    tiny_init(&none, (struct tiny_config){ .model = "stgcn", .options = "kernel=2\nblocks=1\n" },
+              ".");
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    const struct wf_aagcn *a = t.model.layers;
+    const struct wf_stgcn *s = none.model.layers;
+    struct wf_tensor *x = wf_zeros(&g, 4, wf_dims(2, 4, TINY_NODES, t.windows.channels));
+    wf_aagcn_block(&g, &a->block[0], &none.graph.supports, x);
+    expect_refusal(&g, "1 supports, want the two random walks");
+    x = wf_zeros(&g, 4, wf_dims(2, 4, TINY_NODES + 1, t.windows.channels));
+    wf_aagcn_block(&g, &a->block[0], &t.graph.supports, x);
+    expect_refusal(&g, "aagcn: x is [2, 4, 7");
+    x = wf_zeros(&g, 4, wf_dims(2, 2, TINY_NODES, none.windows.channels));
+    wf_st_conv(&g, &s->block[0], &none.graph.supports, x);
+    expect_refusal(&g, "conv: [2, 1, 6");
+    wf_temporal_conv(&g, &s->last, x);
+    expect_refusal(&g, "conv: [2, 2, 6");
+    wf_tape_free(&g);
+    tiny_free(&t);
+    tiny_free(&none);
     expect_no_leaks();
 }

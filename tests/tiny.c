@@ -48,6 +48,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     wc.T = TINY_T;
     wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
     wc.base = cfg.base;
+    wc.day_of_week = cfg.day_of_week;
     MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
@@ -60,7 +61,10 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .targets = 1,
                             .T = wc.T,
                             .Q = wc.Q,
-                            .terms = t->graph.supports.terms };
+                            .terms = t->graph.supports.terms,
+                            .steps_per_day = 86400 / t->series.interval_s,
+                            .time_of_day = wc.time_of_day,
+                            .day_of_week = wc.day_of_week };
     wf_params_init(&t->params, wf_backend_cpu());
     t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
     MUST(wf_params_commit(&t->params, cfg.seed, &err));

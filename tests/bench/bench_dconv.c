@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "tensor/backend.h"
-#include "tensor/cpu/vec.h"
+#include "tests/bench/peak.h"
 
 enum { SETS = 6, MAX_REPS = 200 }; /* operands in turn, so that they come from memory */
 
@@ -55,29 +55,6 @@ static struct wf_tensor array(struct wf_backend *be, int ndim, const int *dims)
     }
     for (ptrdiff_t i = 0; i < wf_tensor_count(&t); i++) t.data[i] = (wf_real)(0.3 * uniform());
     return t;
-}
-
-/* Multiply-adds per second, all threads, in registers. */
-static double peak(void)
-{
-    double best = 0;
-    for (int k = 0; k < 3; k++) {
-        enum { REPS = 300000 };
-        wf_real sink = 0;
-        double t = omp_get_wtime();
-#pragma omp parallel reduction(+ : sink)
-        {
-            wf_vec s[12], a = vec_set((wf_real)0.999), b = vec_set((wf_real)0.001);
-            for (int i = 0; i < 12; i++) s[i] = vec_set((wf_real)i);
-            for (int r = 0; r < REPS; r++)
-                WF_UNROLL for (int i = 0; i < 12; i++) s[i] = vec_fma(s[i], a, b);
-            for (int i = 0; i < 12; i++) sink += vec_sum(s[i]);
-        }
-        t = omp_get_wtime() - t;
-        double rate = 2.0 * 12 * WF_LANES * REPS * omp_get_max_threads() / t;
-        if (rate > best && sink > 0) best = rate;
-    }
-    return best;
 }
 
 struct set {
@@ -206,7 +183,7 @@ int main(int argc, char **argv)
         if (argc > 2 && strncmp(s->name, argv[2], strlen(argv[2])) != 0) continue;
         static struct bench z;
         setup(&z, s);
-        double f[3], b[3], C = s->C0 + s->C1, dC = s->first ? s->C1 : C, top = peak();
+        double f[3], b[3], C = s->C0 + s->C1, dC = s->first ? s->C1 : C, top = fma_peak(300000);
         measure(&z, s, false, reps, f);
         measure(&z, s, true, reps, b);
         double hop = 2.0 * BATCH * 4 * s->nnz, mix = 2.0 * BATCH * s->N * 5 * s->O;

@@ -14,8 +14,8 @@
 #include "dist/progress.h"
 #include "dist/trainer.h"
 #include "nn/graph.h"
-#include "tensor/cpu/vec.h"
 #include "tensor/rng.h"
+#include "tests/bench/peak.h"
 
 enum { MAX_STEPS = 200 };
 
@@ -41,28 +41,6 @@ static void line(const char *name, double value, const char *unit, double floor)
 {
     printf("%-52s %10.4g %-8s %10.4g %6.1f %%\n", name, value, unit, floor, 100 * floor / value);
     fflush(stdout);
-}
-
-/* Multiply-adds in registers, GFLOP/s over all threads. */
-static double fma_peak(void)
-{
-    double best = 0;
-    for (int k = 0; k < 3; k++) {
-        enum { REPS = 2000000 };
-        wf_real sink = 0;
-        double t = wf_now();
-#pragma omp parallel reduction(+ : sink)
-        {
-            wf_vec s[12], a = vec_set((wf_real)0.999), b = vec_set((wf_real)0.001);
-            for (int i = 0; i < 12; i++) s[i] = vec_set((wf_real)i);
-            for (int r = 0; r < REPS; r++)
-                WF_UNROLL for (int i = 0; i < 12; i++) s[i] = vec_fma(s[i], a, b);
-            for (int i = 0; i < 12; i++) sink += vec_sum(s[i]);
-        }
-        double rate = 24e-9 * WF_LANES * REPS * omp_get_max_threads() / (wf_now() - t);
-        if (rate > best && sink > 0) best = rate;
-    }
-    return best;
 }
 
 static double gemm_rate(void)
@@ -228,7 +206,7 @@ int main(int argc, char **argv)
         { "dcrnn-pgt N 325, B 64, hidden 64: step", "dcrnn-pgt", "64", NULL, 325, 2694, 64, 12, 2,
           WF_COMPAT_PGT },
     };
-    double peak = fma_peak(), gemm = gemm_rate(), stream = bandwidth();
+    double peak = 1e-9 * fma_peak(2000000), gemm = gemm_rate(), stream = bandwidth();
     printf("%d threads, %s\n%-52s %10s %-8s %10s %s\n", omp_get_max_threads(), WF_REAL_NAME, "what",
            "median", "unit", "floor", "share of the floor");
     printf("%-52s %10.4g GFLOP/s\n", "multiply-add peak", peak);

@@ -133,7 +133,7 @@ enum wf_status run_batcheddcrnn(struct run *r)
     struct wf_supports S = case_supports(r, "inputs/");
     b.x = *X;
     b.supports = &S;
-    m.task = (struct wf_task){ b.N, b.C, m.cell.hidden, b.T, b.Q, S.terms, 0 };
+    m.task = (struct wf_task){ b.N, b.C, m.cell.hidden, b.T, b.Q, S.terms, 0, false, false };
     output(r, "outputs/out", wf_dcrnn_pgt_forward(&r->g, &m, &b));
     return finish(r);
 }

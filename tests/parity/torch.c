@@ -23,7 +23,7 @@ static enum wf_status gru_layers(struct run *r, struct named *n, int in, int hid
     struct wf_tensor *h[WF_MAXLAYERS];
     wf_gru_stack_init(&l, &n->ps, "gru", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char ours[16], after[16];
+        char ours[32], after[32];
         snprintf(ours, sizeof ours, "gru.%d", k);
         snprintf(after, sizeof after, "_l%d", k);
         wf_gru_names(&n->names, NULL, ours, after);
@@ -40,14 +40,14 @@ static enum wf_status gru_layers(struct run *r, struct named *n, int in, int hid
 static enum wf_status gru(struct run *r, struct named *n)
 {
     struct wf_gru l;
-    struct wf_tensor *x = leaf(r, "inputs/X");
-    int in = integer(r, "input_size", 0), hidden = integer(r, "hidden_size", 0);
+    struct wf_tensor *x = leaf(r, "inputs/X"), *h = leaf(r, "inputs/H");
     WF_TRY(tape_status(r));
+    int in = x->shape[x->ndim - 1], hidden = h->shape[h->ndim - 1];
     if (x->ndim == 3) return gru_layers(r, n, in, hidden);
     wf_gru_init(&l, &n->ps, "gru", in, hidden);
     wf_gru_names(&n->names, NULL, "gru", "");
     WF_TRY(load_named(r, &n->ps, &n->names));
-    output(r, "outputs/out", wf_gru(&r->g, &l, x, leaf(r, "inputs/H")));
+    output(r, "outputs/out", wf_gru(&r->g, &l, x, h));
     return finish_named(r, &n->ps, &n->names);
 }
 
@@ -57,7 +57,7 @@ static enum wf_status lstm_layers(struct run *r, struct named *n, int in, int hi
     struct wf_tensor *h[WF_MAXLAYERS], *c[WF_MAXLAYERS];
     wf_lstm_stack_init(&l, &n->ps, "lstm", in, hidden, integer(r, "num_layers", 1));
     for (int k = 0; k < l.layers; k++) {
-        char ours[16], after[16];
+        char ours[32], after[32];
         snprintf(ours, sizeof ours, "lstm.%d", k);
         snprintf(after, sizeof after, "_l%d", k);
         wf_lstm_names(&n->names, NULL, ours, after);
@@ -77,8 +77,8 @@ static enum wf_status lstm(struct run *r, struct named *n)
 {
     struct wf_lstm l;
     struct wf_tensor *x = leaf(r, "inputs/X"), *h = leaf(r, "inputs/H"), *c = leaf(r, "inputs/C");
-    int in = integer(r, "input_size", 0), hidden = integer(r, "hidden_size", 0);
     WF_TRY(tape_status(r));
+    int in = x->shape[x->ndim - 1], hidden = h->shape[h->ndim - 1];
     if (x->ndim == 3) return lstm_layers(r, n, in, hidden);
     wf_lstm_init(&l, &n->ps, "lstm", in, hidden);
     wf_lstm_names(&n->names, NULL, "lstm", "");

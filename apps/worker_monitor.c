@@ -1,0 +1,169 @@
+/* worker_monitor - writes what this node uses to a CSV file while a process, a command or a job
+ * runs. */
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "dist/cli.h"
+#include "dist/node.h"
+
+extern char **environ;
+
+struct job {
+    char out[WF_CONFIG_TEXT];
+    double interval;
+    int pid;
+    bool append;
+    char **command; /* after "--"; NULL without one */
+    pid_t child;
+};
+static const struct wf_field fields[] = {
+    { "out", WF_FIELD_TEXT, offsetof(struct job, out), 0, 0, NULL,
+      "CSV file to write; %h stands for the host's name" },
+    { "interval", WF_FIELD_DOUBLE, offsetof(struct job, interval), 0.01, 86400, NULL,
+      "seconds between lines" },
+    { "append", WF_FIELD_BOOL, offsetof(struct job, append), 0, 1, NULL,
+      "go on below the lines that are there" },
+    { "pid", WF_FIELD_INT, offsetof(struct job, pid), 0, 2147483647, NULL,
+      "process to end with; 0: none" },
+    { 0 }
+};
+
+static enum wf_status file_name(char *path, size_t size, const char *pattern, struct wf_error *err)
+{
+    char host[256] = "";
+    size_t used = 0;
+    if (gethostname(host, sizeof host - 1) != 0)
+        return wf_fail(err, WF_EIO, "the host has no name: %s", strerror(errno));
+    path[0] = 0;
+    for (const char *c = pattern; *c && used + 1 < size; c++) {
+        if (c[0] == '%' && c[1] == 'h') {
+            used += (size_t)snprintf(path + used, size - used, "%s", host);
+            c++;
+        } else {
+            path[used++] = *c;
+            path[used] = 0;
+        }
+    }
+    if (used + 1 >= size) return wf_fail(err, WF_EINVAL, "--out %s: too long", pattern);
+    return WF_OK;
+}
+
+/* A process that has ended and that nobody has waited for yet does not run. */
+static bool runs(int pid)
+{
+    char path[64], state = 0;
+    if (kill(pid, 0) != 0 && errno == ESRCH) return false;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f) return false;
+    /* The name, in parentheses, may hold anything, parentheses too. */
+    char text[512];
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    const char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 1, " %c", &state) != 1) return false;
+    return state != 'Z' && state != 'X';
+}
+
+static enum wf_status start(struct job *j, struct wf_error *err)
+{
+    if (j->pid && !runs(j->pid))
+        return wf_fail(err, WF_EINVAL, "--pid %d: there is no such process", j->pid);
+    if (!j->command) return WF_OK;
+    int rc = posix_spawnp(&j->child, j->command[0], NULL, NULL, j->command, environ);
+    if (rc != 0) return wf_fail(err, WF_EIO, "%s: %s", j->command[0], strerror(rc));
+    return WF_OK;
+}
+
+/* Until what is watched has ended, or a signal. Returns the exit code: the command's own. */
+static int follow(const struct job *j)
+{
+    const struct timespec moment = { .tv_nsec = 20000000 };
+    int status = 0;
+    bool told = false;
+    for (;;) {
+        if (j->child) {
+            pid_t ended = waitpid(j->child, &status, WNOHANG);
+            if (ended == j->child)
+                return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+            if (wf_cli_stop == SIGTERM && !told) { /* a terminal's SIGINT reaches both */
+                kill(j->child, SIGTERM);
+                told = true;
+            }
+        } else if (wf_cli_stop || (j->pid && !runs(j->pid))) {
+            return 0;
+        }
+        nanosleep(&moment, NULL);
+    }
+}
+
+static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
+{
+    char path[2 * WF_CONFIG_TEXT];
+    struct wf_node *node;
+    struct wf_monitor_source source;
+    WF_TRY(file_name(path, sizeof path, j->out, err));
+    WF_TRY(wf_node_open(&node, &source, err));
+    struct wf_monitor m = {
+        .every_s = j->interval, .append = j->append, .source = &source, .ctx = node
+    };
+    enum wf_status s = wf_monitor_start(&m, path, err);
+    if (s == WF_OK) {
+        s = start(j, err);
+        if (s == WF_OK) *code = follow(j);
+        struct wf_error late = { 0 };
+        if (wf_monitor_stop(&m, &late) != WF_OK && s == WF_OK)
+            s = wf_fail(err, late.status, "%s: %s", path, late.message);
+    }
+    wf_node_close(node);
+    return s;
+}
+
+/* Cuts the command line at "--"; what follows is the command. */
+static int own_arguments(int argc, char **argv, struct job *j)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--") == 0) {
+            if (i + 1 < argc) j->command = argv + i + 1;
+            return i;
+        }
+    return argc;
+}
+
+int main(int argc, char **argv)
+{
+    struct job j = { .interval = 1 };
+    const struct wf_config c = { fields, &j, "Options" };
+    struct wf_cli cli = { 0 };
+    struct wf_error err = { 0 };
+    int code = 0, own = own_arguments(argc, argv, &j);
+    enum wf_status s = wf_cli_parse(own, argv, &c, 1, &cli, &err);
+    if (s == WF_OK && cli.help) {
+        printf(
+            "usage: worker_monitor --out FILE [--OPTION VALUE ..] [-- COMMAND ARGUMENTS]\n\n"
+            "A line at each interval until SIGINT or SIGTERM, or until the process ends. Until the "
+            "command ends,\nif there is one: SIGTERM goes on to it, and the exit status is its "
+            "own.\n");
+        wf_config_help(&c, 1, stdout);
+        return 0;
+    }
+    if (s == WF_OK && cli.positionals)
+        s = wf_fail(&err, WF_EINVAL, "'%s': want options, then -- and a command",
+                    cli.positional[0]);
+    if (s == WF_OK && own < argc && !j.command)
+        s = wf_fail(&err, WF_EINVAL, "want a command after --");
+    if (s == WF_OK && !j.out[0]) s = wf_fail(&err, WF_EINVAL, "want --out FILE");
+    if (s == WF_OK && j.pid && j.command)
+        s = wf_fail(&err, WF_EINVAL, "want either --pid or a command");
+    if (s == WF_OK) {
+        wf_cli_catch_signals();
+        s = watch(&j, &code, &err);
+    }
+    return s == WF_OK ? code : wf_cli_fail(argv[0], &err);
+}

@@ -35,6 +35,11 @@ static const struct tiny_config models[] = {
     { .model = "aagcn",
       .options = "hidden=4\nblocks=1\nadaptive=False\nattention=False\n",
       .seed = 17 },
+    /* With fewer channels relu leaves none in places; the next block then starts at its kink. */
+    { .model = "mstgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 18 },
+    { .model = "mstgcn", .options = "hidden=3\nchannels=8\npublished=True\n", .seed = 19 },
+    { .model = "astgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 20 },
+    { .model = "astgcn", .options = "hidden=3\nchannels=8\npublished=True\n", .seed = 21 },
 };
 enum { MODELS = sizeof models / sizeof *models };
 

@@ -22,6 +22,7 @@ usage: ./build.sh COMMAND
   lint                 the rules of the house, on the sources
   format               clang-format, in place
   install PREFIX       headers, libraries, programs, pkg-config and CMake files
+  new-model NAME       a model that trains, to start from: models/NAME.[hc] and its test
   clean                remove build/
 
 WEFT_JOBS=N sets the number of parallel jobs (2).
@@ -149,6 +150,7 @@ cmd_test()
     run_tests build/release/tests
     run_tests build/release/tests_double
     tests/install.sh build/release
+    tests/new_model.sh build/release
     tests/lint.sh
 }
 
@@ -244,16 +246,63 @@ cmd_install()
     cmake --install build/release --prefix "$1"
 }
 
+# taken NAME OPTION: says what has the name already, if anything.
+taken()
+{
+    local file
+    for file in "models/$1.h" "models/$1.c" "tests/test_$1.c"; do
+        if [ -e "$file" ]; then echo "$file is there already"; return; fi
+    done
+    grep -rnowE --include='*.h' "wf_$1(_(config|defaults|init|forward|type))?" \
+        tensor autograd nn models data dist | head -n 1 || true
+    grep -nHA 1 '^WF_MODEL_TYPE' models/*.c | grep -F "\"$2\"" | head -n 1 || true
+}
+
+# from_skeleton NAME OPTION FILE
+from_skeleton()
+{
+    sed "s/@name@/$1/g; s/@NAME@/${1^^}/g; s/@option@/$2/g" "models/skeleton/$3.in"
+}
+
+cmd_new_model()
+{
+    local LC_ALL=C name=${1:-} option found made
+    option=${name//_/-}
+    if [ $# != 1 ] || ! [[ $name =~ ^[a-z][a-z0-9]*(_[a-z0-9]+)*$ ]] || [ ${#name} -gt 24 ]; then
+        echo "new-model: '$*': want one name of lower-case letters, digits and single _, at most" \
+             "24 of them, a letter first" >&2
+        return 1
+    fi
+    found=$(taken "$name" "$option")
+    if [ -n "$found" ]; then
+        echo "new-model: '$name' is taken: $found" >&2
+        return 1
+    fi
+    made=("models/$name.h" "models/$name.c" "tests/test_$name.c")
+    from_skeleton "$name" "$option" model.h >"${made[0]}"
+    from_skeleton "$name" "$option" model.c >"${made[1]}"
+    from_skeleton "$name" "$option" test.c >"${made[2]}"
+    if command -v clang-format >/dev/null; then clang-format -i "${made[@]}"; fi
+    echo "M($name)" >>models/models.def
+    cat <<TEXT
+made ${made[*]}, and its line in models/models.def
+train it:   ./build.sh build && build/release/bin/demo --model $option
+test it:    ./build.sh double --filter='$name/*', and --filter='models/*' for its gradient
+then list it in models/README.md and tests/README.md
+TEXT
+}
+
 cmd_clean()
 {
     rm -rf build
 }
 
 case "${1:-}" in
-deps | build | demo | test | double | sanitize | fuzz | bench | parity | lint | format | install | clean)
+deps | build | demo | test | double | sanitize | fuzz | bench | parity | lint | format | install | clean | \
+    new-model)
     command=$1
     shift
-    "cmd_$command" "$@"
+    "cmd_${command//-/_}" "$@"
     ;;
 *)
     usage >&2

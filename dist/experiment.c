@@ -203,6 +203,7 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
                             .Q = x->cfg.Q,
                             .terms = x->graph.supports.terms,
                             .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
+                            .hops = x->cfg.hops,
                             .time_of_day = x->windows.cfg.time_of_day,
                             .day_of_week = x->windows.cfg.day_of_week };
     wf_params_init(&x->params, s->be);

@@ -36,15 +36,6 @@ static struct wf_tensor *stack_step(struct wf_tape *g, const struct wf_dcgru *ce
     return x;
 }
 
-/* What the decoder reads after step q: its own forecast y [B, N, targets], or the truth. */
-static struct wf_tensor *next_input(struct wf_tape *g, const struct wf_dcrnn *m,
-                                    const struct wf_batch *b, struct wf_tensor *y, int q)
-{
-    if (!g->training || !m->cfg.sampling) return y;
-    struct wf_tensor *truth = wf_select(g, (struct wf_tensor *)&b->y_std, 1, q);
-    return wf_add(g, y, wf_mul(g, wf_coin(g), wf_sub(g, truth, y)));
-}
-
 struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
                                    const struct wf_batch *b)
 {
@@ -61,7 +52,7 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
     for (int q = 0; q < Q; q++) {
         y[q] = wf_linear(g, &m->head, stack_step(g, m->decoder, L, b->supports, x, h));
         wf_tape_release(g, mark, keep, L + q + 1);
-        x = next_input(g, m, b, y[q], q);
+        x = m->cfg.sampling ? wf_sampled(g, b, y[q], q) : y[q];
     }
     return wf_stack(g, y, Q, 1); /* [B, Q, N, targets] */
 }

@@ -8,8 +8,7 @@
 #define WF_DCRNN_H
 
 #include "data/series.h"
-#include "models/model.h"
-#include "nn/layers.h"
+#include "models/recurrent.h"
 
 #ifdef __cplusplus
 extern "C" {

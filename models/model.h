@@ -17,12 +17,14 @@
 extern "C" {
 #endif
 
-/* What the data decide about a model. */
+/* What the data decide about a model. Input channels are the measured ones, the first `targets` of
+ * which are forecast, then the time of day in [0, 1), then the day of the week / 7, Monday 0. */
 struct wf_task {
     int nodes, channels, targets;  /* N, input channels, channels to forecast */
     int T, Q;                      /* input steps, horizon */
     int terms;                     /* of the supports, the input itself included */
     int steps_per_day;             /* 0: unknown */
+    int hops;                      /* terms per support beside the input */
     bool time_of_day, day_of_week; /* the last input channels; see data/series.h */
 };
 

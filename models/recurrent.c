@@ -32,3 +32,11 @@ struct wf_tensor *wf_horizon(struct wf_tape *g, const struct wf_linear *head,
     y = wf_reshape(g, y, 4, wf_dims(y->shape[0], y->shape[1], task->Q, task->targets));
     return wf_contiguous(g, wf_permute(g, y, 0, 2, 1, 3));
 }
+
+struct wf_tensor *wf_sampled(struct wf_tape *g, const struct wf_batch *b, struct wf_tensor *y,
+                             int q)
+{
+    if (!g->training) return y;
+    struct wf_tensor *truth = wf_select(g, (struct wf_tensor *)&b->y_std, 1, q);
+    return wf_add(g, y, wf_mul(g, wf_coin(g), wf_sub(g, truth, y)));
+}

@@ -32,6 +32,11 @@ void wf_horizon_init(struct wf_linear *head, struct wf_params *ps, int hidden,
 struct wf_tensor *wf_horizon(struct wf_tape *g, const struct wf_linear *head,
                              const struct wf_task *task, struct wf_tensor *h);
 
+/* What a decoder reads after step q while it is trained by scheduled sampling (Bengio et al. 2015):
+ * its own forecast y [B, N, targets], or the truth as often as wf_step.teach says. */
+struct wf_tensor *wf_sampled(struct wf_tape *g, const struct wf_batch *b, struct wf_tensor *y,
+                             int q);
+
 #ifdef __cplusplus
 }
 #endif

@@ -41,23 +41,7 @@ static void expect_same(const wf_real *a, const wf_real *b, int n, const char *w
 
 Test(trainer, training_lowers_the_error_below_the_mean_forecast)
 {
-    struct tiny t;
-    struct wf_error err = { 0 };
-    struct wf_metrics m;
-    tiny_init(&t, dcrnn, scratch_folder("run"));
-    t.trainer.cfg.epochs = 30;
-    t.trainer.cfg.milestones.n = 0;
-    tiny_trainer(&t);
-    MUST(wf_metrics_init(&m, TINY_Q, &err));
-    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
-    double before = wf_metrics_mae(&m, -1);
-    MUST(wf_trainer_run(&t.trainer, &err));
-    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
-    double after = wf_metrics_mae(&m, -1);
-    cr_expect(after < 0.5 * before, "MAE %g before, %g after", before, after);
-    wf_metrics_free(&m);
-    tiny_free(&t);
-    expect_no_leaks();
+    tiny_expect_to_learn(dcrnn);
 }
 
 Test(trainer, the_same_seed_gives_the_same_bits)

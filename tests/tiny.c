@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
+#include "tests/leaks.h"
+#include "tests/scratch.h"
 
 #define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
@@ -63,6 +65,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .Q = wc.Q,
                             .terms = t->graph.supports.terms,
                             .steps_per_day = 86400 / t->series.interval_s,
+                            .hops = t->graph.cfg.hops,
                             .time_of_day = wc.time_of_day,
                             .day_of_week = wc.day_of_week };
     wf_params_init(&t->params, wf_backend_cpu());
@@ -94,4 +97,25 @@ void tiny_free(struct tiny *t)
     wf_windows_free(&t->windows);
     wf_graph_free(&t->graph);
     wf_series_free(&t->series);
+}
+
+void tiny_expect_to_learn(struct tiny_config cfg)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_metrics m;
+    tiny_init(&t, cfg, scratch_folder("run"));
+    t.trainer.cfg.epochs = 30;
+    t.trainer.cfg.milestones.n = 0;
+    tiny_trainer(&t);
+    MUST(wf_metrics_init(&m, TINY_Q, &err));
+    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    double before = wf_metrics_mae(&m, -1);
+    MUST(wf_trainer_run(&t.trainer, &err));
+    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    double after = wf_metrics_mae(&m, -1);
+    cr_expect(after < 0.5 * before, "MAE %g before, %g after", before, after);
+    wf_metrics_free(&m);
+    tiny_free(&t);
+    expect_no_leaks();
 }

@@ -133,7 +133,12 @@ enum wf_status run_batcheddcrnn(struct run *r)
     struct wf_supports S = case_supports(r, "inputs/");
     b.x = *X;
     b.supports = &S;
-    m.task = (struct wf_task){ b.N, b.C, m.cell.hidden, b.T, b.Q, S.terms, 0, false, false };
+    m.task = (struct wf_task){ .nodes = b.N,
+                               .channels = b.C,
+                               .targets = m.cell.hidden,
+                               .T = b.T,
+                               .Q = b.Q,
+                               .terms = S.terms };
     output(r, "outputs/out", wf_dcrnn_pgt_forward(&r->g, &m, &b));
     return finish(r);
 }

@@ -59,7 +59,12 @@ static struct wf_tensor *loss(struct traj *t, struct wf_batch *b, const int *sta
     t->S = case_supports(r, "");
     b->supports = &t->S;
     struct wf_dcrnn_pgt m = { .cell = pgt_cell(g, p) };
-    m.task = (struct wf_task){ b->N, b->C, m.cell.hidden, b->T, b->Q, t->S.terms, 0, false, false };
+    m.task = (struct wf_task){ .nodes = b->N,
+                               .channels = b->C,
+                               .targets = m.cell.hidden,
+                               .T = b->T,
+                               .Q = b->Q,
+                               .terms = t->S.terms };
     struct wf_tensor *out = wf_dcrnn_pgt_forward(g, &m, b); /* [B, T, N, C] */
     const struct wf_scaler *sc = &t->win.scaler;
     struct wf_tensor *mean = wf_input(g, sc->mean, 1, wf_dims(b->C));

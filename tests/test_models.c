@@ -115,13 +115,6 @@ FOR_EVERY_MODEL(gradient_through_the_whole_model)
     struct wf_tensor *leaf[MOST_LEAVES];
     double worst;
     int which, n = 0;
-    tiny_init(&t, models[*row], ".");
-    cr_assert(t.params.count <= 256);
-    struct wf_tensor *leaf[512];
-    double worst;
-    int which, n = 0;
-    tiny_init(&t, models[*row], ".");
-    cr_assert_leq(t.params.count, 512);
     tiny_init(&t, config, ".");
     cr_assert(t.params.count <= MOST_LEAVES);
     for (int i = 0; i < t.params.count; i++) leaf[n++] = &t.params.param[i]->value;

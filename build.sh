@@ -32,7 +32,7 @@ TEXT
 # ---- packages ----
 
 PACKAGES=(cmake ninja-build gcc g++ pkg-config libcriterion-dev libhdf5-dev libopenblas-openmp-dev
-          libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox)
+          libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox iproute2)
 
 # Only lint's formatting check and fuzzing want these.
 clang_packages()

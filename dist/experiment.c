@@ -162,17 +162,19 @@ enum wf_status wf_make_folder(const char *path, struct wf_error *err)
     return WF_OK;
 }
 
-static enum wf_support_kind graph_kind(const struct wf_experiment *x)
+static struct wf_graph_config graph_config(const struct wf_experiment *x)
 {
-    return x->cfg.graph ? (enum wf_support_kind)(x->cfg.graph - 1) : x->model.type->graph;
+    if (!x->cfg.graph) return wf_model_graph(x->model.type);
+    return (struct wf_graph_config){ .kind = (enum wf_support_kind)(x->cfg.graph - 1) };
 }
 
 static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_dataset *d = &x->data;
     struct wf_edges ed = { d->series.N, d->edges, d->source, d->target, d->weight };
-    enum wf_compat compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
-    struct wf_graph_config gc = { .kind = graph_kind(x), .hops = x->cfg.hops, .compat = compat };
+    struct wf_graph_config gc = graph_config(x);
+    gc.hops = x->cfg.hops;
+    gc.compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
     return wf_graph_init(&x->graph, d->series.be, &ed, &gc, err);
 }
 
@@ -245,7 +247,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
 static struct wf_dataset_source *source_of(struct wf_experiment *x)
 {
     x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
-    x->source.graph_optional = graph_kind(x) == WF_NO_GRAPH;
+    x->source.graph_optional = graph_config(x).kind == WF_NO_GRAPH;
     return &x->source;
 }
 

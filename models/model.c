@@ -21,6 +21,13 @@ const struct wf_model_type *wf_model_find(const char *name)
     return NULL;
 }
 
+struct wf_graph_config wf_model_graph(const struct wf_model_type *type)
+{
+    return (struct wf_graph_config){ .kind = type->graph,
+                                     .laplacian = type->laplacian,
+                                     .dominant = type->laplacian != WF_LAPLACIAN_SYM };
+}
+
 enum wf_status wf_model_new(struct wf_model *m, const struct wf_model_type *type,
                             struct wf_error *err)
 {

@@ -38,8 +38,11 @@ struct wf_model_type {
     struct wf_tensor *(*forward)(struct wf_tape *g, const void *m, const struct wf_batch *b);
     /* Parameters under the names of the published implementation; NULL: there is none. */
     void (*names)(const void *m, struct wf_renames *t);
-    enum wf_support_kind graph; /* the supports it is made for */
+    enum wf_support_kind graph;  /* the supports it is made for */
+    enum wf_laplacian laplacian; /* of WF_CHEB; but for the symmetric one, lambda_max is computed */
 };
+/* Those supports; hops and compat are the caller's. */
+struct wf_graph_config wf_model_graph(const struct wf_model_type *type);
 
 #define M(name) extern const struct wf_model_type wf_##name##_type;
 #include "models/models.def"

@@ -122,6 +122,7 @@ void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, c
 {
     l->weight = add_weight(ps, name, 3, wf_dims(terms, in, out), in, out);
     l->bias = add_bias(ps, name, out, true);
+    l->every_term = false;
 }
 
 /* A row of a one and n zeros, n times, cut to n * n elements. */
@@ -133,27 +134,57 @@ static struct wf_tensor *identity(struct wf_tape *g, int n)
     return wf_reshape(g, wf_slice(g, flat, 0, 0, n * n), 2, wf_dims(n, n));
 }
 
+/* diag(A) x, (M_k * A) x for x [B, N, D]; M_k = T_k(Lt^T), which is the support. */
+static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
+                           struct wf_tensor *A, struct wf_tensor **T, int terms)
+{
+    struct wf_tensor *v = S->value[0], *M[WF_MAXTERM] = { identity(g, S->nodes) }; /* [N, N] */
+    T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, M[0]), -1, true), x);
+    for (int k = 1; k < terms; k++) {
+        M[k] = wf_spmm(g, S->pattern[0], v, M[k - 1], false);
+        if (k > 1) M[k] = wf_sub(g, wf_affine(g, M[k], 2, 0), M[k - 2]);
+        T[k] = wf_matmul(g, wf_mul(g, A, M[k]), x);
+    }
+}
+
 /* The attention is dense, so Lt becomes dense where the two meet; the support is Lt^T. */
+static void first_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
+                        struct wf_tensor *A, struct wf_tensor **T, int terms)
+{
+    struct wf_tensor *v = S->value[0], *I = identity(g, S->nodes); /* [N, N] */
+    T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, I), -1, true), x);
+    if (terms > 1) {
+        struct wf_tensor *L = wf_spmm(g, S->pattern[0], v, I, true); /* [N, N] */
+        T[1] = wf_matmul(g, wf_mul(g, A, L), T[0]);
+    }
+    for (int k = 2; k < terms; k++) {
+        T[k] = wf_spmm(g, S->pattern[0], v, T[k - 1], true);
+        T[k] = wf_sub(g, wf_affine(g, T[k], 2, 0), T[k - 2]);
+    }
+}
+
+/* Steps stand side by side as channels of a node: then each term is one product per sample. */
 struct wf_tensor *wf_cheb_attention(struct wf_tape *g, const struct wf_cheb_attention *l,
                                     const struct wf_supports *S, struct wf_tensor *x,
                                     struct wf_tensor *A)
 {
     int terms = l->weight->shape[0], in = l->weight->shape[1], out = l->weight->shape[2];
-    struct wf_tensor *T[WF_MAXTERM], *v = S->value[0];
+    int n = x->ndim, B = x->shape[0], N = S->nodes, steps = n == 4 ? x->shape[1] : 1;
+    struct wf_tensor *T[WF_MAXTERM];
+    char text[WF_SHAPE_TEXT];
     if (!one_support(g, "cheb_attention", S)) return &g->poison;
     if (terms > WF_MAXTERM)
         return wf_tape_fail(g, WF_EINVAL, "cheb_attention: %d terms, want at most %d", terms,
                             WF_MAXTERM);
-    struct wf_tensor *I = identity(g, S->nodes);                            /* [N, N] */
-    T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, I), -1, true), x);              /* [B, N, in] */
-    struct wf_tensor *L = terms > 1 ? wf_spmm(g, S->pattern[0], v, I, true) /* [N, N] */
-                                    : NULL;
-    for (int k = 1; k < terms; k++)
-        T[k] = k == 1 ? wf_matmul(g, wf_mul(g, A, L), T[0])
-                      : wf_sub(g, wf_affine(g, wf_spmm(g, S->pattern[0], v, T[k - 1], true), 2, 0),
-                               T[k - 2]);
+    if (n < 3 || n > 4 || x->shape[n - 2] != N || x->shape[n - 1] != in)
+        return wf_tape_fail(g, WF_EINVAL, "cheb_attention: x is %s, want [B, %d, %d] or [B, T, ..]",
+                            wf_tensor_shape_text(x, text), N, in);
+    if (n == 4) x = wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3, wf_dims(B, N, steps * in));
+    (l->every_term ? attended_terms : first_terms)(g, S, x, A, T, terms);
+    for (int k = 0; k < terms; k++) T[k] = wf_reshape(g, T[k], 4, wf_dims(B, N, steps, in));
     struct wf_tensor *w = wf_reshape(g, l->weight, 2, wf_dims(terms * in, out));
-    return wf_linear_op(g, wf_concat_n(g, T, terms, -1), w, l->bias);
+    struct wf_tensor *y = wf_linear_op(g, wf_concat_n(g, T, terms, -1), w, l->bias);
+    return n == 4 ? wf_permute(g, y, 0, 2, 1, 3) : wf_reshape(g, y, 3, wf_dims(B, N, out));
 }
 
 void wf_cheb_attention_names(struct wf_renames *t, const char *theirs, const char *ours)

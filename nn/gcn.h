@@ -65,12 +65,16 @@ void wf_cheb_pair_names(struct wf_renames *t, const struct wf_cheb_pair *l, cons
                         const char *their_h, const char *ours, int first);
 
 /* Chebyshev convolution whose operator is weighted by an attention between nodes, a matrix for each
- * sample (ASTGCN, Guo et al. 2019, eq. 5):
+ * sample: what node i takes from node j counts A[i, j] (ASTGCN, Guo et al. 2019, eq. 5):
+ *     Y = sum_k (T_k(Lt^T) * A) X W_k + b                                   (every_term)
+ * or, as PyTorch Geometric Temporal has it, where terms from the second on do not see A and edges
+ * run backwards:
  *     T_0 = diag(A) X,  T_1 = (Lt * A) T_0,  T_k = 2 Lt T_{k-1} - T_{k-2},  Y = sum_k T_k W_k + b
- * x [B, N, in], A [B, N, N] -> [B, N, out]. As in the published codes, terms from the second on do
- * not see A. Parameters name.weight [terms, in, out], Glorot-uniform; name.bias [out], zero. */
+ * x [B, N, in], or [B, T, N, in] with the same A for all steps, A [B, N, N] -> [.., N, out].
+ * Parameters name.weight [terms, in, out], Glorot-uniform; name.bias [out], zero. */
 struct wf_cheb_attention {
     struct wf_tensor *weight, *bias;
+    bool every_term; /* false until the caller says otherwise */
 };
 void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, const char *name,
                             int in, int out, int terms);

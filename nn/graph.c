@@ -125,7 +125,10 @@ static enum wf_status put_weights(struct wf_graph *gr, const struct wf_edges *ed
 static enum wf_status build(struct wf_graph *gr, const struct wf_edges *ed, struct wf_error *err)
 {
     struct wf_entries en;
+    struct wf_graph_config *cfg = &gr->cfg;
     WF_TRY(put_weights(gr, ed, err));
+    if (cfg->kind == WF_CHEB && cfg->dominant)
+        WF_TRY(wf_dominant_eigenvalue(ed, cfg, &cfg->lambda_max, err));
     WF_TRY(wf_entries_init(&en, ed, &gr->cfg, err));
     int *scratch = wf_malloc(2 * (size_t)en.count * sizeof *scratch);
     enum wf_status s = WF_OK;

@@ -48,6 +48,8 @@ struct wf_graph_config {
     bool raw;                    /* WF_GCN: P = A^T, nothing added, no degrees */
     enum wf_laplacian laplacian; /* WF_CHEB */
     double lambda_max; /* WF_CHEB: 0: twice the largest entry of L, as PyTorch Geometric */
+    bool dominant;     /* WF_CHEB: lambda_max is the real part of the eigenvalue of L of largest */
+                       /* modulus, computed once from the constant weights; N at most 4096 */
 };
 
 struct wf_edges {
@@ -58,7 +60,7 @@ struct wf_edges {
 
 struct wf_graph {
     struct wf_backend *be;
-    struct wf_graph_config cfg;
+    struct wf_graph_config cfg; /* lambda_max as computed */
     int nodes, edges;
     struct wf_csr to_target, to_source; /* patterns of support 0 (row = target) and 1 (source) */
     struct wf_index order[2];           /* entry of a pattern -> edge whose weight stands there; */

@@ -13,6 +13,11 @@ enum wf_status wf_entries_init(struct wf_entries *en, const struct wf_edges *ed,
                                const struct wf_graph_config *cfg, struct wf_error *err);
 void wf_entries_free(struct wf_entries *en);
 
+/* The eigenvalue of the Laplacian that cfg asks for, 0 where L has none but 0. Edges with an end
+ * outside 0..N-1 are left out. */
+enum wf_status wf_dominant_eigenvalue(const struct wf_edges *ed, const struct wf_graph_config *cfg,
+                                      double *lambda, struct wf_error *err);
+
 /* Values of the one support of WF_GCN and WF_CHEB. */
 struct wf_tensor *wf_spectral_values(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight);

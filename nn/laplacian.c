@@ -1,5 +1,7 @@
+#include <math.h>
 #include "nn/graph_private.h"
 #include "tensor/alloc.h"
+#include "tensor/eigen.h"
 
 /* With the largest eigenvalue taken as 2, the diagonal of Lt is 2/2 - 1: nothing. */
 static bool has_diagonal(const struct wf_graph_config *cfg)
@@ -102,4 +104,55 @@ struct wf_tensor *wf_spectral_values(struct wf_tape *g, const struct wf_graph *g
                                      struct wf_tensor *weight)
 {
     return gr->cfg.kind == WF_GCN ? gcn(g, gr, weight) : cheb(g, gr, weight);
+}
+
+/* ---- the eigenvalue that scales L ---- */
+
+enum { MOST_NODES = 4096 }; /* L is dense then: 128 MiB and minutes */
+
+static double weight_of(const struct wf_edges *ed, int e)
+{
+    int i = ed->source[e], j = ed->target[e], N = ed->nodes;
+    bool kept = i >= 0 && i < N && j >= 0 && j < N && i != j;
+    return !kept ? 0 : ed->weight ? (double)ed->weight[e] : 1;
+}
+
+/* L [N, N], zero before; d [N]. */
+static void dense_laplacian(const struct wf_edges *ed, enum wf_laplacian kind, double *L, double *d)
+{
+    ptrdiff_t N = ed->nodes;
+    for (int e = 0; e < ed->count; e++)
+        if (weight_of(ed, e) > 0) d[ed->source[e]] += weight_of(ed, e);
+    for (int e = 0; e < ed->count; e++) {
+        double w = weight_of(ed, e);
+        if (w == 0) continue;
+        int i = ed->source[e], j = ed->target[e];
+        if (kind == WF_LAPLACIAN_RW) w /= d[i];
+        if (kind == WF_LAPLACIAN_SYM) w = d[j] > 0 ? w / sqrt(d[i] * d[j]) : 0;
+        L[i * N + j] -= w;
+    }
+    for (ptrdiff_t i = 0; i < N; i++) L[i * N + i] = kind == WF_LAPLACIAN_NONE ? d[i] : 1;
+}
+
+enum wf_status wf_dominant_eigenvalue(const struct wf_edges *ed, const struct wf_graph_config *cfg,
+                                      double *lambda, struct wf_error *err)
+{
+    size_t N = (size_t)ed->nodes;
+    if (ed->nodes < 1 || ed->nodes > MOST_NODES)
+        return wf_fail(err, WF_EINVAL,
+                       "the dominant eigenvalue of a graph of %d nodes, want 1 to %d; "
+                       "give lambda_max, or take the symmetric Laplacian",
+                       ed->nodes, MOST_NODES);
+    double *L = wf_calloc(N * (N + 3), sizeof *L), *re = L + N * N, *im = re + N, most = 0;
+    if (!L) return wf_fail(err, WF_ENOMEM, "no memory for the Laplacian of %d nodes", ed->nodes);
+    dense_laplacian(ed, cfg->laplacian, L, im + N);
+    enum wf_status s = wf_eigenvalues(ed->nodes, L, re, im, err);
+    *lambda = 0;
+    for (size_t k = 0; k < N && s == WF_OK; k++)
+        if (hypot(re[k], im[k]) > most) {
+            most = hypot(re[k], im[k]);
+            *lambda = re[k];
+        }
+    wf_free(L);
+    return s;
 }

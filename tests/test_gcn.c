@@ -166,7 +166,8 @@ static void net_init(struct net *n, const struct wf_graph_config *cfg, int layer
     if (layer == 0) wf_gcn_init(&n->gcn, &n->ps, "l", C, O, true);
     if (layer == 1) wf_gcn_init(&n->gcn, &n->ps, "l", C, 2, true);
     if (layer == 2) wf_cheb_init(&n->cheb, &n->ps, "l", C, O, K, true);
-    if (layer == 3) wf_cheb_attention_init(&n->attention, &n->ps, "l", C, O, K);
+    if (layer >= 3) wf_cheb_attention_init(&n->attention, &n->ps, "l", C, O, K);
+    n->attention.every_term = layer == 4;
     n->leaf[3] = &wf_params_find(&n->ps, "l.weight")->value;
     n->leaf[4] = &wf_params_find(&n->ps, "l.bias")->value;
     cr_assert_eq(wf_params_commit(&n->ps, 3, &err), WF_OK, "%s", err.message);
@@ -192,7 +193,7 @@ static struct wf_tensor *build(struct wf_tape *g, void *ctx)
 Test(gcn, gradients_reach_inputs_parameters_and_weights_of_edges)
 {
     for (int k = 0; k < CONFIGS; k++)
-        for (int layer = 0; layer < 4; layer++) {
+        for (int layer = 0; layer < 5; layer++) {
             struct net n;
             struct wf_error err = { 0 };
             double worst;
@@ -219,6 +220,24 @@ static void apply(double M[N][N], double in[N][C], double out[N][C])
         }
 }
 
+/* T_k = (T_k(S) * a) x */
+static void attended_terms(double S[N][N], const wf_real *a, double x[N][C], int K,
+                           double T[WF_MAXTERM][N][C])
+{
+    double M[WF_MAXTERM][N][N], masked[N][N];
+    for (int k = 0; k < K; k++) {
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < N; j++) {
+                double m = k == 0 ? i == j : S[i][j];
+                for (int h = 0; h < N && k > 1; h++)
+                    m = (h ? m : -M[k - 2][i][j]) + 2 * S[i][h] * M[k - 1][h][j];
+                M[k][i][j] = m;
+                masked[i][j] = m * (double)a[i * N + j];
+            }
+        apply(masked, x, T[k]);
+    }
+}
+
 /* Terms of sample b in dense loops, by the formulas of nn/gcn.h; their number. */
 static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
 {
@@ -227,6 +246,12 @@ static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
     const wf_real *a = n->leaf[2]->data + b * N * N;
     read_support(n->S.pattern[0], n->S.value[0], S);
     for (int i = 0; i < N * C; i++) T[0][i / C][i % C] = (double)n->leaf[1]->data[b * N * C + i];
+    if (n->layer == 4) {
+        double x[N][C];
+        memcpy(x, T[0], sizeof x);
+        attended_terms(S, a, x, K, T);
+        return K;
+    }
     if (n->layer < 2) {
         memcpy(T[1], T[0], sizeof T[0]);
         apply(S, T[1], T[0]);
@@ -269,8 +294,8 @@ static void expect_layer(const struct net *n, const struct wf_tensor *y)
 
 Test(gcn, layers_are_their_formulas)
 {
-    static const int config[4] = { 0, 0, 5, 5 };
-    for (int layer = 0; layer < 4; layer++) {
+    static const int config[5] = { 0, 0, 5, 5, 5 };
+    for (int layer = 0; layer < 5; layer++) {
         struct net n;
         struct wf_tape g;
         struct wf_error err = { 0 };
@@ -279,6 +304,32 @@ Test(gcn, layers_are_their_formulas)
         struct wf_tensor *y = build(&g, &n);
         cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
         expect_layer(&n, y);
+        wf_tape_free(&g);
+        net_free(&n);
+    }
+    expect_no_leaks();
+}
+
+Test(gcn, attention_sees_each_step_of_a_window_as_it_sees_one)
+{
+    for (int layer = 3; layer < 5; layer++) {
+        struct net n;
+        struct wf_tape g;
+        struct wf_error err = { 0 };
+        net_init(&n, &configs[5], layer);
+        cr_assert_eq(wf_tape_init(&g, wf_backend_cpu(), &err), WF_OK);
+        struct wf_tensor *x = n.leaf[1], *A = n.leaf[2], *step[2] = { x, wf_affine(&g, x, -2, 1) };
+        const struct wf_supports *S = &n.gr.supports;
+        struct wf_tensor *all =
+            wf_cheb_attention(&g, &n.attention, S, wf_stack(&g, step, 2, 1), A); /* [B, 2, N, O] */
+        for (int t = 0; t < 2; t++) {
+            struct wf_tensor *one = wf_cheb_attention(&g, &n.attention, S, step[t], A);
+            struct wf_tensor *d = wf_abs(&g, wf_sub(&g, wf_select(&g, all, 1, t), one));
+            wf_real worst = 1;
+            WF_RUN(&g, wf_tensor_download(wf_max_all(&g, d), &worst));
+            cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
+            cr_expect(worst < 1e-5, "layer %d, step %d: off by %g", layer, t, (double)worst);
+        }
         wf_tape_free(&g);
         net_free(&n);
     }
@@ -349,6 +400,8 @@ Test(gcn, layers_refuse_other_graphs_and_shapes)
     struct wf_tensor *x = n.leaf[1], *a = n.leaf[2];
     expect_refusal(&g, wf_gcn(&g, &n.gcn, &walk.supports, x), "2 supports, want 1");
     expect_refusal(&g, wf_cheb_attention(&g, &m.attention, &walk.supports, x, a), "2 supports");
+    expect_refusal(&g, wf_cheb_attention(&g, &m.attention, &m.gr.supports, a, a),
+                   "x is [2, 5, 5], want [B, 5, 3] or [B, T, ..]");
     struct wf_tensor line = wf_view_select(x, 0, 0);
     line = wf_view_select(&line, 0, 0);
     struct wf_cheb cheb = { n.gcn.weight, NULL };

@@ -67,6 +67,10 @@ Test(message, topk_falls_takes_the_first_of_equal_ones_and_nan_last)
     expect_refused(&f.g, "topk: the 0 largest");
     wf_pick(&f.g, wf_zeros(&f.g, 3, wf_dims(2, 6, 3)), wf_zeros(&f.g, 2, wf_dims(3, 2)));
     expect_refused(&f.g, "pick: [2, 6, 3] and [3, 2]");
+    wf_scatter(&f.g, wf_zeros(&f.g, 3, wf_dims(2, 6, 3)), wf_zeros(&f.g, 2, wf_dims(2, 5)), 9);
+    expect_refused(&f.g, "scatter: [2, 6, 3] and [2, 5]");
+    wf_scatter(&f.g, wf_zeros(&f.g, 3, wf_dims(2, 6, 3)), wf_zeros(&f.g, 2, wf_dims(2, 6)), 5);
+    expect_refused(&f.g, "K up to N");
     fix_free(&f);
 }
 

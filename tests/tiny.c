@@ -22,7 +22,7 @@ static void make_series(struct wf_series *s)
     MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
 }
 
-static void make_graph(struct wf_graph *gr, enum wf_support_kind kind, enum wf_compat compat)
+static void make_graph(struct wf_graph *gr, const struct wf_model_type *type, enum wf_compat compat)
 {
     struct wf_error err = { 0 };
     int from[2 * TINY_NODES], to[2 * TINY_NODES];
@@ -34,7 +34,9 @@ static void make_graph(struct wf_graph *gr, enum wf_support_kind kind, enum wf_c
         weight[2 * n + 1] = 0.3f + 0.1f * (float)n;
     }
     struct wf_edges ed = { TINY_NODES, 2 * TINY_NODES, from, to, weight };
-    struct wf_graph_config gc = { .kind = kind, .hops = 2, .compat = compat };
+    struct wf_graph_config gc = wf_model_graph(type);
+    gc.hops = 2;
+    gc.compat = compat;
     MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err));
 }
 
@@ -53,7 +55,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
     MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
-    make_graph(&t->graph, t->model.type->graph, cfg.compat);
+    make_graph(&t->graph, t->model.type, cfg.compat);
     struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
     MUST(wf_config_parse(&mc, 1, cfg.options, &err));
     struct wf_task task = { .nodes = TINY_NODES,

@@ -52,7 +52,7 @@ memory()
             awk -v m=$mode -v n=$n -v rows=$rows -v a="$small" -v b="$large" 'BEGIN {
                 split(a, s); split(b, l); row = 325 * 4 / 1048576
                 all = m == "index" ? rows * row : m == "partitioned" ? (rows + 3 * 23 * n) * row \
-                    : 24 * rows * row + (m == "ddp-batch" ? rows * row : 0)
+                    : 24 * rows * row + (m == "ddp-batch" || n == 1 ? rows * row : 0)
                 printf "| %s | %d | %.1f | %.1f | %.1f | %.1f |\n", m, n, l[1] - s[1], \
                        l[2] - s[2], all, l[3] - s[3] }'
         done

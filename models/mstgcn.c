@@ -1,0 +1,187 @@
+#include "models/mstgcn.h"
+#include <stdio.h>
+
+void wf_st_block_end_init(struct wf_st_block_end *l, struct wf_params *ps, const char *name,
+                          const struct wf_st_block_sizes *s)
+{
+    char path[WF_NAME_TEXT];
+    struct wf_conv_config time = { .kernel = { 3 }, .stride = { s->stride }, .padding = { 1 } };
+    struct wf_conv_config point = { .stride = { s->stride } };
+    wf_conv_init(&l->time, ps, wf_params_path(path, name, "time"), s->hidden, s->out, time);
+    wf_conv_init(&l->residual, ps, wf_params_path(path, name, "residual"), s->in, s->out, point);
+    wf_layer_norm_init(&l->norm, ps, wf_params_path(path, name, "norm"), 1, wf_dims(s->out));
+}
+
+struct wf_tensor *wf_st_block_end(struct wf_tape *g, const struct wf_st_block_end *l,
+                                  struct wf_tensor *u, struct wf_tensor *x)
+{
+    x = wf_conv(g, &l->residual, x); /* [B, ceil(T / stride), N, out] */
+    x = wf_add(g, x, wf_conv(g, &l->time, u));
+    return wf_layer_norm(g, &l->norm, wf_relu(g, x));
+}
+
+void wf_st_block_end_names(const struct wf_st_block_end *l, struct wf_renames *t,
+                           const char *theirs, const char *ours, const char *conv)
+{
+    char name[WF_NAME_TEXT], from[WF_NAME_TEXT], to[WF_NAME_TEXT];
+    snprintf(name, sizeof name, "_time_%s", conv);
+    wf_conv_names(t, wf_params_path(from, theirs, name), wf_params_path(to, ours, "time"), &l->time,
+                  "3210");
+    snprintf(name, sizeof name, "_residual_%s", conv);
+    wf_conv_names(t, wf_params_path(from, theirs, name), wf_params_path(to, ours, "residual"),
+                  &l->residual, "3210");
+    wf_layer_norm_names(t, wf_params_path(from, theirs, "_layer_norm"),
+                        wf_params_path(to, ours, "norm"));
+}
+
+/* ---- the block ---- */
+
+void wf_mstgcn_block_init(struct wf_mstgcn_block *l, struct wf_params *ps, const char *name,
+                          struct wf_st_block_sizes s)
+{
+    char path[WF_NAME_TEXT];
+    l->sizes = s;
+    wf_cheb_init(&l->graph, ps, wf_params_path(path, name, "graph"), s.in, s.hidden, s.terms, true);
+    wf_st_block_end_init(&l->end, ps, name, &s);
+}
+
+/* The published code reads the memory of [C, B, N, T] as [N, C, T B], and the result [T B, N, ..]
+ * as [B, T, N, ..]: channels, nodes and samples change places. */
+static struct wf_tensor *mixed(struct wf_tape *g, const struct wf_mstgcn_block *l,
+                               const struct wf_supports *S, struct wf_tensor *x)
+{
+    int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3];
+    x = wf_reshape(g, wf_permute(g, x, 3, 0, 2, 1), 3, wf_dims(N, C, T * B));
+    x = wf_cheb(g, &l->graph, S, wf_permute(g, x, 2, 0, 1), WF_ACT_RELU); /* [T B, N, hidden] */
+    return wf_reshape(g, x, 4, wf_dims(B, T, N, l->sizes.hidden));
+}
+
+static struct wf_tensor *spread(struct wf_tape *g, const struct wf_mstgcn_block *l,
+                                const struct wf_supports *S, int graphs, struct wf_tensor *x)
+{
+    struct wf_tensor *step[WF_ST_GRAPHS]; /* [B, N, hidden] */
+    if (graphs == 1 && l->sizes.published) return mixed(g, l, S, x);
+    if (graphs == 1) return wf_cheb(g, &l->graph, S, x, WF_ACT_RELU);
+    for (int t = 0; t < graphs; t++)
+        step[t] = wf_cheb(g, &l->graph, &S[t], wf_select(g, x, 1, t), WF_ACT_RELU);
+    return wf_stack(g, step, graphs, 1);
+}
+
+struct wf_tensor *wf_mstgcn_block(struct wf_tape *g, const struct wf_mstgcn_block *l,
+                                  const struct wf_supports *S, int graphs, struct wf_tensor *x)
+{
+    char text[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return &g->poison;
+    if (x->ndim != 4 || x->shape[3] != l->sizes.in)
+        return wf_tape_fail(g, WF_EINVAL, "mstgcn: x is %s, want [B, T, N, %d]",
+                            wf_tensor_shape_text(x, text), l->sizes.in);
+    if (graphs != 1 && (graphs != x->shape[1] || graphs > WF_ST_GRAPHS))
+        return wf_tape_fail(g, WF_EINVAL, "mstgcn: %d graphs for %d steps, want 1 or as many",
+                            graphs, x->shape[1]);
+    return wf_st_block_end(g, &l->end, spread(g, l, S, graphs, x), x);
+}
+
+void wf_mstgcn_block_names(const struct wf_mstgcn_block *l, struct wf_renames *t,
+                           const char *theirs, const char *ours)
+{
+    char from[WF_NAME_TEXT], to[WF_NAME_TEXT];
+    struct wf_cheb_place place = { l->sizes.terms, l->sizes.in, 0, 0, "bias" };
+    wf_cheb_names(t, wf_params_path(from, theirs, "_cheb_conv"), wf_params_path(to, ours, "graph"),
+                  place);
+    wf_st_block_end_names(&l->end, t, theirs, ours, "conv");
+}
+
+/* ---- the model ---- */
+
+bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
+{
+    if (blocks >= 1 && blocks <= WF_ST_BLOCKS) return true;
+    if (!ps->error.status)
+        wf_fail(&ps->error, WF_EINVAL, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
+    return false;
+}
+
+struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x)
+{
+    if (g->error.status != WF_OK) return &g->poison;
+    int B = x->shape[0], N = x->shape[2];
+    return wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3, wf_dims(B, N, -1));
+}
+
+void wf_st_head_names(struct wf_renames *t)
+{
+    wf_renames_add(t, "_final_conv", "head",
+                   (struct wf_rename){ "weight", "weight", .axes = "1230" });
+    wf_renames_add(t, "_final_conv", "head",
+                   (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}
+
+struct wf_mstgcn_config wf_mstgcn_defaults(void)
+{
+    return (struct wf_mstgcn_config){ .hidden = 64, .channels = 64, .blocks = 2, .stride = 1 };
+}
+
+void wf_mstgcn_init(struct wf_mstgcn *m, struct wf_params *ps, struct wf_mstgcn_config cfg,
+                    const struct wf_task *task)
+{
+    struct wf_st_block_sizes s = { .in = task->channels,
+                                   .hidden = cfg.hidden,
+                                   .out = cfg.channels,
+                                   .terms = task->terms,
+                                   .stride = cfg.stride,
+                                   .published = cfg.published };
+    int steps = (task->T + cfg.stride - 1) / cfg.stride;
+    *m = (struct wf_mstgcn){ .cfg = cfg, .task = *task };
+    if (!wf_st_blocks_fit(ps, "mstgcn", cfg.blocks)) return;
+    for (int i = 0; i < cfg.blocks; i++, s.in = cfg.channels, s.stride = 1) {
+        char name[WF_NAME_TEXT];
+        snprintf(name, sizeof name, "block.%d", i);
+        wf_mstgcn_block_init(&m->block[i], ps, name, s);
+    }
+    wf_horizon_init(&m->head, ps, steps * cfg.channels, task);
+}
+
+struct wf_tensor *wf_mstgcn(struct wf_tape *g, const struct wf_mstgcn *m,
+                            const struct wf_supports *S, int graphs, struct wf_tensor *x)
+{
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int i = 0; i < m->cfg.blocks; i++) {
+        x = wf_mstgcn_block(g, &m->block[i], S, graphs, x);
+        wf_tape_release(g, mark, &x, 1);
+    }
+    return wf_horizon(g, &m->head, &m->task, wf_st_all_steps(g, x));
+}
+
+struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m,
+                                    const struct wf_batch *b)
+{
+    return wf_mstgcn(g, m, b->supports, 1, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+}
+
+static void names(const void *layers, struct wf_renames *t)
+{
+    const struct wf_mstgcn *m = layers;
+    for (int i = 0; i < m->cfg.blocks; i++) {
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        snprintf(theirs, sizeof theirs, "_blocklist.%d", i);
+        snprintf(ours, sizeof ours, "block.%d", i);
+        wf_mstgcn_block_names(&m->block[i], t, theirs, ours);
+    }
+    wf_st_head_names(t);
+}
+
+static const struct wf_field fields[] = {
+    { "hidden", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, hidden), 1, 4096, NULL,
+      "channels of the convolutions over the graph" },
+    { "channels", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, channels), 1, 4096, NULL,
+      "channels of the convolutions over time" },
+    { "blocks", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, blocks), 1, WF_ST_BLOCKS, NULL,
+      "blocks of graph and time" },
+    { "stride", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, stride), 1, 64, NULL,
+      "of the first block along time" },
+    { "published", WF_FIELD_BOOL, offsetof(struct wf_mstgcn_config, published), 0, 1, NULL,
+      "mix nodes and samples as PyTorch Geometric Temporal does" },
+    { 0 }
+};
+WF_MODEL_TYPE(mstgcn, "mstgcn", "graph and time convolutions (MSTGCN, Guo et al. 2019)", fields,
+              .graph = WF_CHEB, .laplacian = WF_LAPLACIAN_NONE, .names = names);

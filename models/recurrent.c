@@ -37,6 +37,6 @@ struct wf_tensor *wf_sampled(struct wf_tape *g, const struct wf_batch *b, struct
                              int q)
 {
     if (!g->training) return y;
-    struct wf_tensor *truth = wf_select(g, (struct wf_tensor *)&b->y_std, 1, q);
+    struct wf_tensor *truth = wf_select(g, wf_tape_view(g, b->y_std), 1, q);
     return wf_add(g, y, wf_mul(g, wf_coin(g), wf_sub(g, truth, y)));
 }

@@ -5,6 +5,9 @@
 #include "dist/dist_private.h"
 #include "dist/progress.h"
 #include "tensor/alloc.h"
+#ifdef OPEN_MPI
+#include <mpi-ext.h>
+#endif
 
 /* Elements per all-reduce: MPI counts in int, and a slice of the block is a bucket. */
 enum { BUCKET_BYTES = 16 << 20 };
@@ -33,6 +36,15 @@ static bool launched(void)
     return false;
 }
 
+static bool reads_devices(void)
+{
+#if defined(MPIX_CUDA_AWARE_SUPPORT) && MPIX_CUDA_AWARE_SUPPORT
+    return MPIX_Query_cuda_support() == 1;
+#else
+    return false;
+#endif
+}
+
 static enum wf_status open_comms(struct wf_dist *d, struct wf_error *err)
 {
     struct wf_mpi *m = d->mpi;
@@ -40,6 +52,7 @@ static enum wf_status open_comms(struct wf_dist *d, struct wf_error *err)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     WF_TRY(wf_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &m->world), "MPI_Comm_dup", err));
     MPI_Comm_set_errhandler(m->world, MPI_ERRORS_RETURN);
+    m->reads_devices = reads_devices();
     MPI_Comm_rank(m->world, &d->rank);
     MPI_Comm_size(m->world, &d->size);
     int rc = MPI_Comm_split_type(m->world, MPI_COMM_TYPE_SHARED, d->rank, MPI_INFO_NULL, &m->node);
@@ -142,7 +155,7 @@ enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_rea
 {
     if (!d->mpi) return WF_OK;
     double started = wf_now();
-    bool host = x->be == wf_backend_cpu();
+    bool host = x->be == wf_backend_cpu() || d->mpi->reads_devices;
     enum wf_status s = host ? WF_OK : wf_tensor_download(x, staging);
     if (s != WF_OK) return wf_fail(err, s, "cannot read the gradients from %s", x->be->name);
     WF_TRY(sum_host(d, host ? x->data : staging, wf_tensor_count(x), err));

@@ -53,7 +53,8 @@ enum wf_status wf_dist_sum(struct wf_dist *d, double *v, int n, struct wf_error 
 enum wf_status wf_dist_max_times(struct wf_dist *d, int64_t *v, int64_t n, struct wf_error *err);
 
 /* x becomes the sum over the ranks: contiguous, in place, in slices of at most 16 MiB and in a
- * fixed order. A vector that is not in host memory passes through `staging` of the same size. */
+ * fixed order. Complete in memory when this is called. A vector in a device's memory goes to an MPI
+ * that can read it, else through `staging` of the same size. */
 enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_real *staging,
                                   struct wf_error *err);
 /* x of rank 0 on all ranks. */

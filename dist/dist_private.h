@@ -7,6 +7,7 @@
 
 struct wf_mpi {
     MPI_Comm world, node;
+    bool reads_devices; /* buffers may lie in a GPU's memory */
 };
 
 /* WF_OK, or WF_ECOMM with MPI's words for what failed. */

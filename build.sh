@@ -18,6 +18,8 @@ usage: ./build.sh COMMAND
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
   fuzz [SECONDS]       every fuzz target for SECONDS (300); needs clang
   bench [NAME]         the benchmark bench_NAME, or all
+  leaderboard [--minutes M] [--models a,b] [--data FILE ..]
+                       trains every model for M minutes (10), writes the table of README.md
   parity [DIR]         results against those of the published implementations in DIR
   lint                 the rules of the house, on the sources
   format               clang-format, in place
@@ -220,6 +222,13 @@ cmd_bench()
     fi
 }
 
+cmd_leaderboard()
+{
+    release pems_bay
+    brief_spin
+    tests/bench/leaderboard.sh build/release/bin/pems_bay results/leaderboard "$@"
+}
+
 cmd_parity()
 {
     release parity_double parity
@@ -299,7 +308,7 @@ cmd_clean()
 
 case "${1:-}" in
 deps | build | demo | test | double | sanitize | fuzz | bench | parity | lint | format | install | clean | \
-    new-model)
+    new-model | leaderboard)
     command=$1
     shift
     "cmd_${command//-/_}" "$@"

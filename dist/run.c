@@ -34,7 +34,9 @@ static void usage(const struct wf_config *tables, int n, const char *program, co
 #define PRESET(name, text) printf(" %s", name);
 #include "dist/presets.def"
 #undef PRESET
-    printf("\n");
+    printf("\nModels:\n");
+    for (int i = 0; wf_model_types()[i]; i++)
+        printf("  %-14s %s\n", wf_model_types()[i]->name, wf_model_types()[i]->about);
     wf_config_help(tables, n, stdout);
 }
 

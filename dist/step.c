@@ -1,5 +1,6 @@
 /* step.c - one step of training, and forecasts: what of the trainer runs on the tape. */
 #include <math.h>
+#include "dist/progress.h"
 #include "dist/trainer.h"
 #include "dist/trainer_private.h"
 
@@ -69,7 +70,7 @@ static enum wf_status gradient(struct wf_trainer *t, const int *start, int n, in
     return WF_OK;
 }
 
-enum { SUM, COUNT, WINDOWS, FAILED, STOP, LANES };
+enum { SUM, COUNT, WINDOWS, FAILED, STOP, SPENT, LANES };
 
 /* Sums over the ranks; afterwards the gradient is that of the loss of the joined batch. */
 static enum wf_status exchange(struct wf_trainer *t, double lane[LANES], struct wf_error *err)
@@ -96,24 +97,32 @@ enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, in
 {
     struct wf_tape *g = &t->tape;
     wf_real value[2] = { 0 };
+    double at = wf_now();
     wf_tape_reset(g);
     g->training = g->recording = true;
     set_step(t, n);
     enum wf_status s = gradient(t, start, n, valid, value, err);
-    bool asked = t->stop && *t->stop;
-    *r = (struct wf_step_result){ (double)value[0], valid, asked };
+    bool asked = t->stop && *t->stop, spent = wf_trainer_spent(t);
+    *r = (struct wf_step_result){ (double)value[0], valid, asked, spent };
     if (wf_trainer_ranks(t) > 1) {
-        double lane[LANES] = { (double)value[0] * (double)value[1], (double)value[1], valid,
-                               s != WF_OK || t->late.status != WF_OK, asked };
+        double lane[LANES] = { (double)value[0] * (double)value[1],
+                               (double)value[1],
+                               valid,
+                               s != WF_OK || t->late.status != WF_OK,
+                               asked,
+                               spent };
         if (s == WF_OK && t->late.status != WF_OK)
             s = wf_fail(err, t->late.status, "%s", t->late.message);
         s = exchange(t, lane, err);
-        *r = (struct wf_step_result){ lane[SUM], (int)lane[WINDOWS], lane[STOP] > 0 };
+        *r = (struct wf_step_result){ lane[SUM], (int)lane[WINDOWS], lane[STOP] > 0,
+                                      lane[SPENT] > 0 };
     }
     WF_TRY(s);
     WF_RUN(g, wf_optim_step(&t->optim, g->step));
     t->state.step++;
-    return tape_status(g, err);
+    WF_TRY(tape_status(g, err));
+    t->state.seconds += wf_now() - at;
+    return WF_OK;
 }
 
 enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n, wf_real *pred,

@@ -45,6 +45,8 @@ const struct wf_field wf_train_fields[] = {
     FIELD("loss", WF_FIELD_ENUM, loss, 0, 0, loss_names, "training loss, in the data's units"),
     FIELD("patience", WF_FIELD_INT, patience, 0, 1e6, NULL,
           "epochs without a better validation MAE before stopping; 0: never"),
+    FIELD("minutes", WF_FIELD_DOUBLE, minutes, 0, 1e7, NULL,
+          "of training steps, behind which training ends; 0: no limit"),
     FIELD("shuffle", WF_FIELD_BOOL, shuffle, 0, 1, NULL, "shuffle the training windows"),
     FIELD("seed", WF_FIELD_SEED, seed, 0, 0, NULL, "of initial values, order and sampling"),
     FIELD("save-every", WF_FIELD_DOUBLE, save_s, 0, 1e9, NULL,

@@ -185,8 +185,8 @@ static enum wf_status save_now(struct wf_trainer *t, bool stop, struct wf_error 
     return agree(t, s, err);
 }
 
-/* The batches of an epoch from where the state stands. */
-static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
+/* The batches of an epoch from where the state stands, or as many as there is time for. */
+static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar, bool *spent,
                                   struct wf_error *err)
 {
     struct wf_train_state *st = &t->state;
@@ -212,6 +212,8 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
         if (r.stop)
             return wf_fail(err, WF_EINTR, "stopped in epoch %d after batch %d; %s/last.h5 has it",
                            st->epoch + 1, batch, t->out);
+        *spent = r.spent;
+        if (r.spent) break;
     }
     return WF_OK;
 }
@@ -274,10 +276,11 @@ enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err)
                       t->cfg.epochs * steps);
     if (wf_trainer_ranks(t) > 1) bar.terminal = false; /* mpirun's own, whoever reads it */
     enum wf_status s = WF_OK;
-    while (s == WF_OK && t->state.epoch < t->cfg.epochs) {
+    bool spent = wf_trainer_spent(t);
+    while (s == WF_OK && t->state.epoch < t->cfg.epochs && !spent) {
         if (t->cfg.patience > 0 && t->state.patience <= 0) break;
         double started = wf_now();
-        s = train_epoch(t, &bar, err);
+        s = train_epoch(t, &bar, &spent, err);
         if (s == WF_OK) s = finish_epoch(t, &m, started, &bar, err);
     }
     wf_metrics_free(&m);

@@ -37,8 +37,9 @@ struct wf_train_config {
     double teach_decay; /* k of scheduled sampling, in steps */
     enum wf_loss_kind loss;
     enum wf_mask mask;
-    int patience; /* epochs without a better validation MAE before stopping; 0: never stop */
-    bool shuffle; /* order of the training windows, by (seed, epoch) */
+    int patience;   /* epochs without a better validation MAE before stopping; 0: never stop */
+    double minutes; /* of steps, behind which training ends, within an epoch too; 0: no limit */
+    bool shuffle;   /* order of the training windows, by (seed, epoch) */
     uint64_t seed;
     double save_s; /* seconds between checkpoints within an epoch */
     bool resume;   /* go on from OUT/last.h5 if it is there */
@@ -86,8 +87,8 @@ struct wf_trainer {
 enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err);
 void wf_trainer_free(struct wf_trainer *t);
 
-/* Trains until the epochs are done or patience is spent; then loads the best parameters. WF_EINTR
- * when asked to stop, WF_ENUMERIC when the loss is not finite. */
+/* Trains until the epochs are done, or patience or minutes are spent; then loads the best
+ * parameters. WF_EINTR when asked to stop, WF_ENUMERIC when the loss is not finite. */
 enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err);
 
 /* One optimizer step of all ranks, on windows start[0..n) of this one, of which the first `valid`
@@ -96,6 +97,7 @@ struct wf_step_result {
     double loss;
     int windows; /* that counted, on all ranks */
     bool stop;   /* a rank was asked to stop */
+    bool spent;  /* a rank's minutes are over */
 };
 enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, int valid,
                                struct wf_step_result *r, struct wf_error *err);

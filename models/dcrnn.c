@@ -120,5 +120,5 @@ static const struct wf_field dcrnn_pgt_fields[] = {
     { 0 }
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",
-              "one diffusion convolutional GRU cell whose states are the forecast",
+              "one DCGRU cell whose states are the forecast (Rozemberczki et al. 2021)",
               dcrnn_pgt_fields, .names = NULL);

@@ -115,5 +115,6 @@ static const struct wf_field fields[] = {
       "scheduled sampling while training" },
     { 0 }
 };
-WF_MODEL_TYPE(fclstm, "fc-lstm", "encoder-decoder of LSTM cells on all nodes at once (FC-LSTM)",
+WF_MODEL_TYPE(fclstm, "fc-lstm",
+              "encoder-decoder of LSTM cells, all nodes at once (FC-LSTM, Sutskever et al. 2014)",
               fields, .graph = WF_NO_GRAPH);

@@ -157,5 +157,6 @@ static const struct wf_field fields[] = {
     { 0 }
 };
 #undef FIELD
-WF_MODEL_TYPE(gwnet, "gwnet", "dilated convolutions and a learned graph (Graph WaveNet, Wu 2019)",
-              fields, .graph = WF_DUAL_RANDOM_WALK);
+WF_MODEL_TYPE(gwnet, "gwnet",
+              "dilated convolutions and a learned graph (Graph WaveNet, Wu et al. 2019)", fields,
+              .graph = WF_DUAL_RANDOM_WALK);

@@ -145,6 +145,7 @@ static enum wf_status write_train(struct wf_h5 *f, const struct wf_train_state *
     WF_TRY(wf_h5_set_int(f, "train", "patience", t->patience, err));
     WF_TRY(wf_h5_set_double(f, "train", "loss_sum", t->loss_sum, err));
     WF_TRY(wf_h5_set_double(f, "train", "loss_count", t->loss_count, err));
+    WF_TRY(wf_h5_set_double(f, "train", "seconds", t->seconds, err));
     return wf_h5_set_double(f, "train", "best", t->best, err);
 }
 
@@ -325,6 +326,9 @@ static enum wf_status read_train(const struct wf_h5 *f, struct wf_train_state *t
     WF_TRY(read_int(f, "patience", &t->patience, err));
     WF_TRY(wf_h5_attr_double(f, "train", "loss_sum", &t->loss_sum, err));
     WF_TRY(wf_h5_attr_double(f, "train", "loss_count", &t->loss_count, err));
+    t->seconds = 0; /* not in older files */
+    if (wf_h5_has_attr(f, "train", "seconds"))
+        WF_TRY(wf_h5_attr_double(f, "train", "seconds", &t->seconds, err));
     return wf_h5_attr_double(f, "train", "best", &t->best, err);
 }
 

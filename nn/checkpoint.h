@@ -23,6 +23,7 @@ extern "C" {
 struct wf_train_state {
     uint64_t seed;
     int64_t step;                /* optimizer steps done */
+    double seconds;              /* that they took */
     int epoch, seen;             /* windows of this epoch that all ranks together have trained on */
     int ranks;                   /* how many those were */
     double loss_sum, loss_count; /* of this epoch so far */

@@ -87,6 +87,8 @@ Test(apps, help_lists_every_option_with_its_default)
     program_works("chickenpox", "--help");
     cr_expect(strstr(program_said, "--batch-size") && strstr(program_said, "[4]"), "%s",
               program_said);
+    cr_expect(strstr(program_said, "Models:\n  dcrnn  ") && strstr(program_said, "leaderboard"),
+              "%s", program_said);
 }
 
 Test(apps, chickenpox_trains_on_the_real_set)

@@ -59,6 +59,7 @@ static void fill(struct run *r, double salt)
     }
     r->train = (struct wf_train_state){ .seed = 0xfedcba9876543210u,
                                         .step = ((int64_t)1 << 40) + (int)salt,
+                                        .seconds = salt * 3,
                                         .epoch = 3,
                                         .seen = 17,
                                         .ranks = 3,
@@ -87,9 +88,9 @@ static bool same(const struct run *a, const struct run *b)
     return same_block(&a->ps.value, &b->ps.value) && same_block(&a->ps.state, &b->ps.state) &&
            same_block(&a->o.m, &b->o.m) && same_block(&a->o.v, &b->o.v) &&
            same_block(&a->o.vmax, &b->o.vmax) && s->seed == t->seed && s->step == t->step &&
-           s->epoch == t->epoch && s->seen == t->seen && s->ranks == t->ranks &&
-           s->loss_sum == t->loss_sum && s->loss_count == t->loss_count && s->best == t->best &&
-           s->patience == t->patience;
+           s->seconds == t->seconds && s->epoch == t->epoch && s->seen == t->seen &&
+           s->ranks == t->ranks && s->loss_sum == t->loss_sum && s->loss_count == t->loss_count &&
+           s->best == t->best && s->patience == t->patience;
 }
 
 static enum wf_status save(const char *path, struct run *r, struct wf_error *err)

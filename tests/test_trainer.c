@@ -180,6 +180,26 @@ Test(trainer, patience_ends_training_early)
     expect_no_leaks();
 }
 
+Test(trainer, minutes_end_training_within_an_epoch_and_stay_spent)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    const char *out = scratch_folder("minutes");
+    for (int run = 0; run < 2; run++) {
+        tiny_init(&t, dcrnn, out);
+        t.trainer.cfg.minutes = 1e-9;
+        t.trainer.cfg.resume = run == 1;
+        tiny_trainer(&t);
+        MUST(wf_trainer_run(&t.trainer, &err));
+        /* The first step is what shows that time passes. */
+        cr_expect_eq(t.trainer.state.step, 2, "run %d: step %d", run, (int)t.trainer.state.step);
+        cr_expect_eq(t.trainer.state.epoch, 1, "run %d: epoch %d", run, t.trainer.state.epoch);
+        cr_expect(isfinite(t.trainer.state.best), "run %d: no validation", run);
+        tiny_free(&t);
+    }
+    expect_no_leaks();
+}
+
 Test(trainer, a_folder_that_is_not_there_is_named)
 {
     struct tiny t;

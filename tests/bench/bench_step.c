@@ -62,26 +62,6 @@ static double gemm_rate(void)
     return best;
 }
 
-/* Triad over arrays far larger than the caches, GB/s, three streams counted. */
-static double bandwidth(void)
-{
-    ptrdiff_t n = (ptrdiff_t)32 << 20;
-    float *a = malloc((size_t)n * 4), *b = malloc((size_t)n * 4), *c = malloc((size_t)n * 4);
-    double best = 0;
-    if (a && b && c)
-        for (int k = 0; k < 5; k++) {
-            double t = wf_now();
-#pragma omp parallel for simd schedule(static)
-            for (ptrdiff_t i = 0; i < n; i++) a[i] = k ? b[i] + 0.5f * c[i] : (b[i] = c[i] = 1.0f);
-            double rate = 12e-9 * (double)n / (wf_now() - t);
-            if (k && rate > best) best = rate;
-        }
-    free(a);
-    free(b);
-    free(c);
-    return best;
-}
-
 /* Dense product and hops of one convolution, forward: GFLOP. */
 static double conv_gflop(const struct bench *b, int C, int O)
 {
@@ -206,7 +186,7 @@ int main(int argc, char **argv)
         { "dcrnn-pgt N 325, B 64, hidden 64: step", "dcrnn-pgt", "64", NULL, 325, 2694, 64, 12, 2,
           WF_COMPAT_PGT },
     };
-    double peak = 1e-9 * fma_peak(2000000), gemm = gemm_rate(), stream = bandwidth();
+    double peak = 1e-9 * fma_peak(2000000), gemm = gemm_rate(), stream = stream_peak();
     printf("%d threads, %s\n%-52s %10s %-8s %10s %s\n", omp_get_max_threads(), WF_REAL_NAME, "what",
            "median", "unit", "floor", "share of the floor");
     printf("%-52s %10.4g GFLOP/s\n", "multiply-add peak", peak);

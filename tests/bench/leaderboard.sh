@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
 done
 if [ ${#options[@]} = 0 ]; then
     data=../shared/data/pems-bay-74
-    options=(--data $data/pems-bay.h5 --adjacency $data/adj_mx_pems-bay.pkl)
+    options=(--data "$data/pems-bay.h5" --adjacency "$data/adj_mx_pems-bay.pkl")
     if [ ! -e $data ]; then
         echo "leaderboard: want --data FILE and --adjacency FILE" >&2
         exit 2

@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
 done
 if [ ${#options[@]} = 0 ]; then
     data=../shared/data/pems-bay-74
-    options=(--data $data/pems-bay.h5 --adjacency $data/adj_mx_pems-bay.pkl)
+    options=(--data "$data/pems-bay.h5" --adjacency "$data/adj_mx_pems-bay.pkl")
     if [ ! -e $data ]; then
         echo "leaderboard: want --data FILE and --adjacency FILE" >&2
         exit 2
@@ -30,7 +30,7 @@ about()
 {
     "$program" --help | awk '
         /^Models:/ { on = 1; next }
-        on && !/^  / { exit }
+        on && !/^  / { on = 0 }
         on { name = $1; sub(/^ *[^ ]+ +/, ""); print name "\t" $0 }'
 }
 
@@ -67,7 +67,7 @@ train()
 row()
 {
     local out=$folder/$1
-    if [ $# = 1 ]; then out=$(dirname "$(find "$folder" -name metrics.csv | sort | head -n 1)"); fi
+    if [ $# = 1 ]; then out=$(dirname "$(find "$folder" -name metrics.csv | sort | sed -n 1p)"); fi
     awk -F, -v name="$1" -v paper="${2:-}" -v simple=$(($# == 1)) '
     FILENAME ~ /metrics.csv$/ && $1 == name && $3 > 0 { error = error sprintf(" %.3f |", $4); last = $4 }
     simple { next }
@@ -93,14 +93,14 @@ rows()
         any=$name
     done <<<"$(about)"
     if [ -z "$any" ]; then return; fi
-    tail -n +2 "$folder/$any/metrics.csv" | cut -d, -f1 | grep -vxF "$any" | uniq |
+    awk -F, -v m="$any" 'NR > 1 && $1 != m && !seen[$1]++ { print $1 }' "$folder/$any/metrics.csv" |
         while read -r name; do row "$name"; done
 }
 
 table()
 {
     local one
-    one=$(find "$folder" -name metrics.csv | sort | head -n 1)
+    one=$(find "$folder" -name metrics.csv | sort | sed -n 1p)
     echo "After $minutes minutes of training each (\`--preset leaderboard\`, $(nproc) cores), mean" \
          "absolute error on the test part:"
     echo

@@ -16,6 +16,7 @@ extern "C" {
 /* ---- leaves ---- */
 struct wf_tensor *wf_zeros(struct wf_tape *g, int ndim, const int *shape);
 struct wf_tensor *wf_full(struct wf_tape *g, double value, int ndim, const int *shape);
+struct wf_tensor *wf_identity(struct wf_tape *g, int n); /* [n, n] */
 struct wf_tensor *wf_input(struct wf_tape *g, const wf_real *host, int ndim, const int *shape);
 
 /* ---- elementwise ---- */

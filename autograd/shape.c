@@ -426,3 +426,12 @@ struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis)
     wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x } });
     return g->error.status == WF_OK ? permute(g, y, axes) : &g->poison;
 }
+
+/* A row of a one and n zeros, n times, cut to n * n elements. */
+struct wf_tensor *wf_identity(struct wf_tape *g, int n)
+{
+    struct wf_tensor *row =
+        wf_concat(g, wf_full(g, 1, 2, wf_dims(n, 1)), wf_zeros(g, 2, wf_dims(n, n)));
+    struct wf_tensor *flat = wf_reshape(g, row, 1, wf_dims(-1));
+    return wf_reshape(g, wf_slice(g, flat, 0, 0, n * n), 2, wf_dims(n, n));
+}

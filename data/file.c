@@ -110,3 +110,16 @@ enum wf_status wf_file_context(enum wf_status s, const char *path, struct wf_err
         wf_fail_in(err, "%s", path);
     return s;
 }
+
+double wf_file_kib(const char *path, const char *name)
+{
+    char line[160];
+    double kib = -1;
+    size_t n = strlen(name);
+    FILE *f = fopen(path, "re");
+    if (!f) return -1;
+    while (kib < 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, name, n) == 0 && line[n] == ':') sscanf(line + n, ": %lf", &kib);
+    fclose(f);
+    return kib;
+}

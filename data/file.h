@@ -27,6 +27,9 @@ enum wf_status wf_file_commit(const char *temporary, const char *path, struct wf
 /* Puts "PATH: " in front of the message when s is a failure and it is not there; returns s. */
 enum wf_status wf_file_context(enum wf_status s, const char *path, struct wf_error *err);
 
+/* KiB of the line "name:   123 kB" in a file of /proc; -1 when it is not there. */
+double wf_file_kib(const char *path, const char *name);
+
 #ifdef __cplusplus
 }
 #endif

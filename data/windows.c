@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include "data/file.h"
 #include "data/series.h"
 
 struct wf_window_config wf_window_defaults(void)
@@ -33,15 +33,8 @@ static int held(const struct wf_windows *w)
 /* Memory that can be had without swapping; SIZE_MAX when the kernel does not tell. */
 static size_t host_bytes_free(void)
 {
-    FILE *f = fopen("/proc/meminfo", "r");
-    if (!f) return SIZE_MAX;
-    char line[128];
-    unsigned long long kib = 0;
-    bool found = false;
-    while (!found && fgets(line, sizeof line, f))
-        found = sscanf(line, "MemAvailable: %llu kB", &kib) == 1;
-    fclose(f);
-    return found ? (size_t)kib * 1024 : SIZE_MAX;
+    double kib = wf_file_kib("/proc/meminfo", "MemAvailable");
+    return kib < 0 ? SIZE_MAX : (size_t)kib * 1024;
 }
 
 static enum wf_status check_config(const struct wf_series *s, const struct wf_window_config *cfg,

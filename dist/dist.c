@@ -65,10 +65,15 @@ static enum wf_status open_comms(struct wf_dist *d, struct wf_error *err)
     return wf_mpi_check(rc, "MPI_Allreduce", err);
 }
 
+struct wf_dist wf_dist_alone(void)
+{
+    return (struct wf_dist){ .size = 1, .node_size = 1, .nodes = 1 };
+}
+
 enum wf_status wf_dist_init(struct wf_dist *d, struct wf_error *err)
 {
     int level;
-    *d = (struct wf_dist){ .size = 1, .node_size = 1, .nodes = 1 };
+    *d = wf_dist_alone();
     if (!launched()) return WF_OK;
     struct wf_mpi *m = wf_calloc(1, sizeof *m);
     if (!m) return wf_fail(err, WF_ENOMEM, "no memory to join the other ranks");

@@ -34,6 +34,9 @@ struct wf_dist {
     struct wf_mpi *mpi; /* communicators; NULL when alone */
 };
 
+/* The only rank. */
+struct wf_dist wf_dist_alone(void);
+
 /* Joins the other ranks if a launcher started this program. */
 enum wf_status wf_dist_init(struct wf_dist *d, struct wf_error *err);
 /* Leaves; the last call to MPI. Ranks that have agreed on their end come here. */
@@ -80,7 +83,7 @@ enum wf_status wf_shared_init(struct wf_shared *s, struct wf_dist *d, size_t byt
                               struct wf_error *err);
 /* Everything written before by any rank of this machine can be read by all of them. */
 enum wf_status wf_shared_sync(struct wf_shared *s, struct wf_dist *d, struct wf_error *err);
-void wf_shared_free(struct wf_shared *s, struct wf_dist *d);
+void wf_shared_free(struct wf_shared *s);
 
 /* Memory of every rank that the others may read. */
 struct wf_remote {
@@ -93,7 +96,7 @@ enum wf_status wf_remote_init(struct wf_remote *r, struct wf_dist *d, void *base
 enum wf_status wf_remote_get(struct wf_remote *r, struct wf_dist *d, int owner, size_t offset,
                              void *to, size_t bytes, struct wf_error *err);
 enum wf_status wf_remote_finish(struct wf_remote *r, struct wf_dist *d, struct wf_error *err);
-void wf_remote_free(struct wf_remote *r, struct wf_dist *d);
+void wf_remote_free(struct wf_remote *r);
 
 #ifdef __cplusplus
 }

@@ -39,7 +39,7 @@ enum wf_status wf_shared_init(struct wf_shared *s, struct wf_dist *d, size_t byt
     WF_TRY(wf_dist_agree(d, rc, err));
     s->mpi->win = MPI_WIN_NULL;
     rc = wf_dist_agree(d, share(s, d, bytes, err), err);
-    if (rc != WF_OK) wf_shared_free(s, d);
+    if (rc != WF_OK) wf_shared_free(s);
     return rc;
 }
 
@@ -52,9 +52,8 @@ enum wf_status wf_shared_sync(struct wf_shared *s, struct wf_dist *d, struct wf_
     return wf_mpi_check(rc, "MPI_Win_sync", err);
 }
 
-void wf_shared_free(struct wf_shared *s, struct wf_dist *d)
+void wf_shared_free(struct wf_shared *s)
 {
-    (void)d;
     if (!s->mpi) {
         wf_free(s->base);
     } else if (s->mpi->win != MPI_WIN_NULL) {
@@ -101,9 +100,8 @@ enum wf_status wf_remote_finish(struct wf_remote *r, struct wf_dist *d, struct w
     return wf_mpi_check(rc, "MPI_Win_flush_local_all", err);
 }
 
-void wf_remote_free(struct wf_remote *r, struct wf_dist *d)
+void wf_remote_free(struct wf_remote *r)
 {
-    (void)d;
     if (r->mpi && r->mpi->win != MPI_WIN_NULL) {
         MPI_Win_unlock_all(r->mpi->win);
         MPI_Win_free(&r->mpi->win);

@@ -1,20 +1,8 @@
 /* dist_report.c - what ranks exchanged and hold, for --stats. */
-#include <string.h>
+#include <math.h>
+#include "data/file.h"
 #include "dist/dist.h"
 #include "tensor/alloc.h"
-
-/* KiB of a line "Name:   123 kB" in a file of /proc; 0 when it is not there. */
-static double proc_kib(const char *path, const char *name)
-{
-    char line[160];
-    double kib = 0;
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    while (kib == 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, name, strlen(name)) == 0) sscanf(line + strlen(name), ": %lf", &kib);
-    fclose(f);
-    return kib;
-}
 
 enum { RSS, SHARED, PEAK, EXCHANGE_S, COLUMNS };
 
@@ -53,9 +41,9 @@ enum wf_status wf_dist_report(struct wf_dist *d, int64_t steps, double seconds, 
     s = wf_dist_agree(d, s, err);
     if (s == WF_OK) {
         double *v = all + (ptrdiff_t)d->rank * COLUMNS;
-        v[RSS] = proc_kib("/proc/self/status", "VmRSS");
-        v[SHARED] = proc_kib("/proc/self/status", "RssShmem");
-        v[PEAK] = proc_kib("/proc/self/status", "VmHWM");
+        v[RSS] = fmax(wf_file_kib("/proc/self/status", "VmRSS"), 0);
+        v[SHARED] = fmax(wf_file_kib("/proc/self/status", "RssShmem"), 0);
+        v[PEAK] = fmax(wf_file_kib("/proc/self/status", "VmHWM"), 0);
         v[EXCHANGE_S] = exchanging;
         s = wf_dist_sum(d, sum, (int)(sizeof sum / sizeof *sum), err);
         if (s == WF_OK) s = wf_dist_sum(d, all, cells, err);

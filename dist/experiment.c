@@ -293,7 +293,7 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
     if (x->cfg.gpu) return wf_fail(err, WF_EDEVICE, "--gpu True: this build has no GPU backend");
     if (x->cfg.debug) x->train.epochs = 1;
     if (!x->dist) {
-        x->alone = (struct wf_dist){ .size = 1, .node_size = 1, .nodes = 1 };
+        x->alone = wf_dist_alone();
         x->dist = &x->alone;
     }
     WF_TRY(make_text(x, err));

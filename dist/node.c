@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "data/file.h"
 #include "tensor/alloc.h"
 
 enum { MAXGPU = (WF_MONITOR_VALUES - 2) / 2 };
@@ -86,16 +87,9 @@ static bool processors(double *busy, double *all)
 
 static double memory_mb(void)
 {
-    double total = NAN, available = NAN, kb;
-    char line[128];
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f) return NAN;
-    while (fgets(line, sizeof line, f)) {
-        if (sscanf(line, "MemTotal: %lf", &kb) == 1) total = kb;
-        if (sscanf(line, "MemAvailable: %lf", &kb) == 1) available = kb;
-    }
-    fclose(f);
-    return (total - available) / 1024;
+    double total = wf_file_kib("/proc/meminfo", "MemTotal");
+    double available = wf_file_kib("/proc/meminfo", "MemAvailable");
+    return total < 0 || available < 0 ? NAN : (total - available) / 1024;
 }
 
 static void read_node(void *ctx, double value[WF_MONITOR_VALUES])

@@ -41,7 +41,7 @@ static enum wf_status plan(struct wf_placement *p, int64_t E, struct wf_error *e
         return WF_OK;
     }
     wf_share(window_total(p), P, r, &lo, &hi);
-    p->own[p->owns++] = (struct wf_own_rows){ lo, hi, p->mode == WF_MODE_DDP ? 0 : lo };
+    p->own[p->owns++] = (struct wf_own_rows){ lo, hi, 0 };
     return WF_OK;
 }
 
@@ -130,7 +130,7 @@ static enum wf_status adopt_shared(struct wf_placement *p, struct wf_series *s,
     else if (s->time_s)
         rc = wf_fail(err, WF_ENOMEM, "no memory for a clock of %zu bytes", bytes);
     rc = wf_dist_agree(p->dist, rc, err);
-    wf_shared_free(&p->times, p->dist);
+    wf_shared_free(&p->times);
     wf_series_free(s);
     *s = whole;
     return rc;
@@ -142,7 +142,7 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
     struct piece shape = { 0 };
     struct wf_dist *d = p->dist;
     enum wf_status s = load_piece(ds, src, &shape, err);
-    if (s == WF_OK && (s = plan(p, ds->total, err)) != WF_OK) wf_dataset_free(ds);
+    if (s == WF_OK) s = plan(p, ds->total, err);
     WF_TRY(wf_dist_agree(d, s, err));
     size_t row = (size_t)ds->series.N * (size_t)ds->series.C;
     s = wf_shared_init(&p->values, d, (size_t)p->E * row * sizeof(wf_real), err);
@@ -159,9 +159,7 @@ static enum wf_status load_whole(struct wf_placement *p, struct wf_dataset *ds,
                                  struct wf_error *err)
 {
     WF_TRY(wf_dataset_load(ds, be, src, err));
-    enum wf_status s = plan(p, ds->series.E, err);
-    if (s != WF_OK) wf_dataset_free(ds);
-    return s;
+    return plan(p, ds->series.E, err);
 }
 
 enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
@@ -319,10 +317,10 @@ enum wf_status wf_placement_windows(struct wf_placement *p, struct wf_windows *w
 void wf_placement_free(struct wf_placement *p)
 {
     if (!p->dist) return;
-    wf_remote_free(&p->remote_x, p->dist);
-    wf_remote_free(&p->remote_y, p->dist);
-    wf_shared_free(&p->values, p->dist);
-    wf_shared_free(&p->times, p->dist);
+    wf_remote_free(&p->remote_x);
+    wf_remote_free(&p->remote_y);
+    wf_shared_free(&p->values);
+    wf_shared_free(&p->times);
     wf_free(p->x);
     wf_free(p->y);
     p->x = p->y = NULL;

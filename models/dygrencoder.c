@@ -27,6 +27,6 @@ void wf_dygrencoder_cell_names(struct wf_renames *t, const char *theirs, const c
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     wf_gated_graph_names(t, wf_params_path(a, theirs, "conv_layer"),
                          wf_params_path(b, ours, "conv"));
-    wf_gates_names(t, wf_params_path(a, theirs, "recurrent_layer"), wf_params_path(b, ours, "lstm"),
-                   "state", "_l0");
+    wf_lstm_names(t, wf_params_path(a, theirs, "recurrent_layer"), wf_params_path(b, ours, "lstm"),
+                  "_l0");
 }

@@ -1,4 +1,5 @@
 #include "models/evolvegcn.h"
+#include "nn/rnn.h"
 
 void wf_evolvegcn_cell_init(struct wf_evolvegcn_cell *l, struct wf_params *ps, const char *name,
                             struct wf_evolvegcn_config cfg)
@@ -34,8 +35,8 @@ void wf_evolvegcn_cell_names(struct wf_renames *t, const char *theirs, const cha
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     wf_renames_add(t, theirs, ours,
                    (struct wf_rename){ .theirs = "initial_weight", .ours = "weight" });
-    wf_gates_names(t, wf_params_path(a, theirs, "recurrent_layer"), wf_params_path(b, ours, "rnn"),
-                   "hidden", "_l0");
+    wf_gru_names(t, wf_params_path(a, theirs, "recurrent_layer"), wf_params_path(b, ours, "rnn"),
+                 "_l0");
     if (l->cfg.nodes)
         wf_topk_pool_names(t, wf_params_path(a, theirs, "pooling_layer"),
                            wf_params_path(b, ours, "pool"));

@@ -57,26 +57,8 @@ struct wf_tensor *wf_mpnnlstm(struct wf_tape *g, const struct wf_mpnnlstm_cell *
     return wf_concat_n(g, (struct wf_tensor *[]){ h[0], h[1], skip(g, x) }, 3, -1);
 }
 
-static void add_names(struct wf_renames *t, const char *theirs, const char *ours,
-                      const char *const (*names)[3], int rows)
-{
-    for (int i = 0; i < rows; i++) {
-        struct wf_rename r = { names[i][0], names[i][1], .axes = names[i][2] };
-        wf_renames_add(t, theirs, ours, r);
-    }
-}
-
 void wf_mpnnlstm_cell_names(struct wf_renames *t, const char *theirs, const char *ours)
 {
-    static const char *const norm[][3] = { { "weight", "weight" },
-                                           { "bias", "bias" },
-                                           { "running_mean", "mean" },
-                                           { "running_var", "var" },
-                                           { "num_batches_tracked", "count" } };
-    static const char *const lstm[][3] = { { "weight_ih_l0", "input.weight", "10" },
-                                           { "bias_ih_l0", "input.bias" },
-                                           { "weight_hh_l0", "state.weight", "10" },
-                                           { "bias_hh_l0", "state.bias" } };
     char path[WF_NAME_TEXT], mine[WF_NAME_TEXT], a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     for (int k = 0; k < 2; k++) {
         snprintf(a, sizeof a, "_convolution_%d", k + 1);
@@ -84,10 +66,10 @@ void wf_mpnnlstm_cell_names(struct wf_renames *t, const char *theirs, const char
         wf_gcn_names(t, wf_params_path(path, theirs, a), wf_params_path(mine, ours, b), 0, true);
         snprintf(a, sizeof a, "_batch_norm_%d", k + 1);
         snprintf(b, sizeof b, "norm.%d", k);
-        add_names(t, wf_params_path(path, theirs, a), wf_params_path(mine, ours, b), norm, 5);
+        wf_batch_norm_names(t, wf_params_path(path, theirs, a), wf_params_path(mine, ours, b));
         snprintf(a, sizeof a, "_recurrent_%d", k + 1);
         snprintf(b, sizeof b, "lstm.%d", k);
-        add_names(t, wf_params_path(path, theirs, a), wf_params_path(mine, ours, b), lstm, 4);
+        wf_lstm_names(t, wf_params_path(path, theirs, a), wf_params_path(mine, ours, b), "_l0");
     }
 }
 

@@ -125,20 +125,11 @@ void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, c
     l->every_term = false;
 }
 
-/* A row of a one and n zeros, n times, cut to n * n elements. */
-static struct wf_tensor *identity(struct wf_tape *g, int n)
-{
-    struct wf_tensor *row =
-        wf_concat(g, wf_full(g, 1, 2, wf_dims(n, 1)), wf_zeros(g, 2, wf_dims(n, n)));
-    struct wf_tensor *flat = wf_reshape(g, row, 1, wf_dims(-1));
-    return wf_reshape(g, wf_slice(g, flat, 0, 0, n * n), 2, wf_dims(n, n));
-}
-
 /* diag(A) x, (M_k * A) x for x [B, N, D]; M_k = T_k(Lt^T), which is the support. */
 static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                            struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
-    struct wf_tensor *v = S->value[0], *M[WF_MAXTERM] = { identity(g, S->nodes) }; /* [N, N] */
+    struct wf_tensor *v = S->value[0], *M[WF_MAXTERM] = { wf_identity(g, S->nodes) }; /* [N, N] */
     T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, M[0]), -1, true), x);
     for (int k = 1; k < terms; k++) {
         M[k] = wf_spmm(g, S->pattern[0], v, M[k - 1], false);
@@ -151,7 +142,7 @@ static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struc
 static void first_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                         struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
-    struct wf_tensor *v = S->value[0], *I = identity(g, S->nodes); /* [N, N] */
+    struct wf_tensor *v = S->value[0], *I = wf_identity(g, S->nodes); /* [N, N] */
     T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, I), -1, true), x);
     if (terms > 1) {
         struct wf_tensor *L = wf_spmm(g, S->pattern[0], v, I, true); /* [N, N] */

@@ -86,16 +86,3 @@ struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_te
 {
     return wf_gru_step(g, l, wf_linear(g, &l->input, x), h);
 }
-
-void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
-                    const char *suffix)
-{
-    for (int k = 0; k < 4; k++) {
-        char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
-        const char *kind = k < 2 ? "weight" : "bias";
-        snprintf(a, sizeof a, "%s_%s%s", kind, k % 2 ? "hh" : "ih", suffix);
-        wf_params_path(b, k % 2 ? state : "input", kind);
-        wf_renames_add(t, theirs, ours,
-                       (struct wf_rename){ .theirs = a, .ours = b, .axes = k < 2 ? "10" : NULL });
-    }
-}

@@ -59,11 +59,6 @@ struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_te
 struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
                               struct wf_tensor *h);
 
-/* PyTorch's weight_ih, weight_hh, bias_ih, bias_hh as the linears `input` and `state` of a
- * recurrent cell of ours; with the suffix "_l0" in the first layer of a sequence, else "". */
-void wf_gates_names(struct wf_renames *t, const char *theirs, const char *ours, const char *state,
-                    const char *suffix);
-
 #ifdef __cplusplus
 }
 #endif

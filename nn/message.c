@@ -1,5 +1,6 @@
 #include "nn/message.h"
 #include <math.h>
+#include "nn/rnn.h"
 #include "tensor/alloc.h"
 
 static const struct wf_init glorot = { .kind = WF_INIT_XAVIER_UNIFORM, .gain = 1 };
@@ -201,8 +202,7 @@ void wf_gated_graph_names(struct wf_renames *t, const char *theirs, const char *
 {
     char a[WF_NAME_TEXT], b[WF_NAME_TEXT];
     wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "weight", .ours = "weight" });
-    wf_gates_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "hidden",
-                   "");
+    wf_gru_names(t, wf_params_path(a, theirs, "rnn"), wf_params_path(b, ours, "rnn"), "");
 }
 
 /* ---- pooling ---- */

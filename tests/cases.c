@@ -63,6 +63,7 @@ OP(contiguous, wf_contiguous(g, wf_permute(g, in[0], 1, 0, 2)))
 OP(expand, wf_expand(g, in[0], 3, wf_dims(2, 3, 4)))
 OP(concat, wf_concat(g, in[0], in[1]))
 OP(concat_n, wf_concat_n(g, (struct wf_tensor *[]){ in[0], in[1], in[0] }, 3, 1))
+OP(identity, wf_mul(g, in[0], wf_identity(g, 4)))
 OP(stack, wf_stack(g, (struct wf_tensor *[]){ in[0], in[1] }, 2, 1))
 OP(take, wf_take(g, in[0], &G->index))
 OP(lookup, wf_lookup(g, in[0], in[1], 2.5))
@@ -199,6 +200,7 @@ const struct op_case op_cases[] = {
     { "expand", expand, { { 3, 1 } }, 0 },
     { "concat", concat, { { 2, 3, 4 }, { 2, 3, 2 } }, 0 },
     { "concat_n", concat_n, { { 2, 3, 2 }, { 2, 1, 2 } }, 0 },
+    { "identity", identity, { { 4, 4 } }, 0 },
     { "stack", stack, { { 2, 3 }, { 2, 3 } }, 0 },
     { "take", take, { { 5, 3 } }, 0 },
     { "lookup", lookup, { { 4, 3 }, { 3, 5 } }, 0.6 },

@@ -11,15 +11,9 @@
 #include "dist/node.h"
 #include "dist/progress.h"
 #include "tests/leaks.h"
+#include "tests/outcome.h"
 #include "tests/program.h"
 #include "tests/scratch.h"
-
-#define ok(call) cr_assert((call) == WF_OK, "%s", err.message)
-#define fails(call, status, word)                                                                  \
-    do {                                                                                           \
-        cr_assert_eq((call), status);                                                              \
-        cr_assert(strstr(err.message, word), "%s", err.message);                                   \
-    } while (0)
 
 static void expect_begins(const char *name, const char *text)
 {

@@ -7,14 +7,9 @@
 #include "data/file.h"
 #include "dist/plot.h"
 #include "tests/leaks.h"
+#include "tests/outcome.h"
 #include "tests/scratch.h"
 
-#define ok(call) cr_assert((call) == WF_OK, "%s", err.message)
-#define fails(call, status, word)                                                                  \
-    do {                                                                                           \
-        cr_assert_eq((call), status);                                                              \
-        cr_assert(strstr(err.message, word), "%s", err.message);                                   \
-    } while (0)
 #define NEED_GNUPLOT()                                                                             \
     do {                                                                                           \
         if (system("command -v gnuplot >/dev/null") != 0) cr_skip_test("no gnuplot");              \

@@ -13,14 +13,8 @@
 #include "dist/report.h"
 #include "dist/text.h"
 #include "tests/leaks.h"
+#include "tests/outcome.h"
 #include "tests/scratch.h"
-
-#define ok(call) cr_assert((call) == WF_OK, "%s", err.message)
-#define fails(call, status, word)                                                                  \
-    do {                                                                                           \
-        cr_assert_eq((call), status);                                                              \
-        cr_assert(strstr(err.message, word), "%s", err.message);                                   \
-    } while (0)
 
 static void expect_text(const char *path, const char *want)
 {

@@ -8,15 +8,10 @@
 #include "dist/plot.h"
 #include "dist/scaling.h"
 #include "tests/leaks.h"
+#include "tests/outcome.h"
 #include "tests/program.h"
 #include "tests/scratch.h"
 
-#define ok(call) cr_assert((call) == WF_OK, "%s", err.message)
-#define fails(call, status, word)                                                                  \
-    do {                                                                                           \
-        cr_assert_eq((call), status);                                                              \
-        cr_assert(strstr(err.message, word), "want '%s' in: %s", word, err.message);               \
-    } while (0)
 #define near(a, b) expect_near(a, b, #a)
 #define FILES      WEFT_SOURCE_DIR "/apps/scaling/"
 

@@ -9,20 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "data/dataset.h"
+#include "data/file.h"
 #include "data/series_file.h"
 
 enum { E = 52116, N = 325, T = 12, BATCH = 64 };
-
-static double status_mib(const char *key)
-{
-    char line[200];
-    double kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0) kib = atof(line + strlen(key) + 1);
-    if (f) fclose(f);
-    return kib / 1024;
-}
 
 static void must(enum wf_status s, const struct wf_error *err)
 {
@@ -56,7 +46,7 @@ static void measure(const char *path, bool base)
     struct wf_batch b;
     struct wf_dataset_source src = wf_dataset_defaults();
     struct wf_window_config wc = wf_window_defaults();
-    double share[3] = { 0.7, 0.1, 0.2 }, before = status_mib("VmRSS:");
+    double share[3] = { 0.7, 0.1, 0.2 }, before = wf_file_kib("/proc/self/status", "VmRSS") / 1024;
     int start[BATCH] = { 0 };
     snprintf(src.data, sizeof src.data, "%.255s", path);
     src.graph_optional = true;
@@ -66,7 +56,8 @@ static void measure(const char *path, bool base)
     must(wf_scaler_fit(&scaler, &d.series, &split, T, false, &err), &err);
     must(wf_windows_init(&w, &d.series, wc, &scaler, BATCH, &err), &err);
     must(wf_windows_batch(&w, &b, start, BATCH), &err);
-    double series = (double)E * N * 4 / 1048576, added = status_mib("VmHWM:") - before;
+    double series = (double)E * N * 4 / 1048576,
+           added = wf_file_kib("/proc/self/status", "VmHWM") / 1024 - before;
     double floor = base ? (double)wf_windows_base_bytes(&d.series, T, T) / 1048576 : series;
     if (base) added -= series; /* the windows alone */
     printf("%-40s %10.1f MiB %10.1f %8.3f\n",

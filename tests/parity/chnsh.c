@@ -73,11 +73,7 @@ static enum wf_status laplacian(struct run *r, struct wf_csr *A, struct wf_suppo
 /* Support d as a dense matrix: its product with the identity. */
 static struct wf_tensor *dense(struct wf_tape *g, const struct wf_supports *S, int d)
 {
-    int N = S->nodes;
-    struct wf_tensor *row[2] = { wf_full(g, 1, 2, wf_dims(N, 1)), wf_zeros(g, 2, wf_dims(N, N)) };
-    struct wf_tensor *flat = wf_reshape(g, wf_concat_n(g, row, 2, 1), 1, wf_dims(-1));
-    struct wf_tensor *eye = wf_reshape(g, wf_slice(g, flat, 0, 0, N * N), 2, wf_dims(N, N));
-    return wf_spmm(g, S->pattern[d], S->value[d], eye, false);
+    return wf_spmm(g, S->pattern[d], S->value[d], wf_identity(g, S->nodes), false);
 }
 
 /* Rows c * M + m of the published weight to our m * C + c. */

@@ -84,11 +84,16 @@ const struct wf_model_type *const *wf_model_types(void);
 struct wf_model {
     const struct wf_model_type *type;
     void *cfg, *layers;
+    bool residual; /* forward() makes the change from the last input of each target */
 };
 /* With default configuration; declare it with type->init once the configuration is final. */
 enum wf_status wf_model_new(struct wf_model *m, const struct wf_model_type *type,
                             struct wf_error *err);
 void wf_model_free(struct wf_model *m);
+
+/* Its forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_model_forecast(struct wf_tape *g, const struct wf_model *m,
+                                    const struct wf_batch *b);
 
 /* Published weights into ps, committed, where the layers and nothing else were declared; see
  * nn/weights.h. WF_EINVAL when the model has no published names. */

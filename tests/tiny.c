@@ -68,6 +68,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .hops = t->graph.cfg.hops,
                             .time_of_day = wc.time_of_day,
                             .day_of_week = wc.day_of_week };
+    t->model.residual = cfg.residual;
     wf_params_init(&t->params, wf_backend_cpu());
     t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
     MUST(wf_params_commit(&t->params, cfg.seed, &err));

@@ -11,7 +11,7 @@ enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3 };
 struct tiny_config {
     const char *model, *options; /* "hidden=5\n" */
     enum wf_compat compat;
-    bool base, day_of_week;
+    bool base, day_of_week, residual;
     uint64_t seed;
 };
 

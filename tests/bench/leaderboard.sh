@@ -101,8 +101,9 @@ table()
 {
     local one
     one=$(find "$folder" -name metrics.csv | sort | sed -n 1p)
-    echo "After $minutes minutes of training each (\`--preset leaderboard\`, $(nproc) cores), mean" \
-         "absolute error on the test part:"
+    echo "After $minutes minutes of training each (\`--preset leaderboard\`," \
+         "${OMP_NUM_THREADS:-$(nproc)} threads, epochs of 100 batches of 64 windows), mean absolute" \
+         "error on the test part:"
     echo
     awk -F, 'NR == 2 { first = $1 }
         NR > 1 && $1 == first && $3 > 0 { head = head " MAE " $2 " |"; line = line "---:|" }

@@ -6,9 +6,9 @@
 
 /* C is made of blocks of ROWS x 32 that stay in registers over DEPTH terms of the sum. B is copied
  * panel by panel, [DEPTH, 32], into the first cache, whatever its order in memory; A is read where
- * it lies, one number at a time. The terms of an element always add up in the same order, wherever
- * the product is cut. */
-enum { ROWS = 14, DEPTH = 256 };
+ * it lies, one number at a time, asked for AHEAD terms before. The terms of an element always add
+ * up in the same order, wherever the product is cut. */
+enum { ROWS = 14, DEPTH = 256, AHEAD = 48 };
 
 /* At most 32 columns of C. */
 struct strip {
@@ -30,6 +30,7 @@ WF_INLINE void block(struct strip o, struct wf_matrix a, const wf_real *b, int K
     wf_vec s[ROWS][2];
     WF_UNROLL for (int i = 0; i < R; i++) s[i][0] = s[i][1] = vec_set(0);
     for (int k = 0; k < K; k++, a.data += a.col, b += WF_PANEL) {
+        vec_prefetch(a.data + AHEAD * a.col);
         wf_vec b0 = vec_load(b), b1 = V > 1 ? vec_load(b + WF_LANES) : b0;
         WF_UNROLL for (int i = 0; i < R; i++)
         {

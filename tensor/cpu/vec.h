@@ -83,6 +83,11 @@ WF_INLINE wf_real vec_sum(wf_vec a)
     return _mm512_reduce_add_ps(a);
 }
 
+WF_INLINE void vec_prefetch(const wf_real *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+
 /* to [16, 16] = the transpose of the n <= 16 numbers of each of `rows` <= 16 rows, 0 elsewhere. */
 WF_INLINE void vec_transpose(wf_real *to, ptrdiff_t to_ld, const wf_real *from, ptrdiff_t from_ld,
                              int rows, int n)

@@ -58,12 +58,9 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
 }
 
 static const struct wf_field dcrnn_fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, hidden), 1, 4096, NULL,
-      "units per cell" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, layers), 1, WF_DCRNN_LAYERS, NULL,
-      "cells per stack" },
-    { "sampling", WF_FIELD_BOOL, offsetof(struct wf_dcrnn_config, sampling), 0, 1, NULL,
-      "scheduled sampling while training" },
+    WF_MODEL_FIELD(dcrnn, hidden, INT, 1, 4096, "units per cell"),
+    WF_MODEL_FIELD(dcrnn, layers, INT, 1, WF_DCRNN_LAYERS, "cells per stack"),
+    WF_MODEL_FIELD(dcrnn, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };
 static void dcrnn_names(const void *m, struct wf_renames *t)
@@ -115,8 +112,8 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
 }
 
 static const struct wf_field dcrnn_pgt_fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_pgt_config, hidden), 0, 4096, NULL,
-      "units; 0: as many as input channels, the state itself is the forecast" },
+    WF_MODEL_FIELD(dcrnn_pgt, hidden, INT, 0, 4096,
+                   "units; 0: as many as input channels, the state itself is the forecast"),
     { 0 }
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",

@@ -105,14 +105,10 @@ struct wf_tensor *wf_fclstm_forward(struct wf_tape *g, const struct wf_fclstm *m
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_fclstm_config, hidden), 1, 16384, NULL,
-      "units per cell" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_fclstm_config, layers), 1, WF_FCLSTM_LAYERS, NULL,
-      "cells per stack" },
-    { "shared", WF_FIELD_BOOL, offsetof(struct wf_fclstm_config, shared), 0, 1, NULL,
-      "every node on its own, all with the same weights" },
-    { "sampling", WF_FIELD_BOOL, offsetof(struct wf_fclstm_config, sampling), 0, 1, NULL,
-      "scheduled sampling while training" },
+    WF_MODEL_FIELD(fclstm, hidden, INT, 1, 16384, "units per cell"),
+    WF_MODEL_FIELD(fclstm, layers, INT, 1, WF_FCLSTM_LAYERS, "cells per stack"),
+    WF_MODEL_FIELD(fclstm, shared, BOOL, 0, 1, "every node on its own, all with the same weights"),
+    WF_MODEL_FIELD(fclstm, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };
 WF_MODEL_TYPE(fclstm, "fc-lstm",

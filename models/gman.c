@@ -335,14 +335,11 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
 }
 
 static const struct wf_field fields[] = {
-    { "heads", WF_FIELD_INT, offsetof(struct wf_gman_config, heads), 1, 256, NULL,
-      "heads of an attention" },
-    { "width", WF_FIELD_INT, offsetof(struct wf_gman_config, width), 1, 1024, NULL,
-      "channels of a head" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_gman_config, blocks), 1, WF_GMAN_BLOCKS, NULL,
-      "blocks of attention for the past, and as many for the future" },
-    { "causal", WF_FIELD_BOOL, offsetof(struct wf_gman_config, causal), 0, 1, NULL,
-      "no step attends to a later one" },
+    WF_MODEL_FIELD(gman, heads, INT, 1, 256, "heads of an attention"),
+    WF_MODEL_FIELD(gman, width, INT, 1, 1024, "channels of a head"),
+    WF_MODEL_FIELD(gman, blocks, INT, 1, WF_GMAN_BLOCKS,
+                   "blocks of attention for the past, and as many for the future"),
+    WF_MODEL_FIELD(gman, causal, BOOL, 0, 1, "no step attends to a later one"),
     { 0 }
 };
 WF_MODEL_TYPE(gman, "gman", "attention over nodes and over steps (GMAN, Zheng et al. 2020)", fields,

@@ -115,14 +115,10 @@ struct wf_tensor *wf_stgcn_forward(struct wf_tape *g, const struct wf_stgcn *m,
 }
 
 static const struct wf_field fields[] = {
-    { "channels", WF_FIELD_INT, offsetof(struct wf_stgcn_config, channels), 1, 4096, NULL,
-      "channels of the convolutions over time" },
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_stgcn_config, hidden), 1, 4096, NULL,
-      "channels of the convolutions over the graph" },
-    { "kernel", WF_FIELD_INT, offsetof(struct wf_stgcn_config, kernel), 1, 64, NULL,
-      "steps that a convolution over time sees" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_stgcn_config, blocks), 1, WF_STGCN_BLOCKS, NULL,
-      "blocks of time, graph, time" },
+    WF_MODEL_FIELD(stgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
+    WF_MODEL_FIELD(stgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
+    WF_MODEL_FIELD(stgcn, kernel, INT, 1, 64, "steps that a convolution over time sees"),
+    WF_MODEL_FIELD(stgcn, blocks, INT, 1, WF_STGCN_BLOCKS, "blocks of time, graph, time"),
     { 0 }
 };
 WF_MODEL_TYPE(stgcn, "stgcn", "gated convolutions over time and the graph (STGCN, Yu et al. 2018)",

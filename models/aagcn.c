@@ -45,8 +45,8 @@ void wf_aagcn_block_init(struct wf_aagcn_block *l, struct wf_params *ps, const c
                                          .stride = { s.stride, 1 },
                                          .padding = { REACH / 2 } };
     *l = (struct wf_aagcn_block){ .sizes = s };
-    if ((s.out < 4 || s.out % 4) && !ps->error.status) {
-        wf_fail(&ps->error, WF_EINVAL, "aagcn: %d channels, want a multiple of 4", s.out);
+    if (s.out < 4 || s.out % 4) {
+        wf_params_refuse(ps, "aagcn: %d channels, want a multiple of 4", s.out);
         return;
     }
     if (!s.fixed) init_graphs(l, ps, name);
@@ -249,9 +249,7 @@ void wf_aagcn_init(struct wf_aagcn *m, struct wf_params *ps, struct wf_aagcn_con
                                 .no_attention = !cfg.attention };
     *m = (struct wf_aagcn){ .cfg = cfg, .task = *task };
     if (cfg.blocks < 1 || cfg.blocks > WF_AAGCN_BLOCKS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "aagcn: %d blocks, want 1 to %d", cfg.blocks,
-                    WF_AAGCN_BLOCKS);
+        wf_params_refuse(ps, "aagcn: %d blocks, want 1 to %d", cfg.blocks, WF_AAGCN_BLOCKS);
         return;
     }
     for (int i = 0; i < cfg.blocks; i++, s.in = cfg.hidden) {

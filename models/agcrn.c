@@ -122,8 +122,7 @@ void wf_agcrn_init(struct wf_agcrn *m, struct wf_params *ps, struct wf_agcrn_con
     struct wf_agcrn_sizes s = { task->channels, cfg.hidden, cfg.embedding, cfg.terms };
     *m = (struct wf_agcrn){ .cfg = cfg, .task = *task };
     if (cfg.layers < 1 || cfg.layers > WF_AGCRN_LAYERS) {
-        wf_fail(&ps->error, WF_EINVAL, "agcrn: %d layers, want 1 to %d", cfg.layers,
-                WF_AGCRN_LAYERS);
+        wf_params_refuse(ps, "agcrn: %d layers, want 1 to %d", cfg.layers, WF_AGCRN_LAYERS);
         return;
     }
     m->E = wf_params_add(ps, "embedding", 2, wf_dims(task->nodes, cfg.embedding),

@@ -13,8 +13,8 @@ void wf_dcrnn_init(struct wf_dcrnn *m, struct wf_params *ps, struct wf_dcrnn_con
     char name[WF_NAME_TEXT];
     *m = (struct wf_dcrnn){ .cfg = cfg, .task = *task };
     if (cfg.layers < 1 || cfg.layers > WF_DCRNN_LAYERS || task->Q > WF_DCRNN_HORIZON) {
-        wf_fail(&ps->error, WF_EINVAL, "dcrnn: %d layers, horizon %d: want 1 to %d, at most %d",
-                cfg.layers, task->Q, WF_DCRNN_LAYERS, WF_DCRNN_HORIZON);
+        wf_params_refuse(ps, "dcrnn: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers,
+                         task->Q, WF_DCRNN_LAYERS, WF_DCRNN_HORIZON);
         return;
     }
     for (int l = 0; l < cfg.layers; l++) {
@@ -84,13 +84,14 @@ void wf_dcrnn_pgt_init(struct wf_dcrnn_pgt *m, struct wf_params *ps, struct wf_d
     int hidden = cfg.hidden ? cfg.hidden : task->channels;
     *m = (struct wf_dcrnn_pgt){ .cfg = cfg, .task = *task };
     if (task->T != task->Q || task->Q > WF_DCRNN_HORIZON)
-        wf_fail(&ps->error, WF_EINVAL,
-                "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
-                "T is %d, Q is %d",
-                WF_DCRNN_HORIZON, task->T, task->Q);
+        wf_params_refuse(
+            ps,
+            "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
+            "T is %d, Q is %d",
+            WF_DCRNN_HORIZON, task->T, task->Q);
     if (!cfg.hidden && task->targets > task->channels)
-        wf_fail(&ps->error, WF_EINVAL, "dcrnn-pgt: %d targets in a state of %d input channels",
-                task->targets, task->channels);
+        wf_params_refuse(ps, "dcrnn-pgt: %d targets in a state of %d input channels", task->targets,
+                         task->channels);
     wf_dcgru_init(&m->cell, ps, "cell", task->channels, hidden, task->terms);
     if (cfg.hidden) wf_linear_init(&m->head, ps, "head", hidden, task->targets);
 }

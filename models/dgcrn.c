@@ -38,9 +38,8 @@ void wf_dgcrn_init(struct wf_dgcrn *m, struct wf_params *ps, struct wf_dgcrn_con
     int times = task->time_of_day + task->day_of_week;
     *m = (struct wf_dgcrn){ .cfg = cfg, .task = *task };
     if (cfg.depth < 0 || cfg.depth > WF_DGCRN_DEPTH || task->Q > WF_DGCRN_HORIZON) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "dgcrn: depth %d, horizon %d: want at most %d, %d",
-                    cfg.depth, task->Q, WF_DGCRN_DEPTH, WF_DGCRN_HORIZON);
+        wf_params_refuse(ps, "dgcrn: depth %d, horizon %d: want at most %d, %d", cfg.depth, task->Q,
+                         WF_DGCRN_DEPTH, WF_DGCRN_HORIZON);
         return;
     }
     m->E[0] = wf_params_add(ps, "embedding.0", 2, wf_dims(task->nodes, cfg.embedding), normal);

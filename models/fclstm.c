@@ -48,10 +48,8 @@ void wf_fclstm_init(struct wf_fclstm *m, struct wf_params *ps, struct wf_fclstm_
     int together = cfg.shared ? 1 : task->nodes;
     *m = (struct wf_fclstm){ .cfg = cfg, .task = *task, .together = together };
     if (cfg.layers < 1 || cfg.layers > WF_FCLSTM_LAYERS || task->Q > WF_FCLSTM_HORIZON) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "fc-lstm: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers, task->Q,
-                    WF_FCLSTM_LAYERS, WF_FCLSTM_HORIZON);
+        wf_params_refuse(ps, "fc-lstm: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers,
+                         task->Q, WF_FCLSTM_LAYERS, WF_FCLSTM_HORIZON);
         return;
     }
     for (int l = 0; l < cfg.layers; l++) {

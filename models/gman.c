@@ -66,8 +66,7 @@ void wf_gman_attention_init(struct wf_gman_attention *l, struct wf_params *ps, c
         .heads = s->heads, .scale = s->scale, .steps = steps, .causal = steps && s->causal
     };
     if (s->heads < 1 || D % s->heads) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "gman: %d heads of %d channels", s->heads, D);
+        wf_params_refuse(ps, "gman: %d heads of %d channels", s->heads, D);
         return;
     }
     if (l->scale == 0) l->scale = 1 / sqrt((double)(D / s->heads));
@@ -164,10 +163,9 @@ void wf_gman_net_init(struct wf_gman_net *l, struct wf_params *ps, const char *n
     int D = s.channels;
     *l = (struct wf_gman_net){ .sizes = s };
     if (s.blocks < 1 || s.blocks > WF_GMAN_BLOCKS || s.steps_per_day < 1) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "gman: %d blocks, %d steps per day, want 1 to %d blocks and a known day",
-                    s.blocks, s.steps_per_day, WF_GMAN_BLOCKS);
+        wf_params_refuse(ps,
+                         "gman: %d blocks, %d steps per day, want 1 to %d blocks and a known day",
+                         s.blocks, s.steps_per_day, WF_GMAN_BLOCKS);
         return;
     }
     pair_init(l->place, ps, wf_params_path(path, name, "place"), (int[]){ D, D, D }, s.momentum);
@@ -298,8 +296,8 @@ void wf_gman_init(struct wf_gman *m, struct wf_params *ps, struct wf_gman_config
                                .causal = cfg.causal,
                                .momentum = 0.1 };
     *m = (struct wf_gman){ .cfg = cfg, .task = *task };
-    if (!task->time_of_day && !ps->error.status) {
-        wf_fail(&ps->error, WF_EINVAL, "gman: the inputs have no time of day");
+    if (!task->time_of_day) {
+        wf_params_refuse(ps, "gman: the inputs have no time of day");
         return;
     }
     m->places = wf_params_add(ps, "places", 2, wf_dims(task->nodes, s.channels),

@@ -81,9 +81,8 @@ void wf_gwnet_init(struct wf_gwnet *m, struct wf_params *ps, struct wf_gwnet_con
     int terms = task->terms + (d > 0 ? task->hops : 0);
     *m = (struct wf_gwnet){ .cfg = cfg, .task = *task, .reach = 1 };
     if (cfg.blocks < 1 || cfg.layers < 1 || count > WF_GWNET_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "gwnet: %d blocks of %d layers, want 1 to %d in all",
-                    cfg.blocks, cfg.layers, WF_GWNET_LAYERS);
+        wf_params_refuse(ps, "gwnet: %d blocks of %d layers, want 1 to %d in all", cfg.blocks,
+                         cfg.layers, WF_GWNET_LAYERS);
         return;
     }
     if (d > 0 && task->hops > 0) {

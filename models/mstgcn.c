@@ -96,8 +96,7 @@ void wf_mstgcn_block_names(const struct wf_mstgcn_block *l, struct wf_renames *t
 bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
 {
     if (blocks >= 1 && blocks <= WF_ST_BLOCKS) return true;
-    if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
+    wf_params_refuse(ps, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
     return false;
 }
 

@@ -3,8 +3,7 @@
 
 static void refuse(struct wf_params *ps, const char *what, int found, const char *want)
 {
-    if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "mtgnn: %s %d, want %s", what, found, want);
+    wf_params_refuse(ps, "mtgnn: %s %d, want %s", what, found, want);
 }
 
 static void map_init(struct wf_conv *l, struct wf_params *ps, const char *name, int in, int out)

@@ -27,9 +27,8 @@ void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
     struct wf_init xavier = { WF_INIT_XAVIER_UNIFORM, 1, N * a, T * a }; /* as PyTorch's */
     *m = (struct wf_staeformer){ .cfg = cfg, .task = *task };
     if (cfg.layers < 0 || cfg.layers > WF_STAEFORMER_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "staeformer: %d layers, want at most %d", cfg.layers,
-                    WF_STAEFORMER_LAYERS);
+        wf_params_refuse(ps, "staeformer: %d layers, want at most %d", cfg.layers,
+                         WF_STAEFORMER_LAYERS);
         return;
     }
     wf_linear_init(&m->inputs, ps, "inputs", task->channels, cfg.embedding);

@@ -85,10 +85,9 @@ void wf_stgcn_init(struct wf_stgcn *m, struct wf_params *ps, struct wf_stgcn_con
                              cfg.channels, cfg.kernel,     task->terms };
     *m = (struct wf_stgcn){ .cfg = cfg, .task = *task };
     if (cfg.blocks < 1 || cfg.blocks > WF_STGCN_BLOCKS || left < 1) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "stgcn: %d blocks of kernel %d want 1 to %d blocks and %d steps, there are %d",
-                    cfg.blocks, cfg.kernel, WF_STGCN_BLOCKS, task->T - left + 1, task->T);
+        wf_params_refuse(
+            ps, "stgcn: %d blocks of kernel %d want 1 to %d blocks and %d steps, there are %d",
+            cfg.blocks, cfg.kernel, WF_STGCN_BLOCKS, task->T - left + 1, task->T);
         return;
     }
     for (int i = 0; i < cfg.blocks; i++, s.in = cfg.channels) {

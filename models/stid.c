@@ -13,9 +13,7 @@ void wf_stid_init(struct wf_stid *m, struct wf_params *ps, struct wf_stid_config
     int d = cfg.embedding;
     *m = (struct wf_stid){ .cfg = cfg, .task = *task };
     if (cfg.layers < 0 || cfg.layers > WF_STID_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "stid: %d layers, want at most %d", cfg.layers,
-                    WF_STID_LAYERS);
+        wf_params_refuse(ps, "stid: %d layers, want at most %d", cfg.layers, WF_STID_LAYERS);
         return;
     }
     wf_linear_init(&m->inputs, ps, "inputs", task->T * task->channels, d);

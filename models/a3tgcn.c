@@ -79,9 +79,9 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_a3tgcn_config, hidden), 1, 4096, NULL, "units" },
-    { "restart", WF_FIELD_BOOL, offsetof(struct wf_a3tgcn_config, restart), 0, 1, NULL,
-      "every period starts from zero, as in PyTorch Geometric Temporal" },
+    WF_MODEL_FIELD(a3tgcn, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(a3tgcn, restart, BOOL, 0, 1,
+                   "every period starts from zero, as in PyTorch Geometric Temporal"),
     { 0 }
 };
 WF_MODEL_TYPE(a3tgcn, "a3tgcn", "attention over the states of T-GCN (A3T-GCN, Bai et al. 2021)",

@@ -30,11 +30,11 @@ void wf_heterogclstm_cell_init(struct wf_heterogclstm_cell *l, struct wf_params 
     int H = cfg->hidden;
     *l = (struct wf_heterogclstm_cell){ .cfg = *cfg };
     if (!counts_fit(cfg)) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "'%s' has %d types of nodes and %d relations: want 1 to %d, at most %d, and "
-                    "relations between those types",
-                    name, cfg->types, cfg->relations, WF_HETERO_TYPES, WF_HETERO_RELATIONS);
+        wf_params_refuse(
+            ps,
+            "'%s' has %d types of nodes and %d relations: want 1 to %d, at most %d, and "
+            "relations between those types",
+            name, cfg->types, cfg->relations, WF_HETERO_TYPES, WF_HETERO_RELATIONS);
         l->cfg.types = l->cfg.relations = 0;
     }
     for (int a = 0; a < l->cfg.types; a++) {

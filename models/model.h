@@ -48,6 +48,15 @@ struct wf_graph_config wf_model_graph(const struct wf_model_type *type);
 #include "models/models.def"
 #undef M
 
+/* A row of a model's table of options: a member of struct wf_NAME_config that is called as its
+ * option is. kind: INT, DOUBLE or BOOL. */
+#define WF_MODEL_FIELD(NAME, member, kind, low, high, text)                                        \
+    {                                                                                              \
+        .name = #member, .type = WF_FIELD_##kind,                                                  \
+        .offset = offsetof(struct wf_##NAME##_config, member), .min = low, .max = high,            \
+        .help = text                                                                               \
+    }
+
 /* Defines wf_NAME_type from wf_NAME_defaults, _init and _forward and struct wf_NAME,
  * wf_NAME_config; the members that follow are given as .names = NAME_names. */
 #define WF_MODEL_TYPE(NAME, text_name, text_about, field_table, ...)                               \

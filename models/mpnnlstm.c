@@ -97,9 +97,8 @@ struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlst
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_mpnnlstm_config, hidden), 1, 4096, NULL, "units" },
-    { "dropout", WF_FIELD_DOUBLE, offsetof(struct wf_mpnnlstm_config, dropout), 0, 0.99, NULL,
-      "share of channels dropped while training" },
+    WF_MODEL_FIELD(mpnnlstm, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(mpnnlstm, dropout, DOUBLE, 0, 0.99, "share of channels dropped while training"),
     { 0 }
 };
 WF_MODEL_TYPE(mpnnlstm, "mpnnlstm",

@@ -16,11 +16,21 @@ struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct
     return wf_linear_op(g, x, l->weight, l->bias);
 }
 
-void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+static void names(struct wf_renames *t, const char *theirs, const char *ours, const char *axes)
 {
     wf_renames_add(t, theirs, ours,
-                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = "10" });
+                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = axes });
     wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}
+
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    names(t, theirs, ours, "10");
+}
+
+void wf_pointwise_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    names(t, theirs, ours, "2310");
 }
 
 void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, int in, int out,

@@ -20,6 +20,8 @@ void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name,
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x);
 /* PyTorch's weight [out, in] and bias. */
 void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours);
+/* The same where it is published as a convolution of one tap, weight [out, in, 1, 1]. */
+void wf_pointwise_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 /* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2): act(sum_m T_m([x h]) W_m + b), x [B, N,
  * C0], h [B, N, C1] or NULL, in = C0 + C1. Parameters name.weight [terms * in, out], term-major,

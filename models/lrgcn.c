@@ -13,9 +13,10 @@ void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const cha
 
 /* [i f g o] = X(x) + H(h),  c' = s(f) c + s(i) tanh(g),  h' = s(o) tanh(c') */
 void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struct wf_csr *A,
-                   struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c)
+                   struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor **h,
+                   struct wf_tensor **c)
 {
-    struct wf_tensor *a = wf_rgcn(g, &l->x, A, x), *b = wf_rgcn(g, &l->h, A, *h);
+    struct wf_tensor *a = wf_rgcn(g, &l->x, A, weight, x), *b = wf_rgcn(g, &l->h, A, weight, *h);
     wf_lstm_gates(g, wf_add(g, a, b), h, c); /* [.., N, 4 hidden] */
 }
 

@@ -21,9 +21,10 @@ void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const cha
                         struct wf_lrgcn_config cfg);
 
 /* One step (section 4.2): x [.., N, in]; h and c [.., N, hidden], which are replaced. A: the
- * pattern of wf_relation_pattern(). */
+ * pattern of wf_relation_pattern(); weight says which edges are there (nn/message.h). */
 void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struct wf_csr *A,
-                   struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
+                   struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor **h,
+                   struct wf_tensor **c);
 
 /* PyTorch Geometric Temporal's LRGCN. */
 void wf_lrgcn_cell_names(struct wf_renames *t, const char *theirs, const char *ours,

@@ -59,7 +59,7 @@ static enum wf_status lrgcn(struct run *r, struct cell *c)
     WF_TRY(read_relations(r, c->N, cfg.relations, &c->A[0]));
     struct wf_tensor *h = wf_zeros(g, 2, wf_dims(c->N, cfg.hidden)), *s = h;
     for (int t = 0; t < c->T; t++) {
-        wf_lrgcn_cell(g, &l, &c->A[0], wf_select(g, c->X, 0, t), &h, &s);
+        wf_lrgcn_cell(g, &l, &c->A[0], NULL, wf_select(g, c->X, 0, t), &h, &s);
         y[t] = h;
     }
     output(r, "outputs/H", wf_stack(g, y, c->T, 0));

@@ -16,7 +16,7 @@ static struct lrgcn lrgcn_init(int bases)
     struct lrgcn m = { .A = sparse_relations() };
     wf_params_init(&m.ps, wf_backend_cpu());
     wf_lrgcn_cell_init(&m.cell, &m.ps, "cell",
-                       (struct wf_lrgcn_config){ 2, 3, SPARSE_RELATIONS, bases });
+                       (struct wf_lrgcn_sizes){ 2, 3, SPARSE_RELATIONS, bases });
     return m;
 }
 

@@ -67,6 +67,12 @@ static const struct tiny_config models[] = {
       .options = "hidden=3\nembedding=3\nhyper=3\n",
       .day_of_week = true,
       .seed = 25 },
+    { .model = "lrgcn", .options = "hidden=4\n", .seed = 26 },
+    { .model = "dygrencoder", .options = "channels=4\nhidden=3\n", .seed = 27 },
+    { .model = "dygrencoder", .options = "channels=3\nhidden=3\naggr=add\n", .seed = 28 },
+    { .model = "evolvegcn-o", .options = "lags=2\n", .seed = 29 },
+    { .model = "evolvegcn-h", .options = "lags=2\nlayers=2\n", .seed = 30 },
+    { .model = "evolvegcn-h", .options = "lags=1\nlayers=3\n", .seed = 31 },
 };
 enum { ROWS = sizeof models / sizeof *models, MODELS = ROWS + 64, MOST_LEAVES = 1024 };
 
@@ -248,7 +254,7 @@ static bool reads(struct tiny *t, int from, int to)
 /* models/README.md says which; the future is known to none of them. */
 FOR_EVERY_MODEL(the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
 {
-    static const char *const last[] = { "mpnnlstm", "stgcn", "gwnet", "aagcn" };
+    static const char *const last[] = { "mpnnlstm", "stgcn", "gwnet", "aagcn", "evolvegcn-o" };
     struct tiny_config config;
     struct tiny t;
     bool every = true;
@@ -275,6 +281,8 @@ Test(models, of_graphs_that_change_some_are_refused)
           "mstgcn: 4 graphs for 2 steps" },
         { { .model = "astgcn", .options = "hidden=3\nchannels=4\nstride=2\n" },
           "astgcn: 4 graphs for 2 steps" },
+        { { .model = "dygrencoder", .options = "channels=4\naggr=max\n" },
+          "aggregate: the largest message" },
     };
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         struct tiny_config config = rows[k].config;

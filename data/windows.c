@@ -1,5 +1,6 @@
 #include "data/file.h"
 #include "data/series.h"
+#include "tensor/alloc.h"
 
 struct wf_window_config wf_window_defaults(void)
 {
@@ -37,6 +38,21 @@ static size_t host_bytes_free(void)
     return kib < 0 ? SIZE_MAX : (size_t)kib * 1024;
 }
 
+static enum wf_status check_weights(const struct wf_series *s, const struct wf_window_config *cfg,
+                                    struct wf_error *err)
+{
+    const struct wf_series *w = cfg->weights;
+    if (!w) return WF_OK;
+    if (cfg->elsewhere)
+        return wf_fail(err, WF_EINVAL,
+                       "windows: those from elsewhere come without a graph that changes");
+    if (w->E == s->E && w->C == 1 && w->be == s->be && w->values) return WF_OK;
+    return wf_fail(err, WF_EINVAL,
+                   "windows: weights [%lld, %d, %d] on %s beside a series of %lld rows on %s, "
+                   "expected as many rows of one channel there",
+                   (long long)w->E, w->N, w->C, w->be->name, (long long)s->E, s->be->name);
+}
+
 static enum wf_status check_config(const struct wf_series *s, const struct wf_window_config *cfg,
                                    const struct wf_scaler *sc, int B, struct wf_error *err)
 {
@@ -57,7 +73,7 @@ static enum wf_status check_config(const struct wf_series *s, const struct wf_wi
                        "windows: features of time are asked for, the series has no clock");
     if (!s->values && !cfg->elsewhere)
         return wf_fail(err, WF_EINVAL, "windows: the series has no values");
-    return WF_OK;
+    return check_weights(s, cfg, err);
 }
 
 /* Everything but the start and the destination of a gather. */
@@ -170,6 +186,11 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
     WF_TRY(wf_tensor_alloc(&w->x, s->be, 4, wf_dims(w->B, c->T, s->N, w->channels), err));
     WF_TRY(wf_tensor_alloc(&w->y, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
     WF_TRY(wf_tensor_alloc(&w->y_std, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
+    if (c->weights) {
+        w->made = wf_calloc((size_t)c->T, sizeof *w->made);
+        if (!w->made) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
+        WF_TRY(wf_tensor_alloc(&w->weights, s->be, 3, wf_dims(w->B, c->T, c->weights->N), err));
+    }
     return c->base || c->elsewhere ? base_init(w, err) : WF_OK;
 }
 
@@ -193,6 +214,8 @@ void wf_windows_free(struct wf_windows *w)
     wf_tensor_free(&w->x);
     wf_tensor_free(&w->y);
     wf_tensor_free(&w->y_std);
+    wf_tensor_free(&w->weights);
+    wf_free(w->made);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
     if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, held(w), w->cfg.T));
@@ -214,6 +237,9 @@ static void describe(const struct wf_windows *w, struct wf_batch *b, int n, int 
     b->x = head(&w->x, n);
     b->y = head(&w->y, n);
     b->y_std = head(&w->y_std, n);
+    b->weights = (struct wf_tensor){ 0 };
+    if (w->weights.data) b->weights = head(&w->weights, n);
+    b->made = w->made;
     b->B = n;
     b->valid = valid;
     b->T = w->cfg.T;
@@ -234,6 +260,19 @@ static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, stru
     if (!w->cfg.elsewhere) return;
     x->when = w->start;
     x->start = y->start = w->place;
+}
+
+/* By row of the series, however the windows themselves are kept. */
+static enum wf_status gather_weights(struct wf_windows *w, struct wf_batch *b)
+{
+    if (!b->weights.data) return WF_OK;
+    struct wf_window_in in = gather_rule(w->cfg.weights, &w->scaler);
+    struct wf_tensor edges = b->weights;
+    wf_tensor_shape(&edges, 4, wf_dims(b->B, b->T, w->cfg.weights->N, 1));
+    in.start = w->start;
+    in.keep = 1;
+    in.raw = true;
+    return wfk_window(w->series->be, &edges, &in);
 }
 
 static enum wf_status gather(struct wf_windows *w, struct wf_batch *b)
@@ -267,6 +306,7 @@ enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b,
     WF_TRY(be->upload(be, w->start, start, (size_t)n * sizeof *start));
     describe(w, b, n, valid);
     WF_TRY(gather(w, b));
+    WF_TRY(gather_weights(w, b));
     if (valid == n) return WF_OK;
     struct wf_tensor rest = head(&w->y, n - valid);
     rest.data += valid * rest.stride[0];

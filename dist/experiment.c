@@ -237,7 +237,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     t.dist = x->dist;
     t.own_windows = x->place.own_windows;
     t.train_windows = train_windows(x);
-    t.supports = &x->graph.supports;
+    t.graph = &x->graph;
     t.out = x->cfg.out;
     t.config_text = x->text;
     t.stop = &wf_cli_stop;

@@ -155,7 +155,7 @@ static enum wf_status run_windows(struct wf_forecast *f, struct wf_experiment *x
             for (int k = 0; k < n; k++) start[k] = i + k;
             wf_tape_reset(&g);
             WF_RUN(&g, wf_windows_batch(&x->windows, &b, start, n));
-            b.supports = &x->graph.supports;
+            wf_batch_bind(&g, &b, &x->graph);
             s = wf_forecast_batch(f, i, &g, &x->model, &b, &x->windows.scaler, err);
         }
         wf_tape_free(&g);

@@ -8,7 +8,7 @@
 static struct wf_tensor *forecast(struct wf_trainer *t, struct wf_batch *b)
 {
     struct wf_tape *g = &t->tape;
-    b->supports = t->supports;
+    wf_batch_bind(g, b, t->graph);
     struct wf_tensor *y = wf_model_forecast(g, t->model, b);
     return wf_add(g, wf_mul(g, y, &t->std), &t->mean);
 }

@@ -159,7 +159,9 @@ struct wf_tensor *wf_astgcn(struct wf_tape *g, const struct wf_astgcn *m,
 struct wf_tensor *wf_astgcn_forward(struct wf_tape *g, const struct wf_astgcn *m,
                                     const struct wf_batch *b)
 {
-    return wf_astgcn(g, m, b->supports, 1, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+    const struct wf_supports *S;
+    int graphs = wf_st_graphs(g, b, &S);
+    return wf_astgcn(g, m, S, graphs, wf_tape_view(g, b->x)); /* the sweep may outlive b */
 }
 
 static void names(const void *layers, struct wf_renames *t)

@@ -45,7 +45,7 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        stack_step(g, m->encoder, L, b->supports, x, h);
+        stack_step(g, m->encoder, L, wf_batch_supports(g, b, t), x, h);
         wf_tape_release(g, mark, keep, L);
     }
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
@@ -104,7 +104,7 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        *h = wf_dcgru(g, &m->cell, b->supports, x, *h);                      /* [B, N, H] */
+        *h = wf_dcgru(g, &m->cell, wf_batch_supports(g, b, t), x, *h);       /* [B, N, H] */
         y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, *h))
                              : wf_slice(g, *h, -1, 0, m->task.targets);
         wf_tape_release(g, mark, keep, t + 2);

@@ -139,7 +139,8 @@ struct wf_tensor *wf_dgcrn_forward(struct wf_tape *g, const struct wf_dgcrn *m,
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        *h = step(g, m, &m->encoder, b->supports, wf_select(g, all, 1, t), *h);
+        const struct wf_supports *S = wf_batch_supports(g, b, t);
+        *h = step(g, m, &m->encoder, S, wf_select(g, all, 1, t), *h);
         wf_tape_release(g, mark, keep, 1);
     }
     for (int q = 0; q < Q; q++) {

@@ -63,7 +63,7 @@ void wf_heterogclstm_cell(struct wf_tape *g, const struct wf_heterogclstm_cell *
     for (int a = 0; a < l->cfg.types; a++) gates[a] = wf_linear(g, &l->input[a], x[a]);
     for (int k = 0; k < l->cfg.relations; k++) {
         int from = l->cfg.relation[k].source, to = l->cfg.relation[k].target;
-        gates[to] = wf_add(g, gates[to], wf_sage(g, &l->relation[k], &A[k], h[from], h[to]));
+        gates[to] = wf_add(g, gates[to], wf_sage(g, &l->relation[k], &A[k], NULL, h[from], h[to]));
     }
     for (int a = 0; a < l->cfg.types; a++) wf_lstm_gates(g, gates[a], &h[a], &c[a]);
 }

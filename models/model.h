@@ -7,8 +7,7 @@
 #define WF_MODEL_H
 
 #include "autograd/ops.h"
-#include "data/series.h"
-#include "nn/graph.h"
+#include "nn/dynamic.h"
 #include "nn/params.h"
 #include "nn/weights.h"
 #include "tensor/config.h"
@@ -34,7 +33,7 @@ struct wf_model_type {
     const struct wf_field *fields; /* of the configuration */
     void (*defaults)(void *cfg);
     void (*init)(void *m, struct wf_params *ps, const void *cfg, const struct wf_task *task);
-    /* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised */
+    /* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised; b is bound to a graph */
     struct wf_tensor *(*forward)(struct wf_tape *g, const void *m, const struct wf_batch *b);
     /* Parameters under the names of the published implementation; NULL: there is none. */
     void (*names)(const void *m, struct wf_renames *t);

@@ -100,6 +100,15 @@ bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
     return false;
 }
 
+int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_supports **S)
+{
+    *S = b->supports;
+    if (!b->weights.data) return 1;
+    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
+    *S = b->made;
+    return b->T;
+}
+
 struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x)
 {
     if (g->error.status != WF_OK) return &g->poison;
@@ -154,7 +163,9 @@ struct wf_tensor *wf_mstgcn(struct wf_tape *g, const struct wf_mstgcn *m,
 struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m,
                                     const struct wf_batch *b)
 {
-    return wf_mstgcn(g, m, b->supports, 1, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+    const struct wf_supports *S;
+    int graphs = wf_st_graphs(g, b, &S);
+    return wf_mstgcn(g, m, S, graphs, wf_tape_view(g, b->x)); /* the sweep may outlive b */
 }
 
 static void names(const void *layers, struct wf_renames *t)

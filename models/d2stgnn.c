@@ -132,9 +132,11 @@ struct wf_tensor *wf_d2stgnn_forward(struct wf_tape *g, const struct wf_d2stgnn 
     for (int i = 0; i < m->cfg.layers; i++, ahead += 2) {
         const struct wf_d2stgnn_layer *l = &m->layer[i];
         struct wf_tensor *share = diffused(g, m, l->gate, times, keep[0]);
-        x = wf_d2stgnn_diffusion(g, &l->diffusion, &G, keep[0], share, &ahead[0]);
-        keep[0] = wf_d2stgnn_inherent(g, &l->inherent, x, &ahead[1]);
-        if (i < m->cfg.layers - 1) wf_tape_release(g, mark, keep, 3 + 2 * i);
+        keep[0] = wf_d2stgnn_diffusion(g, &l->diffusion, &G, keep[0], share, &ahead[0]);
+        wf_tape_release(g, mark, keep, 2 + 2 * i);
+        keep[0] = wf_d2stgnn_inherent(g, &l->inherent, keep[0], &ahead[1]);
+        bool last = l->inherent.sizes.last;
+        wf_tape_release(g, mark, keep + last, 3 + 2 * i - last);
     }
     return regress(g, m, wf_concat_n(g, keep + 1, 2 * m->cfg.layers, -1));
 }

@@ -119,7 +119,7 @@ static bool sizes_fit(struct wf_params *ps, const struct wf_d2stgnn_sizes *s)
         return true;
     if (!ps->error.status)
         wf_fail(&ps->error, WF_EINVAL,
-                "d2stgnn: %d units, %d states, kernel %d: want at most %d, %d, %d", s->hidden,
+                "d2stgnn: %d units, %d states, kernel %d: want 1 to %d, %d, %d", s->hidden,
                 s->states, s->kernel, WF_D2STGNN_HIDDEN, WF_D2STGNN_STEPS, WF_D2STGNN_KERNEL);
     return false;
 }
@@ -188,6 +188,7 @@ static struct wf_tensor *diffuse(struct wf_tape *g, const struct wf_d2stgnn_diff
 {
     struct wf_tensor *term[1 + (WF_D2STGNN_GRAPHS + 1) * WF_MAXTERM];
     int n = 0, kernel = l->sizes.kernel, H = l->sizes.hidden;
+    struct wf_mark mark = wf_tape_mark(g);
     struct wf_tensor *u = wf_relu(g, wf_conv(g, &l->steps, x)); /* [B, T', N, kernel H] */
     if (g->error.status != WF_OK) return &g->poison;
     u = wf_reshape(g, u, 5, wf_dims(u->shape[0], u->shape[1], u->shape[2], kernel, H));
@@ -199,7 +200,9 @@ static struct wf_tensor *diffuse(struct wf_tape *g, const struct wf_d2stgnn_diff
         learned_terms(g, G, s, term + n);
         n += G->hops;
     }
-    return wf_dropout(g, wf_linear(g, &l->terms, wf_concat_n(g, term, n, -1)), l->sizes.dropout);
+    struct wf_tensor *h = wf_linear(g, &l->terms, wf_concat_n(g, term, n, -1));
+    wf_tape_release(g, mark, &h, 1);
+    return wf_dropout(g, h, l->sizes.dropout);
 }
 
 struct wf_tensor *wf_d2stgnn_diffusion(struct wf_tape *g, const struct wf_d2stgnn_diffusion *l,

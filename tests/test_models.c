@@ -73,6 +73,14 @@ static const struct tiny_config models[] = {
     { .model = "evolvegcn-o", .options = "lags=2\n", .seed = 29 },
     { .model = "evolvegcn-h", .options = "lags=2\nlayers=2\n", .seed = 30 },
     { .model = "evolvegcn-h", .options = "lags=1\nlayers=3\n", .seed = 31 },
+    { .model = "d2stgnn",
+      .options =
+          "hidden=4\nembedding=2\ngate=5\nforecast=6\nend=5\nlayers=2\nkernel=2\nheads=2\ngap=2\n",
+      .day_of_week = true,
+      .seed = 26 },
+    { .model = "d2stgnn",
+      .options = "hidden=3\nembedding=2\ngate=4\nforecast=5\nend=6\nlayers=1\nheads=1\n",
+      .seed = 27 },
 };
 enum { ROWS = sizeof models / sizeof *models, MODELS = ROWS + 64, MOST_LEAVES = 1024 };
 

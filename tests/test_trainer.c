@@ -69,7 +69,7 @@ Test(trainer, a_residual_forecast_is_a_change_from_the_last_value)
     struct wf_tape *g = &t.trainer.tape;
     t.model.residual = true;
     MUST(wf_windows_batch(&t.windows, &b, start, 16));
-    b.supports = &t.graph.supports;
+    wf_batch_bind(g, &b, &t.graph);
     g->training = false;
     struct wf_tensor *y = wf_model_forecast(g, &t.model, &b);
     struct wf_tensor *own = t.model.type->forward(g, t.model.layers, &b);

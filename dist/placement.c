@@ -136,6 +136,14 @@ static enum wf_status adopt_shared(struct wf_placement *p, struct wf_series *s,
     return rc;
 }
 
+static enum wf_status load_whole(struct wf_placement *p, struct wf_dataset *ds,
+                                 struct wf_backend *be, const struct wf_dataset_source *src,
+                                 struct wf_error *err)
+{
+    WF_TRY(wf_dataset_load(ds, be, src, err));
+    return plan(p, ds->series.E, err);
+}
+
 static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
                                   const struct wf_dataset_source *src, struct wf_error *err)
 {
@@ -144,6 +152,10 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
     enum wf_status s = load_piece(ds, src, &shape, err);
     if (s == WF_OK) s = plan(p, ds->total, err);
     WF_TRY(wf_dist_agree(d, s, err));
+    if (ds->weights.values) {
+        wf_dataset_free(ds);
+        return wf_dist_agree(d, load_whole(p, ds, wf_backend_cpu(), src, err), err);
+    }
     size_t row = (size_t)ds->series.N * (size_t)ds->series.C;
     s = wf_shared_init(&p->values, d, (size_t)p->E * row * sizeof(wf_real), err);
     if (s == WF_OK) s = wf_shared_init(&p->times, d, (size_t)p->E * sizeof(int64_t), err);
@@ -152,14 +164,6 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
     if (s == WF_OK) s = wf_shared_sync(&p->times, d, err);
     if (s != WF_OK) return s;
     return adopt_shared(p, &ds->series, err);
-}
-
-static enum wf_status load_whole(struct wf_placement *p, struct wf_dataset *ds,
-                                 struct wf_backend *be, const struct wf_dataset_source *src,
-                                 struct wf_error *err)
-{
-    WF_TRY(wf_dataset_load(ds, be, src, err));
-    return plan(p, ds->series.E, err);
 }
 
 enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
@@ -304,6 +308,10 @@ enum wf_status wf_placement_windows(struct wf_placement *p, struct wf_windows *w
     bool ddp = p->mode == WF_MODE_DDP;
     if (ddp && s->be != wf_backend_cpu())
         return wf_fail(err, WF_EINVAL, "--mode ddp keeps its windows in host memory: want the CPU");
+    if (ddp && cfg.weights)
+        return wf_fail(err, WF_EINVAL,
+                       "--mode ddp fetches windows without the graph of their steps, and this one "
+                       "changes: want index, partitioned or ddp-batch");
     cfg.base = p->mode == WF_MODE_BASE || p->mode == WF_MODE_DDP_BATCH || ddp;
     cfg.elsewhere = ddp;
     if (ddp) WF_TRY(open_windows(p, s, &cfg, sc, err));

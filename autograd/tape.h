@@ -107,7 +107,9 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t);
             enum wf_status wf_run_ = (call);                                                       \
             if (wf_run_ != WF_OK)                                                                  \
                 wf_tape_fail((g), wf_run_, "%s: %s: %s", __func__, #call,                          \
-                             wf_status_text(wf_run_));                                             \
+                             wf_run_ == WF_EDEVICE && (g)->be->reason[0]                           \
+                                 ? (g)->be->reason                                                 \
+                                 : wf_status_text(wf_run_));                                       \
         }                                                                                          \
     } while (0)
 

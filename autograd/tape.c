@@ -83,6 +83,11 @@ void wf_tape_reset(struct wf_tape *g)
     g->error = (struct wf_error){ 0 };
 }
 
+ptrdiff_t wf_tape_node_count(const struct wf_tape *g)
+{
+    return g->nodes->n;
+}
+
 void wf_tape_set_step(struct wf_tape *g, const struct wf_step *step)
 {
     WF_RUN(g, g->be->upload(g->be, g->step, step, sizeof *step));

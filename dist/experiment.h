@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "dist/cli.h"
+#include "dist/device.h"
 #include "dist/placement.h"
 #include "dist/trainer.h"
 #include "models/model.h"
@@ -23,7 +24,10 @@ struct wf_experiment_config {
     char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     enum wf_mode mode;
     char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
-    bool gpu, debug, stats, dist;
+    enum wf_device device;
+    enum wf_precision precision;
+    bool gpu; /* the series lives on the device; else batches go there one by one */
+    bool debug, stats, dist;
     int npar;
     int T, Q, hops;
     int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
@@ -43,6 +47,7 @@ struct wf_experiment {
     struct wf_train_config train;
     struct wf_config tables[WF_EXPERIMENT_TABLES];
     struct wf_dist *dist, alone; /* dist is the caller's; NULL: this process is the only rank */
+    struct wf_backend *be;       /* what computes */
     struct wf_placement place;
     struct wf_dataset data; /* what of it this rank keeps */
     struct wf_graph graph;

@@ -188,7 +188,8 @@ enum wf_precision { WF_FLOAT32, WF_TF32, WF_BF16 };
 
 /* A CUDA device, through the plugin libweft_cuda.so, which is looked for as any shared library is.
  * WF_EDEVICE with the reason when there is no plugin, no CUDA library, no driver or no device, or
- * the plugin was built from other sources. index counts the devices the process sees. */
+ * the plugin was built from other sources. index counts the devices the process sees, round and
+ * round. */
 struct wf_device_config {
     int index;
     enum wf_precision precision;

@@ -28,7 +28,7 @@ struct wf_cuda_range {
 /* Steps in which reserved addresses are backed: a multiple of every device's page. */
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t WORKSPACE = (size_t)64 << 20, SCRATCH = (size_t)256 << 30;
-enum { SMALL = 1024 }; /* bytes of an upload that travel as a kernel's argument */
+enum { SMALL = 3072 }; /* bytes of an upload that travel as a kernel's argument */
 
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what)
 {
@@ -353,10 +353,11 @@ static enum wf_status open_device(struct wf_cuda *c)
     struct wf_backend *be = &c->be;
     int count = 0;
     WF_TRY(wf_cuda_check(be, cudaGetDeviceCount(&count), "cudaGetDeviceCount"));
-    if (c->index < 0 || c->index >= count) {
+    if (c->index < 0 || count < 1) {
         snprintf(be->reason, sizeof be->reason, "device %d of %d", c->index, count);
         return WF_EDEVICE;
     }
+    c->index %= count;
     WF_TRY(wf_cuda_check(be, cudaSetDevice(c->index), "cudaSetDevice"));
     WF_TRY(wf_cuda_check(
         be, cudaDeviceGetAttribute(&c->sms, cudaDevAttrMultiProcessorCount, c->index), "device"));

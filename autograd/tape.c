@@ -124,9 +124,12 @@ struct wf_tensor *wf_tape_new(struct wf_tape *g, int ndim, const int *shape)
     t->data = wf_arena_alloc(&g->mem, bytes);
     if (t->data) return t;
     char text[WF_SHAPE_TEXT];
-    return wf_tape_fail(
-        g, WF_ENOMEM, "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held",
-        g->be->name, bytes, wf_tensor_shape_text(t, text), g->mem.used, g->mem.committed);
+    size_t available, total;
+    g->be->memory(g->be, &available, &total);
+    return wf_tape_fail(g, WF_ENOMEM,
+                        "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held, %zu free",
+                        g->be->name, bytes, wf_tensor_shape_text(t, text), g->mem.used,
+                        g->mem.committed, available);
 }
 
 struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view)

@@ -149,6 +149,13 @@ enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const 
 enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
                                        int n, int valid, wf_real pad);
 
+/* Bytes of a batch of n windows. */
+size_t wf_windows_batch_bytes(const struct wf_windows *w, int n);
+
+/* What a batch of n windows is that lies at `at` in the memory of be, before its values. */
+void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
+                         wf_real *at, int n, int valid);
+
 /* Says which batch comes next, so that its way from host to device lies beside what the device is
  * doing now; start is copied. Does nothing where there is no such way. */
 enum wf_status wf_windows_prepare(struct wf_windows *w, const int *start, int n, int valid,

@@ -169,8 +169,7 @@ static size_t part_size(int n, int steps, int nodes, int channels)
     return (count + 15) / 16 * 16;
 }
 
-/* x, y and y_std of n windows. */
-static size_t batch_bytes(const struct wf_windows *w, int n)
+size_t wf_windows_batch_bytes(const struct wf_windows *w, int n)
 {
     const struct wf_window_config *c = &w->cfg;
     int N = w->series->N;
@@ -182,7 +181,7 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
 {
     const struct wf_series *s = w->series;
     const struct wf_window_config *c = &w->cfg;
-    size_t bytes = batch_bytes(w, w->B);
+    size_t bytes = wf_windows_batch_bytes(w, w->B);
     w->start = s->be->alloc(s->be, (size_t)w->B * sizeof *w->start);
     w->batch = w->to->alloc(w->to, bytes);
     if (!w->start || !w->batch)
@@ -211,7 +210,7 @@ void wf_windows_free(struct wf_windows *w)
 {
     const struct wf_series *s = w->series;
     wf_stage_free(w->stage);
-    if (w->batch) w->to->free(w->to, w->batch, batch_bytes(w, w->B));
+    if (w->batch) w->to->free(w->to, w->batch, wf_windows_batch_bytes(w, w->B));
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
     if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, held(w), w->cfg.T));
@@ -219,9 +218,8 @@ void wf_windows_free(struct wf_windows *w)
     *w = (struct wf_windows){ 0 };
 }
 
-/* What a batch is that lies at `at` on be, before its values. */
-static void describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
-                     wf_real *at, int n, int valid)
+void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
+                         wf_real *at, int n, int valid)
 {
     const struct wf_window_config *c = &w->cfg;
     int N = w->series->N;
@@ -300,20 +298,21 @@ enum wf_status wf_windows_prepare(struct wf_windows *w, const int *start, int n,
     struct wf_batch b;
     WF_TRY(check_starts(w, start, n, valid));
     if (!w->stage) return WF_OK;
-    describe(w, &b, w->series->be, wf_stage_begin(w->stage, start, n, valid, pad), n, valid);
+    wf_windows_describe(w, &b, w->series->be, wf_stage_begin(w->stage, start, n, valid, pad), n,
+                        valid);
     WF_TRY(fill(w, &b, start, pad));
-    return wf_stage_send(w->stage, n, batch_bytes(w, n));
+    return wf_stage_send(w->stage, n, wf_windows_batch_bytes(w, n));
 }
 
 enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
                                        int n, int valid, wf_real pad)
 {
     WF_TRY(check_starts(w, start, n, valid));
-    describe(w, b, w->to, w->batch, n, valid);
+    wf_windows_describe(w, b, w->to, w->batch, n, valid);
     if (!w->stage) return fill(w, b, start, pad);
     if (!wf_stage_holds(w->stage, start, n, valid, pad))
         WF_TRY(wf_windows_prepare(w, start, n, valid, pad));
-    return wf_stage_take(w->stage, w->batch, batch_bytes(w, n));
+    return wf_stage_take(w->stage, w->batch, wf_windows_batch_bytes(w, n));
 }
 
 enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n)

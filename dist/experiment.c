@@ -26,6 +26,8 @@ static const struct wf_field experiment_fields[] = {
           "of products on a GPU; sums and weights are float32 always"),
     FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL,
           "the series lives on the GPU; else batches are copied there"),
+    FIELD("dry-run", WF_FIELD_BOOL, dry_run, 0, 1, NULL,
+          "say how much memory it will take, and stop"),
     FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
     FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
     FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
@@ -199,19 +201,25 @@ static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf
                                 x->train.batch_size, err);
 }
 
+struct wf_task wf_experiment_task(const struct wf_experiment *x)
+{
+    const struct wf_series *s = &x->data.series;
+    return (struct wf_task){ .nodes = s->N,
+                             .channels = x->windows.channels,
+                             .targets = x->windows.cfg.targets,
+                             .T = x->cfg.T,
+                             .Q = x->cfg.Q,
+                             .terms = x->graph.supports.terms,
+                             .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
+                             .hops = x->cfg.hops,
+                             .time_of_day = x->windows.cfg.time_of_day,
+                             .day_of_week = x->windows.cfg.day_of_week };
+}
+
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_series *s = &x->data.series;
-    struct wf_task task = { .nodes = s->N,
-                            .channels = x->windows.channels,
-                            .targets = x->windows.cfg.targets,
-                            .T = x->cfg.T,
-                            .Q = x->cfg.Q,
-                            .terms = x->graph.supports.terms,
-                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
-                            .hops = x->cfg.hops,
-                            .time_of_day = x->windows.cfg.time_of_day,
-                            .day_of_week = x->windows.cfg.day_of_week };
+    struct wf_task task = wf_experiment_task(x);
     wf_params_init(&x->params, x->be);
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
     x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);

@@ -27,7 +27,7 @@ struct wf_experiment_config {
     enum wf_device device;
     enum wf_precision precision;
     bool gpu; /* the series lives on the device; else batches go there one by one */
-    bool debug, stats, dist;
+    bool dry_run, debug, stats, dist;
     int npar;
     int T, Q, hops;
     int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
@@ -74,6 +74,7 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
  * x->windows are there, model and parameters. */
 enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err);
 struct wf_window_config wf_experiment_windows(const struct wf_experiment *x);
+struct wf_task wf_experiment_task(const struct wf_experiment *x); /* what the data ask of a model */
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err);
 
 /* Makes a folder and those above it, and sees that files can be written there. */

@@ -147,6 +147,7 @@ struct wf_backend {
 
     /* What only a device has; NULL on the CPU. */
     const struct wf_device_ops *device;
+    size_t workspace; /* bytes its libraries hold for themselves */
     char reason[160]; /* what the device said when a call last returned WF_EDEVICE */
 };
 
@@ -182,6 +183,10 @@ struct wf_device_ops {
 
 /* The CPU: OpenMP threads and BLAS. One per process is enough; it is never freed. */
 struct wf_backend *wf_backend_cpu(void);
+
+/* Addresses without memory, on which kernels do nothing: what ran on it tells by its arena how much
+ * memory it would take. Never freed. */
+struct wf_backend *wf_backend_dry(void);
 
 /* How products are computed; sums and everything else are float32 (double in the double build). */
 enum wf_precision { WF_FLOAT32, WF_TF32, WF_BF16 };

@@ -381,6 +381,7 @@ static void fill_table(struct wf_cuda *c)
     be->move = cuda_move;
     be->sync = cuda_sync;
     be->memory = cuda_memory;
+    be->workspace = WORKSPACE;
 }
 
 extern "C" __attribute__((visibility("default"))) enum wf_status wf_cuda_open(

@@ -62,6 +62,7 @@ static void draw_own(const struct wf_sampler *s, int j, int *start, struct wf_dr
 bool wf_sampler_draw(const struct wf_sampler *s, int seen, int *start, struct wf_draw *d)
 {
     int all = s->ranks * s->batch;
+    if (s->batches && seen / all >= s->batches) return false;
     if (s->own_windows) {
         int k = seen / all;
         if (k >= most_batches(s)) return false;
@@ -83,5 +84,6 @@ bool wf_sampler_draw(const struct wf_sampler *s, int seen, int *start, struct wf
 int wf_sampler_steps(const struct wf_sampler *s)
 {
     int all = s->ranks * s->batch;
-    return s->own_windows ? most_batches(s) : (s->windows + all - 1) / all;
+    int steps = s->own_windows ? most_batches(s) : (s->windows + all - 1) / all;
+    return s->batches && s->batches < steps ? s->batches : steps;
 }

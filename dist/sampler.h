@@ -5,8 +5,9 @@
  * turn, so that P ranks with batch b see in every step what one rank with batch P * b sees.
  * With own_windows every rank has consecutive windows, cut into batches of consecutive windows, and
  * the order of these batches is permuted per (seed, epoch, rank).
- * Every window comes once per epoch. Ranks have equally many steps; where windows run out, a rank's
- * batch is filled up with padding, whose targets the loss must not count. */
+ * Every window comes once per epoch; with `batches`, as many as so many steps take. Ranks have
+ * equally many steps; where windows run out, a rank's batch is filled up with padding, whose
+ * targets the loss must not count. */
 #ifndef WF_SAMPLER_H
 #define WF_SAMPLER_H
 
@@ -23,6 +24,7 @@ struct wf_sampler {
     bool shuffle;
     bool own_windows; /* every rank trains on a share of its own */
     int ranks, rank, batch;
+    int batches; /* steps of an epoch at most; 0: all windows */
     int windows; /* of all ranks together */
     int first;   /* number of the first one; with own_windows, of this rank's first one */
     uint64_t seed;
@@ -48,7 +50,7 @@ struct wf_draw {
 };
 bool wf_sampler_draw(const struct wf_sampler *s, int seen, int *start, struct wf_draw *d);
 
-int wf_sampler_steps(const struct wf_sampler *s); /* of a whole epoch */
+int wf_sampler_steps(const struct wf_sampler *s); /* of an epoch */
 
 #ifdef __cplusplus
 }

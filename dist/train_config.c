@@ -30,6 +30,8 @@ static const char *const loss_names[] = { "mae", "mse", "rmse", "mape", "huber",
 const struct wf_field wf_train_fields[] = {
     FIELD("epochs", WF_FIELD_INT, epochs, 1, 1e6, NULL, "passes over the training part"),
     FIELD("batch-size", WF_FIELD_INT, batch_size, 1, 65536, NULL, "windows per step"),
+    FIELD("epoch-batches", WF_FIELD_INT, epoch_batches, 0, 1e9, NULL,
+          "batches of an epoch, drawn from all windows; 0: all of them"),
     FIELD("optimizer", WF_FIELD_ENUM, optimizer, 0, 0, optimizer_names, "optimizer"),
     FIELD("lr", WF_FIELD_DOUBLE, lr, 0, 1e3, NULL, "learning rate at the start"),
     FIELD("eps", WF_FIELD_DOUBLE, eps, 0, 1, NULL, "Adam's epsilon"),

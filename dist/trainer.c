@@ -131,6 +131,7 @@ static enum wf_status make_sampler(struct wf_trainer *t, struct wf_error *err)
         .ranks = wf_trainer_ranks(t),
         .rank = t->dist ? t->dist->rank : 0,
         .batch = t->cfg.batch_size,
+        .batches = t->cfg.epoch_batches,
         .windows = t->train_windows ? t->train_windows : sp->count[WF_TRAIN],
         .first = sp->first[WF_TRAIN],
         .seed = t->cfg.seed,

@@ -29,6 +29,7 @@ extern "C" {
 
 struct wf_train_config {
     int epochs, batch_size;
+    int epoch_batches; /* steps of an epoch, which then sees some of the windows; 0: all of them */
     enum wf_optim_kind optimizer;
     double lr, eps, weight_decay, momentum, clip;
     bool amsgrad;

@@ -357,6 +357,38 @@ Test(ranks, joined_draws_are_those_of_one_rank)
     expect_no_leaks();
 }
 
+/* The first batches of the same order. */
+Test(ranks, short_epochs_are_the_beginning_of_whole_ones)
+{
+    struct wf_error err = { 0 };
+    for (int own = 0; own < 2; own++) {
+        struct wf_sampler whole = {
+            .shuffle = true, .own_windows = own, .ranks = 2, .batch = 3, .windows = 40, .seed = 5
+        };
+        struct wf_sampler part = whole;
+        struct wf_draw da, db;
+        int a[3], b[3], steps = 0;
+        part.batches = 4;
+        cr_assert_eq(wf_sampler_init(&whole, &err), WF_OK, "%s", err.message);
+        cr_assert_eq(wf_sampler_init(&part, &err), WF_OK, "%s", err.message);
+        cr_expect_eq(wf_sampler_steps(&whole), 7);
+        cr_expect_eq(wf_sampler_steps(&part), 4);
+        wf_sampler_epoch(&whole, 1);
+        wf_sampler_epoch(&part, 1);
+        for (int seen = 0; wf_sampler_draw(&part, seen, b, &db); seen += db.taken, steps++) {
+            cr_assert(wf_sampler_draw(&whole, seen, a, &da));
+            cr_expect(da.n == db.n && da.valid == db.valid && da.taken == db.taken);
+            cr_expect_eq(memcmp(a, b, (size_t)db.n * sizeof *b), 0, "step %d", steps);
+        }
+        cr_expect_eq(steps, 4);
+        part.batches = 100;
+        cr_expect_eq(wf_sampler_steps(&part), 7);
+        wf_sampler_free(&whole);
+        wf_sampler_free(&part);
+    }
+    expect_no_leaks();
+}
+
 Test(ranks, more_of_them_than_windows_are_refused)
 {
     struct wf_error err = { 0 };

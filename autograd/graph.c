@@ -41,11 +41,27 @@ static bool values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A
 static struct wf_tensor *as_rows(struct wf_tape *g, struct wf_tensor *x)
 {
     int B = 1, last = x->ndim - 1;
+    if (g->error.status != WF_OK) return &g->poison;
     for (int i = 0; i < last; i++) B *= x->shape[i];
     return wf_contiguous(g, wf_reshape(g, x, 2, wf_dims(B, x->shape[last])));
 }
 
-/* Values [E], or [.., E] with the leading axes of x [.., N, C] and then as [B, E]. */
+/* values [.., E], whose leading axes are the first ones of x [.., N, C], once for each of x's
+ * others. */
+static struct wf_tensor *repeat_values(struct wf_tape *g, struct wf_tensor *values,
+                                       const struct wf_tensor *x)
+{
+    int shape[WF_MAXDIM], lead = values->ndim - 1, n = x->ndim - 1;
+    int E = values->shape[lead];
+    if (lead == n - 1) return values;
+    for (int i = 0; i < n - 1; i++) shape[i] = i < lead ? x->shape[i] : 1;
+    shape[n - 1] = E;
+    values = wf_reshape(g, values, n, shape);
+    for (int i = lead; i < n - 1; i++) shape[i] = x->shape[i];
+    return wf_expand(g, values, n, shape);
+}
+
+/* Values [E], or [.., E] with the first leading axes of x [.., N, C] and then as [B, E]. */
 static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const struct wf_csr *A,
                                      struct wf_tensor *values, const struct wf_tensor *x)
 {
@@ -53,9 +69,9 @@ static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const st
     if (g->error.status != WF_OK) return &g->poison;
     int last = values->ndim - 1;
     if (last < 1) return values_fit(g, op, A, values) ? wf_contiguous(g, values) : &g->poison;
-    bool ok = values->shape[last] == A->nnz && values->ndim == x->ndim - 1;
+    bool ok = values->shape[last] == A->nnz && last <= x->ndim - 2;
     for (int i = 0; i < last && ok; i++) ok = values->shape[i] == x->shape[i];
-    if (ok) return as_rows(g, values);
+    if (ok) return as_rows(g, repeat_values(g, values, x));
     return wf_tape_fail(g, WF_EINVAL, "%s: values %s, x %s: want [%d], or [.., %d] and [.., N, C]",
                         op, wf_tensor_shape_text(values, tv), wf_tensor_shape_text(x, tx), A->nnz,
                         A->nnz);

@@ -144,7 +144,8 @@ struct wf_tensor *wf_causal_mask(struct wf_tape *g, int L);
 
 /* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
  */
-/* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own */
+/* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own: their leading
+ * axes are x's first ones, and what axes x has beside them shares the values. */
 struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                           struct wf_tensor *x, bool transpose);
 /* Sum of values [.., E] over each row (or column): [.., rows] (or [.., cols]) */

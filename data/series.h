@@ -4,7 +4,9 @@
  * s: input x = rows s .. s+T-1, target y = rows s+T .. s+T+Q-1. A batch is gathered by one kernel,
  * which standardises and adds features of time, so nothing but the series is ever stored. The
  * `base` mode, which materialises every window as the reference does, exists to be compared with.
- * Knows nothing of files. Whoever calls an _init calls the _free of the same name. */
+ * The weights of a graph that changes with time are a series like any other: one channel, an edge
+ * in place of a node, 0 where the edge is not there. Knows nothing of files. Whoever calls an _init
+ * calls the _free of the same name. */
 #ifndef WF_SERIES_H
 #define WF_SERIES_H
 
@@ -93,9 +95,12 @@ struct wf_window_config {
     bool elsewhere;                /* base mode whose windows the caller fetches, batch by batch */
     struct wf_backend *to;         /* where batches are wanted; NULL: where the series is. A device
                                     * whose series stays with the host gets them copied */
+    const struct wf_series *weights; /* [E, edges, 1] of a graph that changes, who outlives w; NULL:
+                                      * it does not; not with windows from elsewhere */
 };
 struct wf_window_config wf_window_defaults(void); /* 12 -> 12, one target, time of day */
 
+struct wf_graph;
 /* What a model sees of a batch. Tensors are owned by struct wf_windows and rewritten in place by
  * the next wf_windows_batch of the same size. */
 struct wf_batch {
@@ -103,8 +108,12 @@ struct wf_batch {
     struct wf_tensor x;     /* [B, T, N, C] standardised, missing filled with 0 (the mean) */
     struct wf_tensor y;     /* [B, Q, N, targets] in the data's units, missing NaN */
     struct wf_tensor y_std; /* [B, Q, N, targets] standardised, missing filled with 0 */
-    const struct wf_supports *supports; /* the caller's; wf_windows_batch leaves it alone */
+    const struct wf_supports *supports; /* the caller's, set by wf_batch_bind() of nn/dynamic.h: of
+                                         * the last input step, where the graph changes */
     int valid;                          /* first `valid` samples count, the rest is padding */
+    const struct wf_graph *graph;       /* the caller's too; wf_windows_batch leaves both alone */
+    struct wf_tensor weights; /* [B, T, edges] in the input steps; no data: one graph for all */
+    struct wf_supports *made; /* [T] room for the supports of the steps */
 };
 
 struct wf_windows {
@@ -115,12 +124,12 @@ struct wf_windows {
     int B;                    /* largest batch */
     int channels;             /* input channels with the features of time */
     struct wf_backend *to;    /* of the batches */
-    wf_real *batch;           /* x, y and y_std of one, one after another */
+    wf_real *batch;           /* x, y, y_std and weights of one, one after another */
+    struct wf_supports *made; /* [T], with cfg.weights */
     wf_real *base_x, *base_y; /* base mode: every window, [windows, T or Q, N, C]; elsewhere:
                                * those of the current batch, [B, T or Q, N, C] */
     int *start, *place;       /* [B] of the current batch, and 0 .. B-1; backend memory */
-
-    struct wf_stage *stage; /* batches on their way from the host to a device; else NULL */
+    struct wf_stage *stage;   /* batches on their way from the host to a device; else NULL */
 
     /* With cfg.elsewhere, set by the caller before the first batch: fills x [n, T, N, C] and
      * y [n, Q, N, C], in the backend's memory, with windows start[0..n) (host memory) as

@@ -1,6 +1,7 @@
 #include "data/file.h"
 #include "data/series.h"
 #include "data/stage.h"
+#include "tensor/alloc.h"
 
 struct wf_window_config wf_window_defaults(void)
 {
@@ -38,6 +39,21 @@ static size_t host_bytes_free(void)
     return kib < 0 ? SIZE_MAX : (size_t)kib * 1024;
 }
 
+static enum wf_status check_weights(const struct wf_series *s, const struct wf_window_config *cfg,
+                                    struct wf_error *err)
+{
+    const struct wf_series *w = cfg->weights;
+    if (!w) return WF_OK;
+    if (cfg->elsewhere)
+        return wf_fail(err, WF_EINVAL,
+                       "windows: those from elsewhere come without a graph that changes");
+    if (w->E == s->E && w->C == 1 && w->be == s->be && w->values) return WF_OK;
+    return wf_fail(err, WF_EINVAL,
+                   "windows: weights [%lld, %d, %d] on %s beside a series of %lld rows on %s, "
+                   "expected as many rows of one channel there",
+                   (long long)w->E, w->N, w->C, w->be->name, (long long)s->E, s->be->name);
+}
+
 static enum wf_status check_config(const struct wf_series *s, const struct wf_window_config *cfg,
                                    const struct wf_scaler *sc, int B, struct wf_error *err)
 {
@@ -58,7 +74,7 @@ static enum wf_status check_config(const struct wf_series *s, const struct wf_wi
                        "windows: features of time are asked for, the series has no clock");
     if (!s->values && !cfg->elsewhere)
         return wf_fail(err, WF_EINVAL, "windows: the series has no values");
-    return WF_OK;
+    return check_weights(s, cfg, err);
 }
 
 /* Everything but the start and the destination of a gather. */
@@ -173,8 +189,9 @@ size_t wf_windows_batch_bytes(const struct wf_windows *w, int n)
 {
     const struct wf_window_config *c = &w->cfg;
     int N = w->series->N;
-    return (part_size(n, c->T, N, w->channels) + 2 * part_size(n, c->Q, N, c->targets)) *
-           sizeof(wf_real);
+    size_t graph = c->weights ? part_size(n, c->T, c->weights->N, 1) : 0;
+    return sizeof(wf_real) *
+           (part_size(n, c->T, N, w->channels) + 2 * part_size(n, c->Q, N, c->targets) + graph);
 }
 
 static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
@@ -188,6 +205,10 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
         return wf_fail(err, WF_ENOMEM, "windows: no %zu bytes on %s for a batch of %d", bytes,
                        w->to->name, w->B);
     if (w->to != s->be) WF_TRY(wf_stage_init(&w->stage, w->to, w->B, bytes, err));
+    if (c->weights) {
+        w->made = wf_calloc((size_t)c->T, sizeof *w->made);
+        if (!w->made) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
+    }
     return c->base || c->elsewhere ? base_init(w, err) : WF_OK;
 }
 
@@ -211,6 +232,7 @@ void wf_windows_free(struct wf_windows *w)
     const struct wf_series *s = w->series;
     wf_stage_free(w->stage);
     if (w->batch) w->to->free(w->to, w->batch, wf_windows_batch_bytes(w, w->B));
+    wf_free(w->made);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
     if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, held(w), w->cfg.T));
@@ -230,6 +252,13 @@ void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct 
     b->x.data = at;
     b->y.data = b->x.data + part_size(n, c->T, N, w->channels);
     b->y_std.data = b->y.data + part_size(n, c->Q, N, c->targets);
+    b->weights = (struct wf_tensor){ 0 };
+    if (c->weights) {
+        b->weights.be = be;
+        wf_tensor_shape(&b->weights, 3, wf_dims(n, c->T, c->weights->N));
+        b->weights.data = b->y_std.data + part_size(n, c->Q, N, c->targets);
+    }
+    b->made = w->made;
     b->B = n;
     b->valid = valid;
     b->T = c->T;
@@ -250,6 +279,19 @@ static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, stru
     if (!w->cfg.elsewhere) return;
     x->when = w->start;
     x->start = y->start = w->place;
+}
+
+/* By row of the series, however the windows themselves are kept. */
+static enum wf_status gather_weights(const struct wf_windows *w, struct wf_batch *b)
+{
+    if (!w->cfg.weights) return WF_OK;
+    struct wf_window_in in = gather_rule(w->cfg.weights, &w->scaler);
+    struct wf_tensor edges = b->weights;
+    wf_tensor_shape(&edges, 4, wf_dims(b->B, b->T, w->cfg.weights->N, 1));
+    in.start = w->start;
+    in.keep = 1;
+    in.raw = true;
+    return wfk_window(w->series->be, &edges, &in);
 }
 
 static enum wf_status gather(const struct wf_windows *w, struct wf_batch *b)
@@ -278,6 +320,7 @@ static enum wf_status fill(struct wf_windows *w, struct wf_batch *b, const int *
     if (w->fetch) WF_TRY(w->fetch(w->fetch_ctx, start, b->B, w->base_x, w->base_y));
     WF_TRY(be->upload(be, w->start, start, (size_t)b->B * sizeof *start));
     WF_TRY(gather(w, b));
+    WF_TRY(gather_weights(w, b));
     if (b->valid == b->B) return WF_OK;
     struct wf_tensor rest = wf_view_slice(&b->y, 0, b->valid, b->B);
     return wfk_fill(be, &rest, (double)pad);

@@ -45,6 +45,8 @@ static const struct wf_field experiment_fields[] = {
     FIELD("valid-share", WF_FIELD_DOUBLE, valid_share, 0, 1, NULL, "the next; the rest are tested"),
     FIELD("time-of-day", WF_FIELD_BOOL, time_of_day, 0, 1, NULL, "as an input feature"),
     FIELD("day-of-week", WF_FIELD_BOOL, day_of_week, 0, 1, NULL, "as an input feature"),
+    FIELD("residual", WF_FIELD_BOOL, residual, 0, 1, NULL,
+          "the model forecasts the change from the last value"),
     FIELD("baselines", WF_FIELD_BOOL, baselines, 0, 1, NULL, "compare with simple forecasts"),
     FIELD("pictures", WF_FIELD_BOOL, pictures, 0, 1, NULL, "draw them, with gnuplot"),
     FIELD("quantity", WF_FIELD_TEXT, quantity, 0, 0, NULL, "what is forecast, for the pictures"),
@@ -221,6 +223,7 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
     const struct wf_series *s = &x->data.series;
     struct wf_task task = wf_experiment_task(x);
     wf_params_init(&x->params, x->be);
+    x->model.residual = x->cfg.residual;
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
     x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);
     x->std = wf_params_add_state(&x->params, "scaler.std", 1, &s->C, 1);
@@ -248,7 +251,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     t.dist = x->dist;
     t.own_windows = x->place.own_windows;
     t.train_windows = train_windows(x);
-    t.supports = &x->graph.supports;
+    t.graph = &x->graph;
     t.out = x->cfg.out;
     t.config_text = x->text;
     t.stop = &wf_cli_stop;

@@ -34,6 +34,7 @@ struct wf_experiment_config {
     enum wf_experiment_compat compat;
     double train_share, valid_share; /* the rest is for testing */
     bool time_of_day, day_of_week;
+    bool residual; /* the model forecasts changes from the last input */
     bool baselines, pictures;
     char quantity[WF_CONFIG_TEXT], units[WF_CONFIG_TEXT]; /* what is forecast, for the pictures */
 };

@@ -37,7 +37,7 @@ enum wf_status wf_forecast_batch(struct wf_forecast *f, int first, struct wf_tap
     float *out = f->value + (ptrdiff_t)first * f->Q * f->N * f->F;
     wf_real *host = wf_malloc((size_t)n * sizeof *host);
     if (!host) return wf_fail(err, WF_ENOMEM, "no memory for %td values", n);
-    struct wf_tensor *y = m->type->forward(g, m->layers, b);
+    struct wf_tensor *y = wf_model_forecast(g, m, b);
     WF_RUN(g, wf_tensor_download(y, host));
     enum wf_status s = WF_OK;
     if (g->error.status != WF_OK) s = wf_fail(err, g->error.status, "%s", g->error.message);
@@ -155,7 +155,7 @@ static enum wf_status run_windows(struct wf_forecast *f, struct wf_experiment *x
             for (int k = 0; k < n; k++) start[k] = i + k;
             wf_tape_reset(&g);
             WF_RUN(&g, wf_windows_batch(&x->windows, &b, start, n));
-            b.supports = &x->graph.supports;
+            wf_batch_bind(&g, &b, &x->graph);
             s = wf_forecast_batch(f, i, &g, &x->model, &b, &x->windows.scaler, err);
         }
         wf_tape_free(&g);

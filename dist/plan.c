@@ -41,8 +41,9 @@ static enum wf_status rehearse(struct rehearsal *r, const struct wf_experiment *
     g->mem.peak = 0;
     g->training = g->recording = training;
     wf_windows_describe(&x->windows, &b, wf_backend_dry(), NULL, B, B);
-    b.supports = &x->graph.supports;
-    struct wf_tensor *y = r->model.type->forward(g, r->model.layers, &b);
+    wf_batch_bind(g, &b, &x->graph);
+    r->model.residual = x->model.residual;
+    struct wf_tensor *y = wf_model_forecast(g, &r->model, &b);
     if (training) wf_tape_backward(g, wf_loss(g, y, &b.y, x->train.loss, x->train.mask));
     *peak = g->mem.peak;
     return g->error.status == WF_OK ? WF_OK : wf_fail(err, g->error.status, "%s", g->error.message);

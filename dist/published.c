@@ -196,7 +196,7 @@ static enum wf_status run_batches(struct wf_forecast *f, const struct network *n
         wf_tape_reset(&g);
         struct wf_batch b = { .B = B, .T = T, .Q = f->Q, .N = N, .C = C, .valid = B };
         b.x = *wf_input(&g, host, 4, wf_dims(B, T, N, C));
-        b.supports = &n->graph.supports;
+        wf_batch_bind(&g, &b, &n->graph);
         s = wf_forecast_batch(f, first, &g, &n->model, &b, &w->scaler, err);
     }
     wf_tape_free(&g);

@@ -8,8 +8,8 @@
 static struct wf_tensor *forecast(struct wf_trainer *t, struct wf_batch *b)
 {
     struct wf_tape *g = &t->tape;
-    b->supports = t->supports;
-    struct wf_tensor *y = t->model->type->forward(g, t->model->layers, b);
+    wf_batch_bind(g, b, t->graph);
+    struct wf_tensor *y = wf_model_forecast(g, t->model, b);
     return wf_add(g, wf_mul(g, y, &t->std), &t->mean);
 }
 

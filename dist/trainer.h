@@ -76,7 +76,7 @@ struct wf_trainer {
     struct wf_dist *dist;         /* NULL: the only rank */
     bool own_windows;             /* see dist/sampler.h; train_windows of all ranks together */
     int train_windows;            /* 0: those of split */
-    const struct wf_supports *supports;
+    const struct wf_graph *graph;
     const char *out;                   /* folder of the checkpoints, which exists */
     const char *config_text;           /* stored in the checkpoints */
     const volatile sig_atomic_t *stop; /* non-zero: save and return WF_EINTR; may be NULL */

@@ -22,8 +22,10 @@ static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_a3tgcn_c
     return wf_reshape(g, h, 4, wf_dims(B, T, N, H));
 }
 
-struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
-                            const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *h)
+/* S of all periods, or with b the supports of each step. */
+static struct wf_tensor *attended(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                                  const struct wf_supports *S, const struct wf_batch *b,
+                                  struct wf_tensor *x, struct wf_tensor *h)
 {
     char text[WF_SHAPE_TEXT];
     if (g->error.status != WF_OK) return &g->poison;
@@ -31,18 +33,26 @@ struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
         return wf_tape_fail(g, WF_EINVAL, "a3tgcn: x is %s, want [B, %d, N, C]",
                             wf_tensor_shape_text(x, text), l->periods);
     struct wf_tensor *p = wf_softmax(g, l->attention, 0); /* [T] */
-    if (l->restart) {
+    if (l->restart && !wf_supports_vary(S)) {
         p = wf_reshape(g, p, 3, wf_dims(l->periods, 1, 1));
         return wf_sum(g, wf_mul(g, all_at_once(g, l, S, x, h), p), 1, false);
     }
     struct wf_tensor *keep[2] = { h, wf_zeros(g, 1, wf_dims(1)) };
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < l->periods; t++) {
-        keep[0] = wf_tgcn_step(g, &l->tgcn, S, wf_select(g, x, 1, t), keep[0]); /* [B, N, H] */
+        const struct wf_supports *St = b ? wf_batch_supports(g, b, t) : S;
+        struct wf_tensor *before = l->restart ? h : keep[0];
+        keep[0] = wf_tgcn_step(g, &l->tgcn, St, wf_select(g, x, 1, t), before); /* [B, N, H] */
         keep[1] = wf_add(g, keep[1], wf_mul(g, keep[0], wf_slice(g, p, 0, t, t + 1)));
         wf_tape_release(g, mark, keep, 2);
     }
     return keep[1];
+}
+
+struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+                            const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *h)
+{
+    return attended(g, l, S, NULL, x, h);
 }
 
 void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, const char *theirs,
@@ -74,14 +84,14 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
                                     const struct wf_batch *b)
 {
     struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cfg.hidden));
-    h = wf_a3tgcn(g, &m->cell, b->supports, wf_tape_view(g, b->x), h); /* [B, N, H] */
+    h = attended(g, &m->cell, b->supports, b, wf_tape_view(g, b->x), h); /* [B, N, H] */
     return wf_horizon(g, &m->head, &m->task, h);
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_a3tgcn_config, hidden), 1, 4096, NULL, "units" },
-    { "restart", WF_FIELD_BOOL, offsetof(struct wf_a3tgcn_config, restart), 0, 1, NULL,
-      "every period starts from zero, as in PyTorch Geometric Temporal" },
+    WF_MODEL_FIELD(a3tgcn, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(a3tgcn, restart, BOOL, 0, 1,
+                   "every period starts from zero, as in PyTorch Geometric Temporal"),
     { 0 }
 };
 WF_MODEL_TYPE(a3tgcn, "a3tgcn", "attention over the states of T-GCN (A3T-GCN, Bai et al. 2021)",

@@ -45,8 +45,8 @@ void wf_aagcn_block_init(struct wf_aagcn_block *l, struct wf_params *ps, const c
                                          .stride = { s.stride, 1 },
                                          .padding = { REACH / 2 } };
     *l = (struct wf_aagcn_block){ .sizes = s };
-    if ((s.out < 4 || s.out % 4) && !ps->error.status) {
-        wf_fail(&ps->error, WF_EINVAL, "aagcn: %d channels, want a multiple of 4", s.out);
+    if (s.out < 4 || s.out % 4) {
+        wf_params_refuse(ps, "aagcn: %d channels, want a multiple of 4", s.out);
         return;
     }
     if (!s.fixed) init_graphs(l, ps, name);
@@ -249,9 +249,7 @@ void wf_aagcn_init(struct wf_aagcn *m, struct wf_params *ps, struct wf_aagcn_con
                                 .no_attention = !cfg.attention };
     *m = (struct wf_aagcn){ .cfg = cfg, .task = *task };
     if (cfg.blocks < 1 || cfg.blocks > WF_AAGCN_BLOCKS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "aagcn: %d blocks, want 1 to %d", cfg.blocks,
-                    WF_AAGCN_BLOCKS);
+        wf_params_refuse(ps, "aagcn: %d blocks, want 1 to %d", cfg.blocks, WF_AAGCN_BLOCKS);
         return;
     }
     for (int i = 0; i < cfg.blocks; i++, s.in = cfg.hidden) {
@@ -278,14 +276,10 @@ struct wf_tensor *wf_aagcn_forward(struct wf_tape *g, const struct wf_aagcn *m,
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_aagcn_config, hidden), 4, 4096, NULL,
-      "channels of a block, a multiple of 4" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_aagcn_config, blocks), 1, WF_AAGCN_BLOCKS, NULL,
-      "blocks of graph and time" },
-    { "adaptive", WF_FIELD_BOOL, offsetof(struct wf_aagcn_config, adaptive), 0, 1, NULL,
-      "learned graphs besides the given one" },
-    { "attention", WF_FIELD_BOOL, offsetof(struct wf_aagcn_config, attention), 0, 1, NULL,
-      "weights of nodes, steps and channels" },
+    WF_MODEL_FIELD(aagcn, hidden, INT, 4, 4096, "channels of a block, a multiple of 4"),
+    WF_MODEL_FIELD(aagcn, blocks, INT, 1, WF_AAGCN_BLOCKS, "blocks of graph and time"),
+    WF_MODEL_FIELD(aagcn, adaptive, BOOL, 0, 1, "learned graphs besides the given one"),
+    WF_MODEL_FIELD(aagcn, attention, BOOL, 0, 1, "weights of nodes, steps and channels"),
     { 0 }
 };
 WF_MODEL_TYPE(aagcn, "aagcn", "graphs of every sample's own, attention (AAGCN, Shi et al. 2020)",

@@ -122,8 +122,7 @@ void wf_agcrn_init(struct wf_agcrn *m, struct wf_params *ps, struct wf_agcrn_con
     struct wf_agcrn_sizes s = { task->channels, cfg.hidden, cfg.embedding, cfg.terms };
     *m = (struct wf_agcrn){ .cfg = cfg, .task = *task };
     if (cfg.layers < 1 || cfg.layers > WF_AGCRN_LAYERS) {
-        wf_fail(&ps->error, WF_EINVAL, "agcrn: %d layers, want 1 to %d", cfg.layers,
-                WF_AGCRN_LAYERS);
+        wf_params_refuse(ps, "agcrn: %d layers, want 1 to %d", cfg.layers, WF_AGCRN_LAYERS);
         return;
     }
     m->E = wf_params_add(ps, "embedding", 2, wf_dims(task->nodes, cfg.embedding),
@@ -164,14 +163,10 @@ struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_agcrn_config, hidden), 1, 4096, NULL,
-      "units per cell" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_agcrn_config, layers), 1, WF_AGCRN_LAYERS, NULL,
-      "cells" },
-    { "embedding", WF_FIELD_INT, offsetof(struct wf_agcrn_config, embedding), 1, 1024, NULL,
-      "numbers that describe a node" },
-    { "terms", WF_FIELD_INT, offsetof(struct wf_agcrn_config, terms), 1, WF_MAXTERM, NULL,
-      "Chebyshev terms" },
+    WF_MODEL_FIELD(agcrn, hidden, INT, 1, 4096, "units per cell"),
+    WF_MODEL_FIELD(agcrn, layers, INT, 1, WF_AGCRN_LAYERS, "cells"),
+    WF_MODEL_FIELD(agcrn, embedding, INT, 1, 1024, "numbers that describe a node"),
+    WF_MODEL_FIELD(agcrn, terms, INT, 1, WF_MAXTERM, "Chebyshev terms"),
     { 0 }
 };
 WF_MODEL_TYPE(agcrn, "agcrn", "graph and node weights from embeddings (AGCRN, Bai et al. 2020)",

@@ -159,7 +159,9 @@ struct wf_tensor *wf_astgcn(struct wf_tape *g, const struct wf_astgcn *m,
 struct wf_tensor *wf_astgcn_forward(struct wf_tape *g, const struct wf_astgcn *m,
                                     const struct wf_batch *b)
 {
-    return wf_astgcn(g, m, b->supports, 1, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+    const struct wf_supports *S;
+    int graphs = wf_st_graphs(g, b, &S);
+    return wf_astgcn(g, m, S, graphs, wf_tape_view(g, b->x)); /* the sweep may outlive b */
 }
 
 static void names(const void *layers, struct wf_renames *t)
@@ -175,16 +177,12 @@ static void names(const void *layers, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_astgcn_config, hidden), 1, 4096, NULL,
-      "channels of the convolutions over the graph" },
-    { "channels", WF_FIELD_INT, offsetof(struct wf_astgcn_config, channels), 1, 4096, NULL,
-      "channels of the convolutions over time" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_astgcn_config, blocks), 1, WF_ST_BLOCKS, NULL,
-      "blocks of attention, graph and time" },
-    { "stride", WF_FIELD_INT, offsetof(struct wf_astgcn_config, stride), 1, 64, NULL,
-      "of the first block along time" },
-    { "published", WF_FIELD_BOOL, offsetof(struct wf_astgcn_config, published), 0, 1, NULL,
-      "compute as PyTorch Geometric Temporal does, not as the paper" },
+    WF_MODEL_FIELD(astgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
+    WF_MODEL_FIELD(astgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
+    WF_MODEL_FIELD(astgcn, blocks, INT, 1, WF_ST_BLOCKS, "blocks of attention, graph and time"),
+    WF_MODEL_FIELD(astgcn, stride, INT, 1, 64, "of the first block along time"),
+    WF_MODEL_FIELD(astgcn, published, BOOL, 0, 1,
+                   "compute as PyTorch Geometric Temporal does, not as the paper"),
     { 0 }
 };
 WF_MODEL_TYPE(astgcn, "astgcn", "attention over steps and nodes (ASTGCN, Guo et al. 2019)", fields,

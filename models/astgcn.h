@@ -63,7 +63,8 @@ struct wf_astgcn {
 };
 void wf_astgcn_init(struct wf_astgcn *m, struct wf_params *ps, struct wf_astgcn_config cfg,
                     const struct wf_task *task);
-/* x [B, T, N, C] -> [B, Q, N, targets]; forward() has one graph. */
+/* x [B, T, N, C] -> [B, Q, N, targets]; forward() has one graph, or one per step where it changes.
+ */
 struct wf_tensor *wf_astgcn(struct wf_tape *g, const struct wf_astgcn *m,
                             const struct wf_supports *S, int graphs, struct wf_tensor *x);
 struct wf_tensor *wf_astgcn_forward(struct wf_tape *g, const struct wf_astgcn *m,

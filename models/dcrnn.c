@@ -13,8 +13,8 @@ void wf_dcrnn_init(struct wf_dcrnn *m, struct wf_params *ps, struct wf_dcrnn_con
     char name[WF_NAME_TEXT];
     *m = (struct wf_dcrnn){ .cfg = cfg, .task = *task };
     if (cfg.layers < 1 || cfg.layers > WF_DCRNN_LAYERS || task->Q > WF_DCRNN_HORIZON) {
-        wf_fail(&ps->error, WF_EINVAL, "dcrnn: %d layers, horizon %d: want 1 to %d, at most %d",
-                cfg.layers, task->Q, WF_DCRNN_LAYERS, WF_DCRNN_HORIZON);
+        wf_params_refuse(ps, "dcrnn: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers,
+                         task->Q, WF_DCRNN_LAYERS, WF_DCRNN_HORIZON);
         return;
     }
     for (int l = 0; l < cfg.layers; l++) {
@@ -45,7 +45,7 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        stack_step(g, m->encoder, L, b->supports, x, h);
+        stack_step(g, m->encoder, L, wf_batch_supports(g, b, t), x, h);
         wf_tape_release(g, mark, keep, L);
     }
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
@@ -58,12 +58,9 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
 }
 
 static const struct wf_field dcrnn_fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, hidden), 1, 4096, NULL,
-      "units per cell" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_dcrnn_config, layers), 1, WF_DCRNN_LAYERS, NULL,
-      "cells per stack" },
-    { "sampling", WF_FIELD_BOOL, offsetof(struct wf_dcrnn_config, sampling), 0, 1, NULL,
-      "scheduled sampling while training" },
+    WF_MODEL_FIELD(dcrnn, hidden, INT, 1, 4096, "units per cell"),
+    WF_MODEL_FIELD(dcrnn, layers, INT, 1, WF_DCRNN_LAYERS, "cells per stack"),
+    WF_MODEL_FIELD(dcrnn, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };
 static void dcrnn_names(const void *m, struct wf_renames *t)
@@ -87,13 +84,14 @@ void wf_dcrnn_pgt_init(struct wf_dcrnn_pgt *m, struct wf_params *ps, struct wf_d
     int hidden = cfg.hidden ? cfg.hidden : task->channels;
     *m = (struct wf_dcrnn_pgt){ .cfg = cfg, .task = *task };
     if (task->T != task->Q || task->Q > WF_DCRNN_HORIZON)
-        wf_fail(&ps->error, WF_EINVAL,
-                "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
-                "T is %d, Q is %d",
-                WF_DCRNN_HORIZON, task->T, task->Q);
+        wf_params_refuse(
+            ps,
+            "dcrnn-pgt: every input step gives one forecast step, so T must equal Q <= %d; "
+            "T is %d, Q is %d",
+            WF_DCRNN_HORIZON, task->T, task->Q);
     if (!cfg.hidden && task->targets > task->channels)
-        wf_fail(&ps->error, WF_EINVAL, "dcrnn-pgt: %d targets in a state of %d input channels",
-                task->targets, task->channels);
+        wf_params_refuse(ps, "dcrnn-pgt: %d targets in a state of %d input channels", task->targets,
+                         task->channels);
     wf_dcgru_init(&m->cell, ps, "cell", task->channels, hidden, task->terms);
     if (cfg.hidden) wf_linear_init(&m->head, ps, "head", hidden, task->targets);
 }
@@ -106,7 +104,7 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        *h = wf_dcgru(g, &m->cell, b->supports, x, *h);                      /* [B, N, H] */
+        *h = wf_dcgru(g, &m->cell, wf_batch_supports(g, b, t), x, *h);       /* [B, N, H] */
         y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, *h))
                              : wf_slice(g, *h, -1, 0, m->task.targets);
         wf_tape_release(g, mark, keep, t + 2);
@@ -115,8 +113,8 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
 }
 
 static const struct wf_field dcrnn_pgt_fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_dcrnn_pgt_config, hidden), 0, 4096, NULL,
-      "units; 0: as many as input channels, the state itself is the forecast" },
+    WF_MODEL_FIELD(dcrnn_pgt, hidden, INT, 0, 4096,
+                   "units; 0: as many as input channels, the state itself is the forecast"),
     { 0 }
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",

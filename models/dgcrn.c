@@ -38,9 +38,8 @@ void wf_dgcrn_init(struct wf_dgcrn *m, struct wf_params *ps, struct wf_dgcrn_con
     int times = task->time_of_day + task->day_of_week;
     *m = (struct wf_dgcrn){ .cfg = cfg, .task = *task };
     if (cfg.depth < 0 || cfg.depth > WF_DGCRN_DEPTH || task->Q > WF_DGCRN_HORIZON) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "dgcrn: depth %d, horizon %d: want at most %d, %d",
-                    cfg.depth, task->Q, WF_DGCRN_DEPTH, WF_DGCRN_HORIZON);
+        wf_params_refuse(ps, "dgcrn: depth %d, horizon %d: want at most %d, %d", cfg.depth, task->Q,
+                         WF_DGCRN_DEPTH, WF_DGCRN_HORIZON);
         return;
     }
     m->E[0] = wf_params_add(ps, "embedding.0", 2, wf_dims(task->nodes, cfg.embedding), normal);
@@ -140,7 +139,8 @@ struct wf_tensor *wf_dgcrn_forward(struct wf_tape *g, const struct wf_dgcrn *m,
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        *h = step(g, m, &m->encoder, b->supports, wf_select(g, all, 1, t), *h);
+        const struct wf_supports *S = wf_batch_supports(g, b, t);
+        *h = step(g, m, &m->encoder, S, wf_select(g, all, 1, t), *h);
         wf_tape_release(g, mark, keep, 1);
     }
     for (int q = 0; q < Q; q++) {
@@ -153,23 +153,18 @@ struct wf_tensor *wf_dgcrn_forward(struct wf_tape *g, const struct wf_dgcrn *m,
     return wf_stack(g, y, Q, 1); /* [B, Q, N, targets] */
 }
 
-#define FIELD(name, type, member, lo, hi, help)                                                    \
-    {                                                                                              \
-        name, type, offsetof(struct wf_dgcrn_config, member), lo, hi, NULL, help                   \
-    }
 static const struct wf_field fields[] = {
-    FIELD("hidden", WF_FIELD_INT, hidden, 1, 4096, "units per cell"),
-    FIELD("depth", WF_FIELD_INT, depth, 0, WF_DGCRN_DEPTH, "hops of a graph convolution"),
-    FIELD("embedding", WF_FIELD_INT, embedding, 1, 1024, "numbers that describe a node"),
-    FIELD("hyper", WF_FIELD_INT, hyper, 1, 1024, "first layer of what makes the graph"),
-    FIELD("inner", WF_FIELD_INT, inner, 1, 1024, "its second layer"),
-    FIELD("saturation", WF_FIELD_DOUBLE, saturation, 0, 100, "slope of the tanh in it"),
-    FIELD("keep", WF_FIELD_DOUBLE, keep, 0, 1, "share of the input in every hop"),
-    FIELD("learned", WF_FIELD_DOUBLE, learned, 0, 1, "share of the learned graph"),
-    FIELD("given", WF_FIELD_DOUBLE, given, 0, 1, "share of the given graph"),
-    FIELD("sampling", WF_FIELD_BOOL, sampling, 0, 1, "scheduled sampling while training"),
+    WF_MODEL_FIELD(dgcrn, hidden, INT, 1, 4096, "units per cell"),
+    WF_MODEL_FIELD(dgcrn, depth, INT, 0, WF_DGCRN_DEPTH, "hops of a graph convolution"),
+    WF_MODEL_FIELD(dgcrn, embedding, INT, 1, 1024, "numbers that describe a node"),
+    WF_MODEL_FIELD(dgcrn, hyper, INT, 1, 1024, "first layer of what makes the graph"),
+    WF_MODEL_FIELD(dgcrn, inner, INT, 1, 1024, "its second layer"),
+    WF_MODEL_FIELD(dgcrn, saturation, DOUBLE, 0, 100, "slope of the tanh in it"),
+    WF_MODEL_FIELD(dgcrn, keep, DOUBLE, 0, 1, "share of the input in every hop"),
+    WF_MODEL_FIELD(dgcrn, learned, DOUBLE, 0, 1, "share of the learned graph"),
+    WF_MODEL_FIELD(dgcrn, given, DOUBLE, 0, 1, "share of the given graph"),
+    WF_MODEL_FIELD(dgcrn, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };
-#undef FIELD
 WF_MODEL_TYPE(dgcrn, "dgcrn", "GRU with a new graph in every step (DGCRN, Li et al. 2023)", fields,
               .graph = WF_DUAL_RANDOM_WALK);

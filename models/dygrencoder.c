@@ -1,12 +1,12 @@
 #include "models/dygrencoder.h"
 
 void wf_dygrencoder_cell_init(struct wf_dygrencoder_cell *l, struct wf_params *ps, const char *name,
-                              struct wf_dygrencoder_config cfg)
+                              struct wf_dygrencoder_sizes s)
 {
     char path[WF_NAME_TEXT];
-    wf_gated_graph_init(&l->conv, ps, wf_params_path(path, name, "conv"), cfg.layers, cfg.channels,
-                        cfg.aggr);
-    wf_lstm_init(&l->lstm, ps, wf_params_path(path, name, "lstm"), cfg.channels, cfg.hidden);
+    wf_gated_graph_init(&l->conv, ps, wf_params_path(path, name, "conv"), s.layers, s.channels,
+                        s.aggr);
+    wf_lstm_init(&l->lstm, ps, wf_params_path(path, name, "lstm"), s.channels, s.hidden);
 }
 
 /* y = gated graph convolution of x;  h', c' = LSTM(y, h, c), node by node */
@@ -30,3 +30,63 @@ void wf_dygrencoder_cell_names(struct wf_renames *t, const char *theirs, const c
     wf_lstm_names(t, wf_params_path(a, theirs, "recurrent_layer"), wf_params_path(b, ours, "lstm"),
                   "_l0");
 }
+
+/* ---- the model ---- */
+
+struct wf_dygrencoder_config wf_dygrencoder_defaults(void)
+{
+    return (struct wf_dygrencoder_config){ .channels = 32, .layers = 2, .hidden = 64 };
+}
+
+void wf_dygrencoder_init(struct wf_dygrencoder *m, struct wf_params *ps,
+                         struct wf_dygrencoder_config cfg, const struct wf_task *task)
+{
+    struct wf_dygrencoder_sizes sizes = { cfg.channels, cfg.layers, cfg.hidden, cfg.aggr };
+    *m = (struct wf_dygrencoder){ .cfg = cfg, .task = *task };
+    if (cfg.channels < task->channels) {
+        wf_fail(&ps->error, WF_EINVAL,
+                "dygrencoder: %d channels for %d inputs, want at least as many", cfg.channels,
+                task->channels);
+        return;
+    }
+    wf_dygrencoder_cell_init(&m->cell, ps, "cell", sizes);
+    wf_horizon_init(&m->head, ps, cfg.hidden, task);
+}
+
+static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
+                 struct wf_tensor *x, struct wf_tensor **state)
+{
+    wf_dygrencoder_cell(g, cell, S, x, &state[0], &state[1]);
+}
+
+struct wf_tensor *wf_dygrencoder_forward(struct wf_tape *g, const struct wf_dygrencoder *m,
+                                         const struct wf_batch *b)
+{
+    struct wf_recurrent r = { &m->cell, step, 2, m->cfg.hidden, &m->head, &m->task };
+    return wf_recurrent_forecast(g, &r, b);
+}
+
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    (void)model;
+    wf_dygrencoder_cell_names(t, "recurrent", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
+static const char *const aggregations[] = { "mean", "add", "max", NULL };
+#define FIELD(name, type, member, lo, hi, words, help)                                             \
+    {                                                                                              \
+        name, type, offsetof(struct wf_dygrencoder_config, member), lo, hi, words, help            \
+    }
+static const struct wf_field fields[] = {
+    FIELD("channels", WF_FIELD_INT, channels, 1, 4096, NULL, "of the graph convolution"),
+    FIELD("layers", WF_FIELD_INT, layers, 1, 64, NULL, "times that messages are passed in a step"),
+    FIELD("hidden", WF_FIELD_INT, hidden, 1, 4096, NULL, "units of the LSTM"),
+    FIELD("aggr", WF_FIELD_ENUM, aggr, 0, 0, aggregations, "how the messages into a node join"),
+    { 0 }
+};
+#undef FIELD
+WF_MODEL_TYPE(dygrencoder, "dygrencoder",
+              "gated graph convolution, then an LSTM (DyGrEncoder, Taheri et al. 2019)", fields,
+              .graph = WF_RANDOM_WALK, .names = names);

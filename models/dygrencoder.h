@@ -4,6 +4,7 @@
 #ifndef WF_DYGRENCODER_H
 #define WF_DYGRENCODER_H
 
+#include "models/recurrent.h"
 #include "nn/message.h"
 #include "nn/rnn.h"
 
@@ -11,7 +12,7 @@
 extern "C" {
 #endif
 
-struct wf_dygrencoder_config {
+struct wf_dygrencoder_sizes {
     int channels, layers, hidden; /* of the convolution; units of the LSTM */
     enum wf_aggr aggr;
 };
@@ -22,7 +23,7 @@ struct wf_dygrencoder_cell {
     struct wf_lstm lstm;
 };
 void wf_dygrencoder_cell_init(struct wf_dygrencoder_cell *l, struct wf_params *ps, const char *name,
-                              struct wf_dygrencoder_config cfg);
+                              struct wf_dygrencoder_sizes sizes);
 
 /* One step: x [.., N, at most channels]; h and c [.., N, hidden], which are replaced. S is one
  * support whose values weigh the messages, as WF_GCN with `raw` makes it. */
@@ -32,6 +33,25 @@ void wf_dygrencoder_cell(struct wf_tape *g, const struct wf_dygrencoder_cell *l,
 
 /* PyTorch Geometric Temporal's DyGrEncoder with one layer of LSTM. */
 void wf_dygrencoder_cell_names(struct wf_renames *t, const char *theirs, const char *ours);
+
+/* The forecast. The largest message is not to be had where the graph changes (nn/message.h). */
+struct wf_dygrencoder_config {
+    int channels, layers, hidden;
+    enum wf_aggr aggr;
+};
+struct wf_dygrencoder_config wf_dygrencoder_defaults(void);
+
+struct wf_dygrencoder {
+    struct wf_dygrencoder_config cfg;
+    struct wf_task task;
+    struct wf_dygrencoder_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_dygrencoder_init(struct wf_dygrencoder *m, struct wf_params *ps,
+                         struct wf_dygrencoder_config cfg, const struct wf_task *task);
+/* b->x [B, T, N, C] -> [B, Q, N, targets] */
+struct wf_tensor *wf_dygrencoder_forward(struct wf_tape *g, const struct wf_dygrencoder *m,
+                                         const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

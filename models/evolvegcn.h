@@ -1,30 +1,35 @@
 /* evolvegcn.h - EvolveGCN: Pareja, Domeniconi, Chen, Ma, Suzumura, Kanezashi, Kaler, Schardl,
  * Leiserson, "EvolveGCN: Evolving Graph Convolutional Networks for Dynamic Graphs", AAAI 2020: a
- * recurrent cell moves the weight of a graph convolution from step to step. */
+ * recurrent cell moves the weight of a graph convolution from step to step.
+ *
+ *     W_t = GRU(W_(t-1), W_(t-1)) (-O) or GRU(the top F nodes of x_t, W_(t-1)) (-H),  y_t = P x_t
+ * W_t
+ */
 #ifndef WF_EVOLVEGCN_H
 #define WF_EVOLVEGCN_H
 
+#include "models/recurrent.h"
 #include "nn/message.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct wf_evolvegcn_config {
-    int channels;
-    bool nodes; /* -H: the cell reads the top nodes of each step; else -O: the weight alone */
+struct wf_evolvegcn_sizes {
+    int channels; /* F */
+    bool nodes;   /* -H: the cell reads the top nodes of each step; else -O: the weight alone */
 };
 
 /* Parameters name.weight [channels, channels], where every sequence starts; name.rnn; with nodes
  * name.pool. */
 struct wf_evolvegcn_cell {
-    struct wf_evolvegcn_config cfg;
+    struct wf_evolvegcn_sizes sizes;
     struct wf_tensor *weight;
     struct wf_gru rnn;
     struct wf_topk_pool pool;
 };
 void wf_evolvegcn_cell_init(struct wf_evolvegcn_cell *l, struct wf_params *ps, const char *name,
-                            struct wf_evolvegcn_config cfg);
+                            struct wf_evolvegcn_sizes sizes);
 
 /* One step: x [.., N, channels] -> [.., N, channels]. *weight is the state of the sequence: NULL
  * before the first step, then what the step before left; [channels, channels], with nodes one per
@@ -33,10 +38,37 @@ void wf_evolvegcn_cell_init(struct wf_evolvegcn_cell *l, struct wf_params *ps, c
 struct wf_tensor *wf_evolvegcn_cell(struct wf_tape *g, const struct wf_evolvegcn_cell *l,
                                     const struct wf_supports *S, struct wf_tensor *x,
                                     struct wf_tensor **weight);
+/* Its halves: the weight of a step; and P x W, for those who need not every y. */
+void wf_evolvegcn_evolve(struct wf_tape *g, const struct wf_evolvegcn_cell *l, struct wf_tensor *x,
+                         struct wf_tensor **weight);
+struct wf_tensor *wf_evolvegcn_convolve(struct wf_tape *g, const struct wf_supports *S,
+                                        struct wf_tensor *x, struct wf_tensor *weight);
 
 /* PyTorch Geometric Temporal's EvolveGCNO and EvolveGCNH. */
 void wf_evolvegcn_cell_names(struct wf_renames *t, const char *theirs, const char *ours,
                              const struct wf_evolvegcn_cell *l);
+
+/* The forecast: in every input step from the lags-th on, a node's features are its inputs in the
+ * last `lags` steps; `layers` cells, each with a leaky ReLU, stand on each other, and a linear
+ * layer reads the last step. All have F = lags * channels; for -H there must be as many nodes. */
+enum { WF_EVOLVEGCN_LAYERS = 4 };
+struct wf_evolvegcn_config {
+    int lags, layers;
+};
+struct wf_evolvegcn_config wf_evolvegcn_defaults(void);
+
+struct wf_evolvegcn {
+    struct wf_evolvegcn_config cfg;
+    struct wf_task task;
+    bool nodes;
+    struct wf_evolvegcn_cell cell[WF_EVOLVEGCN_LAYERS];
+    struct wf_linear head; /* F -> Q * targets, per node */
+};
+void wf_evolvegcn_init(struct wf_evolvegcn *m, struct wf_params *ps, struct wf_evolvegcn_config cfg,
+                       const struct wf_task *task, bool nodes);
+/* b->x [B, T, N, C] -> [B, Q, N, targets] */
+struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolvegcn *m,
+                                       const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

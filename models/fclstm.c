@@ -48,10 +48,8 @@ void wf_fclstm_init(struct wf_fclstm *m, struct wf_params *ps, struct wf_fclstm_
     int together = cfg.shared ? 1 : task->nodes;
     *m = (struct wf_fclstm){ .cfg = cfg, .task = *task, .together = together };
     if (cfg.layers < 1 || cfg.layers > WF_FCLSTM_LAYERS || task->Q > WF_FCLSTM_HORIZON) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "fc-lstm: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers, task->Q,
-                    WF_FCLSTM_LAYERS, WF_FCLSTM_HORIZON);
+        wf_params_refuse(ps, "fc-lstm: %d layers, horizon %d: want 1 to %d, at most %d", cfg.layers,
+                         task->Q, WF_FCLSTM_LAYERS, WF_FCLSTM_HORIZON);
         return;
     }
     for (int l = 0; l < cfg.layers; l++) {
@@ -105,14 +103,10 @@ struct wf_tensor *wf_fclstm_forward(struct wf_tape *g, const struct wf_fclstm *m
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_fclstm_config, hidden), 1, 16384, NULL,
-      "units per cell" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_fclstm_config, layers), 1, WF_FCLSTM_LAYERS, NULL,
-      "cells per stack" },
-    { "shared", WF_FIELD_BOOL, offsetof(struct wf_fclstm_config, shared), 0, 1, NULL,
-      "every node on its own, all with the same weights" },
-    { "sampling", WF_FIELD_BOOL, offsetof(struct wf_fclstm_config, sampling), 0, 1, NULL,
-      "scheduled sampling while training" },
+    WF_MODEL_FIELD(fclstm, hidden, INT, 1, 16384, "units per cell"),
+    WF_MODEL_FIELD(fclstm, layers, INT, 1, WF_FCLSTM_LAYERS, "cells per stack"),
+    WF_MODEL_FIELD(fclstm, shared, BOOL, 0, 1, "every node on its own, all with the same weights"),
+    WF_MODEL_FIELD(fclstm, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };
 WF_MODEL_TYPE(fclstm, "fc-lstm",

@@ -72,9 +72,7 @@ struct wf_tensor *wf_gclstm_forward(struct wf_tape *g, const struct wf_gclstm *m
     return wf_recurrent_forecast(g, &r, b);
 }
 
-static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_gclstm_config, hidden), 1, 4096, NULL, "units" },
-    { 0 }
-};
+static const struct wf_field fields[] = { WF_MODEL_FIELD(gclstm, hidden, INT, 1, 4096, "units"),
+                                          { 0 } };
 WF_MODEL_TYPE(gclstm, "gclstm", "LSTM whose states are convolved (GC-LSTM, Chen et al. 2022)",
               fields, .graph = WF_CHEB);

@@ -64,9 +64,7 @@ struct wf_tensor *wf_gconvgru_forward(struct wf_tape *g, const struct wf_gconvgr
     return wf_recurrent_forecast(g, &r, b);
 }
 
-static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_gconvgru_config, hidden), 1, 4096, NULL, "units" },
-    { 0 }
-};
+static const struct wf_field fields[] = { WF_MODEL_FIELD(gconvgru, hidden, INT, 1, 4096, "units"),
+                                          { 0 } };
 WF_MODEL_TYPE(gconvgru, "gconvgru", "GRU of Chebyshev convolutions (Seo et al. 2018)", fields,
               .graph = WF_CHEB);

@@ -89,9 +89,7 @@ struct wf_tensor *wf_gconvlstm_forward(struct wf_tape *g, const struct wf_gconvl
     return wf_recurrent_forecast(g, &r, b);
 }
 
-static const struct wf_field fields[] = { { "hidden", WF_FIELD_INT,
-                                            offsetof(struct wf_gconvlstm_config, hidden), 1, 4096,
-                                            NULL, "units" },
+static const struct wf_field fields[] = { WF_MODEL_FIELD(gconvlstm, hidden, INT, 1, 4096, "units"),
                                           { 0 } };
 WF_MODEL_TYPE(gconvlstm, "gconvlstm",
               "LSTM of Chebyshev convolutions with peepholes (Seo et al. 2018)", fields,

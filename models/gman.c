@@ -66,8 +66,7 @@ void wf_gman_attention_init(struct wf_gman_attention *l, struct wf_params *ps, c
         .heads = s->heads, .scale = s->scale, .steps = steps, .causal = steps && s->causal
     };
     if (s->heads < 1 || D % s->heads) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "gman: %d heads of %d channels", s->heads, D);
+        wf_params_refuse(ps, "gman: %d heads of %d channels", s->heads, D);
         return;
     }
     if (l->scale == 0) l->scale = 1 / sqrt((double)(D / s->heads));
@@ -164,10 +163,9 @@ void wf_gman_net_init(struct wf_gman_net *l, struct wf_params *ps, const char *n
     int D = s.channels;
     *l = (struct wf_gman_net){ .sizes = s };
     if (s.blocks < 1 || s.blocks > WF_GMAN_BLOCKS || s.steps_per_day < 1) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "gman: %d blocks, %d steps per day, want 1 to %d blocks and a known day",
-                    s.blocks, s.steps_per_day, WF_GMAN_BLOCKS);
+        wf_params_refuse(ps,
+                         "gman: %d blocks, %d steps per day, want 1 to %d blocks and a known day",
+                         s.blocks, s.steps_per_day, WF_GMAN_BLOCKS);
         return;
     }
     pair_init(l->place, ps, wf_params_path(path, name, "place"), (int[]){ D, D, D }, s.momentum);
@@ -298,8 +296,8 @@ void wf_gman_init(struct wf_gman *m, struct wf_params *ps, struct wf_gman_config
                                .causal = cfg.causal,
                                .momentum = 0.1 };
     *m = (struct wf_gman){ .cfg = cfg, .task = *task };
-    if (!task->time_of_day && !ps->error.status) {
-        wf_fail(&ps->error, WF_EINVAL, "gman: the inputs have no time of day");
+    if (!task->time_of_day) {
+        wf_params_refuse(ps, "gman: the inputs have no time of day");
         return;
     }
     m->places = wf_params_add(ps, "places", 2, wf_dims(task->nodes, s.channels),
@@ -335,14 +333,11 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
 }
 
 static const struct wf_field fields[] = {
-    { "heads", WF_FIELD_INT, offsetof(struct wf_gman_config, heads), 1, 256, NULL,
-      "heads of an attention" },
-    { "width", WF_FIELD_INT, offsetof(struct wf_gman_config, width), 1, 1024, NULL,
-      "channels of a head" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_gman_config, blocks), 1, WF_GMAN_BLOCKS, NULL,
-      "blocks of attention for the past, and as many for the future" },
-    { "causal", WF_FIELD_BOOL, offsetof(struct wf_gman_config, causal), 0, 1, NULL,
-      "no step attends to a later one" },
+    WF_MODEL_FIELD(gman, heads, INT, 1, 256, "heads of an attention"),
+    WF_MODEL_FIELD(gman, width, INT, 1, 1024, "channels of a head"),
+    WF_MODEL_FIELD(gman, blocks, INT, 1, WF_GMAN_BLOCKS,
+                   "blocks of attention for the past, and as many for the future"),
+    WF_MODEL_FIELD(gman, causal, BOOL, 0, 1, "no step attends to a later one"),
     { 0 }
 };
 WF_MODEL_TYPE(gman, "gman", "attention over nodes and over steps (GMAN, Zheng et al. 2020)", fields,

@@ -81,9 +81,8 @@ void wf_gwnet_init(struct wf_gwnet *m, struct wf_params *ps, struct wf_gwnet_con
     int terms = task->terms + (d > 0 ? task->hops : 0);
     *m = (struct wf_gwnet){ .cfg = cfg, .task = *task, .reach = 1 };
     if (cfg.blocks < 1 || cfg.layers < 1 || count > WF_GWNET_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "gwnet: %d blocks of %d layers, want 1 to %d in all",
-                    cfg.blocks, cfg.layers, WF_GWNET_LAYERS);
+        wf_params_refuse(ps, "gwnet: %d blocks of %d layers, want 1 to %d in all", cfg.blocks,
+                         cfg.layers, WF_GWNET_LAYERS);
         return;
     }
     if (d > 0 && task->hops > 0) {
@@ -141,22 +140,17 @@ struct wf_tensor *wf_gwnet_forward(struct wf_tape *g, const struct wf_gwnet *m,
     return wf_horizon(g, &m->head, &m->task, y);
 }
 
-#define FIELD(name, type, member, lo, hi, help)                                                    \
-    {                                                                                              \
-        name, type, offsetof(struct wf_gwnet_config, member), lo, hi, NULL, help                   \
-    }
 static const struct wf_field fields[] = {
-    FIELD("hidden", WF_FIELD_INT, hidden, 1, 4096, "channels of the layers"),
-    FIELD("skip", WF_FIELD_INT, skip, 1, 4096, "channels of the sum of all layers"),
-    FIELD("end", WF_FIELD_INT, end, 1, 4096, "channels before the forecast"),
-    FIELD("blocks", WF_FIELD_INT, blocks, 1, WF_GWNET_LAYERS, "blocks, each from dilation 1 on"),
-    FIELD("layers", WF_FIELD_INT, layers, 1, 16, "layers per block; dilations double"),
-    FIELD("kernel", WF_FIELD_INT, kernel, 1, 64, "steps that a convolution over time sees"),
-    FIELD("embedding", WF_FIELD_INT, embedding, 0, 1024, "of the learned graph; 0: there is none"),
-    FIELD("dropout", WF_FIELD_DOUBLE, dropout, 0, 0.99, "behind the graph convolution"),
+    WF_MODEL_FIELD(gwnet, hidden, INT, 1, 4096, "channels of the layers"),
+    WF_MODEL_FIELD(gwnet, skip, INT, 1, 4096, "channels of the sum of all layers"),
+    WF_MODEL_FIELD(gwnet, end, INT, 1, 4096, "channels before the forecast"),
+    WF_MODEL_FIELD(gwnet, blocks, INT, 1, WF_GWNET_LAYERS, "blocks, each from dilation 1 on"),
+    WF_MODEL_FIELD(gwnet, layers, INT, 1, 16, "layers per block; dilations double"),
+    WF_MODEL_FIELD(gwnet, kernel, INT, 1, 64, "steps that a convolution over time sees"),
+    WF_MODEL_FIELD(gwnet, embedding, INT, 0, 1024, "of the learned graph; 0: there is none"),
+    WF_MODEL_FIELD(gwnet, dropout, DOUBLE, 0, 0.99, "behind the graph convolution"),
     { 0 }
 };
-#undef FIELD
 WF_MODEL_TYPE(gwnet, "gwnet",
               "dilated convolutions and a learned graph (Graph WaveNet, Wu et al. 2019)", fields,
               .graph = WF_DUAL_RANDOM_WALK);

@@ -30,11 +30,11 @@ void wf_heterogclstm_cell_init(struct wf_heterogclstm_cell *l, struct wf_params 
     int H = cfg->hidden;
     *l = (struct wf_heterogclstm_cell){ .cfg = *cfg };
     if (!counts_fit(cfg)) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "'%s' has %d types of nodes and %d relations: want 1 to %d, at most %d, and "
-                    "relations between those types",
-                    name, cfg->types, cfg->relations, WF_HETERO_TYPES, WF_HETERO_RELATIONS);
+        wf_params_refuse(
+            ps,
+            "'%s' has %d types of nodes and %d relations: want 1 to %d, at most %d, and "
+            "relations between those types",
+            name, cfg->types, cfg->relations, WF_HETERO_TYPES, WF_HETERO_RELATIONS);
         l->cfg.types = l->cfg.relations = 0;
     }
     for (int a = 0; a < l->cfg.types; a++) {
@@ -63,7 +63,7 @@ void wf_heterogclstm_cell(struct wf_tape *g, const struct wf_heterogclstm_cell *
     for (int a = 0; a < l->cfg.types; a++) gates[a] = wf_linear(g, &l->input[a], x[a]);
     for (int k = 0; k < l->cfg.relations; k++) {
         int from = l->cfg.relation[k].source, to = l->cfg.relation[k].target;
-        gates[to] = wf_add(g, gates[to], wf_sage(g, &l->relation[k], &A[k], h[from], h[to]));
+        gates[to] = wf_add(g, gates[to], wf_sage(g, &l->relation[k], &A[k], NULL, h[from], h[to]));
     }
     for (int a = 0; a < l->cfg.types; a++) wf_lstm_gates(g, gates[a], &h[a], &c[a]);
 }

@@ -3,13 +3,14 @@
 #ifndef WF_LRGCN_H
 #define WF_LRGCN_H
 
+#include "models/recurrent.h"
 #include "nn/message.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct wf_lrgcn_config {
+struct wf_lrgcn_sizes {
     int in, hidden, relations, bases; /* bases 0: a matrix per relation */
 };
 
@@ -18,16 +19,35 @@ struct wf_lrgcn_cell {
     struct wf_rgcn x, h;
 };
 void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const char *name,
-                        struct wf_lrgcn_config cfg);
+                        struct wf_lrgcn_sizes sizes);
 
 /* One step (section 4.2): x [.., N, in]; h and c [.., N, hidden], which are replaced. A: the
- * pattern of wf_relation_pattern(). */
+ * pattern of wf_relation_pattern(); weight says which edges are there (nn/message.h). */
 void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struct wf_csr *A,
-                   struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
+                   struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor **h,
+                   struct wf_tensor **c);
 
 /* PyTorch Geometric Temporal's LRGCN. */
 void wf_lrgcn_cell_names(struct wf_renames *t, const char *theirs, const char *ours,
                          const struct wf_lrgcn_cell *l);
+
+/* The forecast, with one relation: the edges of the graph, whose weights do not count. */
+struct wf_lrgcn_config {
+    int hidden;
+};
+struct wf_lrgcn_config wf_lrgcn_defaults(void);
+
+struct wf_lrgcn {
+    struct wf_lrgcn_config cfg;
+    struct wf_task task;
+    struct wf_lrgcn_cell cell;
+    struct wf_linear head; /* hidden -> Q * targets, per node */
+};
+void wf_lrgcn_init(struct wf_lrgcn *m, struct wf_params *ps, struct wf_lrgcn_config cfg,
+                   const struct wf_task *task);
+/* b->x [B, T, N, C] -> [B, Q, N, targets] */
+struct wf_tensor *wf_lrgcn_forward(struct wf_tape *g, const struct wf_lrgcn *m,
+                                   const struct wf_batch *b);
 
 #ifdef __cplusplus
 }

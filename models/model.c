@@ -49,6 +49,27 @@ void wf_model_free(struct wf_model *m)
     *m = (struct wf_model){ 0 };
 }
 
+/* A decoder that reads the truth while it is trained reads changes too. */
+static struct wf_tensor *forecast_change(struct wf_tape *g, const struct wf_model *m,
+                                         const struct wf_batch *b)
+{
+    struct wf_batch changes = *b;
+    struct wf_tensor *last = wf_slice(g, wf_tape_view(g, b->x), 1, b->T - 1, b->T);
+    last = wf_slice(g, last, -1, 0, b->y_std.shape[3]); /* [B, 1, N, targets] */
+    if (g->training) {
+        struct wf_tensor *y = wf_sub(g, wf_tape_view(g, b->y_std), last);
+        if (g->error.status != WF_OK) return y;
+        changes.y_std = *y;
+    }
+    return wf_add(g, m->type->forward(g, m->layers, &changes), last);
+}
+
+struct wf_tensor *wf_model_forecast(struct wf_tape *g, const struct wf_model *m,
+                                    const struct wf_batch *b)
+{
+    return m->residual ? forecast_change(g, m, b) : m->type->forward(g, m->layers, b);
+}
+
 enum wf_status wf_model_load(const struct wf_model_type *type, const void *layers,
                              struct wf_params *ps, const char *path, const char *group,
                              struct wf_error *err)

@@ -7,8 +7,7 @@
 #define WF_MODEL_H
 
 #include "autograd/ops.h"
-#include "data/series.h"
-#include "nn/graph.h"
+#include "nn/dynamic.h"
 #include "nn/params.h"
 #include "nn/weights.h"
 #include "tensor/config.h"
@@ -34,7 +33,7 @@ struct wf_model_type {
     const struct wf_field *fields; /* of the configuration */
     void (*defaults)(void *cfg);
     void (*init)(void *m, struct wf_params *ps, const void *cfg, const struct wf_task *task);
-    /* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised */
+    /* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised; b is bound to a graph */
     struct wf_tensor *(*forward)(struct wf_tape *g, const void *m, const struct wf_batch *b);
     /* Parameters under the names of the published implementation; NULL: there is none. */
     void (*names)(const void *m, struct wf_renames *t);
@@ -47,6 +46,15 @@ struct wf_graph_config wf_model_graph(const struct wf_model_type *type);
 #define M(name) extern const struct wf_model_type wf_##name##_type;
 #include "models/models.def"
 #undef M
+
+/* A row of a model's table of options: a member of struct wf_NAME_config that is called as its
+ * option is. kind: INT, DOUBLE or BOOL. */
+#define WF_MODEL_FIELD(NAME, member, kind, low, high, text)                                        \
+    {                                                                                              \
+        .name = #member, .type = WF_FIELD_##kind,                                                  \
+        .offset = offsetof(struct wf_##NAME##_config, member), .min = low, .max = high,            \
+        .help = text                                                                               \
+    }
 
 /* Defines wf_NAME_type from wf_NAME_defaults, _init and _forward and struct wf_NAME,
  * wf_NAME_config; the members that follow are given as .names = NAME_names. */
@@ -84,11 +92,16 @@ const struct wf_model_type *const *wf_model_types(void);
 struct wf_model {
     const struct wf_model_type *type;
     void *cfg, *layers;
+    bool residual; /* forward() makes the change from the last input of each target */
 };
 /* With default configuration; declare it with type->init once the configuration is final. */
 enum wf_status wf_model_new(struct wf_model *m, const struct wf_model_type *type,
                             struct wf_error *err);
 void wf_model_free(struct wf_model *m);
+
+/* Its forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_model_forecast(struct wf_tape *g, const struct wf_model *m,
+                                    const struct wf_batch *b);
 
 /* Published weights into ps, committed, where the layers and nothing else were declared; see
  * nn/weights.h. WF_EINVAL when the model has no published names. */

@@ -49,7 +49,9 @@ struct wf_tensor *wf_mpnnlstm(struct wf_tape *g, const struct wf_mpnnlstm_cell *
     if (N == 0 || S->nodes % N != 0 || B * T * N % S->nodes != 0)
         return wf_tape_fail(g, WF_EINVAL, "mpnnlstm: x %s, graph of %d nodes: want [B, T, N, C]",
                             wf_tensor_shape_text(x, text), S->nodes);
-    message_passing(g, l, S, wf_reshape(g, x, 3, wf_dims(-1, S->nodes, x->shape[3])), y);
+    struct wf_tensor *all = x; /* a graph that varies is one of the nodes of one step */
+    if (!wf_supports_vary(S)) all = wf_reshape(g, x, 3, wf_dims(-1, S->nodes, x->shape[3]));
+    message_passing(g, l, S, all, y);
     struct wf_tensor *both =
         wf_reshape(g, wf_concat(g, y[0], y[1]), 4, wf_dims(B, T, N, 2 * l->hidden));
     wf_lstm_stack(g, &l->lstm, both, h, c);
@@ -97,9 +99,8 @@ struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlst
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_mpnnlstm_config, hidden), 1, 4096, NULL, "units" },
-    { "dropout", WF_FIELD_DOUBLE, offsetof(struct wf_mpnnlstm_config, dropout), 0, 0.99, NULL,
-      "share of channels dropped while training" },
+    WF_MODEL_FIELD(mpnnlstm, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(mpnnlstm, dropout, DOUBLE, 0, 0.99, "share of channels dropped while training"),
     { 0 }
 };
 WF_MODEL_TYPE(mpnnlstm, "mpnnlstm",

@@ -96,9 +96,17 @@ void wf_mstgcn_block_names(const struct wf_mstgcn_block *l, struct wf_renames *t
 bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
 {
     if (blocks >= 1 && blocks <= WF_ST_BLOCKS) return true;
-    if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
+    wf_params_refuse(ps, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
     return false;
+}
+
+int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_supports **S)
+{
+    *S = b->supports;
+    if (!b->weights.data) return 1;
+    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
+    *S = b->made;
+    return b->T;
 }
 
 struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x)
@@ -155,7 +163,9 @@ struct wf_tensor *wf_mstgcn(struct wf_tape *g, const struct wf_mstgcn *m,
 struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m,
                                     const struct wf_batch *b)
 {
-    return wf_mstgcn(g, m, b->supports, 1, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+    const struct wf_supports *S;
+    int graphs = wf_st_graphs(g, b, &S);
+    return wf_mstgcn(g, m, S, graphs, wf_tape_view(g, b->x)); /* the sweep may outlive b */
 }
 
 static void names(const void *layers, struct wf_renames *t)
@@ -171,16 +181,12 @@ static void names(const void *layers, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, hidden), 1, 4096, NULL,
-      "channels of the convolutions over the graph" },
-    { "channels", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, channels), 1, 4096, NULL,
-      "channels of the convolutions over time" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, blocks), 1, WF_ST_BLOCKS, NULL,
-      "blocks of graph and time" },
-    { "stride", WF_FIELD_INT, offsetof(struct wf_mstgcn_config, stride), 1, 64, NULL,
-      "of the first block along time" },
-    { "published", WF_FIELD_BOOL, offsetof(struct wf_mstgcn_config, published), 0, 1, NULL,
-      "mix nodes and samples as PyTorch Geometric Temporal does" },
+    WF_MODEL_FIELD(mstgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
+    WF_MODEL_FIELD(mstgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
+    WF_MODEL_FIELD(mstgcn, blocks, INT, 1, WF_ST_BLOCKS, "blocks of graph and time"),
+    WF_MODEL_FIELD(mstgcn, stride, INT, 1, 64, "of the first block along time"),
+    WF_MODEL_FIELD(mstgcn, published, BOOL, 0, 1,
+                   "mix nodes and samples as PyTorch Geometric Temporal does"),
     { 0 }
 };
 WF_MODEL_TYPE(mstgcn, "mstgcn", "graph and time convolutions (MSTGCN, Guo et al. 2019)", fields,

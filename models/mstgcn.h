@@ -75,15 +75,17 @@ struct wf_mstgcn {
 };
 void wf_mstgcn_init(struct wf_mstgcn *m, struct wf_params *ps, struct wf_mstgcn_config cfg,
                     const struct wf_task *task);
-/* x [B, T, N, C] -> [B, Q, N, targets], with graphs as above; forward() has one. */
+/* x [B, T, N, C] -> [B, Q, N, targets], with graphs as above; forward() has one, or one per step
+ * where the graph changes. */
 struct wf_tensor *wf_mstgcn(struct wf_tape *g, const struct wf_mstgcn *m,
                             const struct wf_supports *S, int graphs, struct wf_tensor *x);
 struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m,
                                     const struct wf_batch *b);
 
-/* What the networks share: blocks within bounds (else ps has the error); x [B, T, N, C] as
- * [B, N, T C]; the linear layer's names. */
+/* What the networks share: blocks within bounds (else ps has the error); the graphs of a batch, and
+ * how many; x [B, T, N, C] as [B, N, T C]; the linear layer's names. */
 bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks);
+int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_supports **S);
 struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x);
 void wf_st_head_names(struct wf_renames *t);
 

@@ -12,7 +12,7 @@ struct wf_tensor *wf_recurrent_forecast(struct wf_tape *g, const struct wf_recur
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
         struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        m->step(g, m->cell, b->supports, x, state);
+        m->step(g, m->cell, wf_batch_supports(g, b, t), x, state);
         wf_tape_release(g, mark, state, m->states);
     }
     return wf_horizon(g, m->head, m->task, state[0]);

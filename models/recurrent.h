@@ -14,7 +14,8 @@ enum { WF_MAXSTATE = 8 };
 
 struct wf_recurrent {
     const void *cell;
-    /* x [B, N, C]; the states [B, N, hidden] are replaced, state[0] is the one that is read. */
+    /* x [B, N, C], S of that step; the states [B, N, hidden] are replaced, state[0] is the one that
+     * is read. */
     void (*step)(struct wf_tape *g, const void *cell, const struct wf_supports *S,
                  struct wf_tensor *x, struct wf_tensor **state);
     int states, hidden;

@@ -27,9 +27,8 @@ void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
     struct wf_init xavier = { WF_INIT_XAVIER_UNIFORM, 1, N * a, T * a }; /* as PyTorch's */
     *m = (struct wf_staeformer){ .cfg = cfg, .task = *task };
     if (cfg.layers < 0 || cfg.layers > WF_STAEFORMER_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "staeformer: %d layers, want at most %d", cfg.layers,
-                    WF_STAEFORMER_LAYERS);
+        wf_params_refuse(ps, "staeformer: %d layers, want at most %d", cfg.layers,
+                         WF_STAEFORMER_LAYERS);
         return;
     }
     wf_linear_init(&m->inputs, ps, "inputs", task->channels, cfg.embedding);
@@ -87,20 +86,16 @@ struct wf_tensor *wf_staeformer_forward(struct wf_tape *g, const struct wf_staef
     return wf_horizon(g, &m->head, &m->task, x); /* from [B, N, T * width] */
 }
 
-#define FIELD(name, type, member, lo, hi, help)                                                    \
-    {                                                                                              \
-        name, type, offsetof(struct wf_staeformer_config, member), lo, hi, NULL, help              \
-    }
 static const struct wf_field fields[] = {
-    FIELD("embedding", WF_FIELD_INT, embedding, 1, 4096, "width of inputs, time of day, weekday"),
-    FIELD("adaptive-embedding", WF_FIELD_INT, adaptive, 1, 4096, "width for every step and node"),
-    FIELD("feedforward", WF_FIELD_INT, feedforward, 1, 65536, "units behind the attention"),
-    FIELD("heads", WF_FIELD_INT, heads, 1, 1024, "heads; they split the sum of all widths"),
-    FIELD("layers", WF_FIELD_INT, layers, 0, WF_STAEFORMER_LAYERS, "over time, and over nodes"),
-    FIELD("dropout", WF_FIELD_DOUBLE, dropout, 0, 0.99, "behind attention and its units"),
+    WF_MODEL_FIELD(staeformer, embedding, INT, 1, 4096, "width of inputs, time of day, weekday"),
+    { "adaptive-embedding", WF_FIELD_INT, offsetof(struct wf_staeformer_config, adaptive), 1, 4096,
+      NULL, "width for every step and node" },
+    WF_MODEL_FIELD(staeformer, feedforward, INT, 1, 65536, "units behind the attention"),
+    WF_MODEL_FIELD(staeformer, heads, INT, 1, 1024, "heads; they split the sum of all widths"),
+    WF_MODEL_FIELD(staeformer, layers, INT, 0, WF_STAEFORMER_LAYERS, "over time, and over nodes"),
+    WF_MODEL_FIELD(staeformer, dropout, DOUBLE, 0, 0.99, "behind attention and its units"),
     { 0 }
 };
-#undef FIELD
 WF_MODEL_TYPE(staeformer, "staeformer",
               "attention over time, then nodes (STAEformer, Liu et al. 2023)", fields,
               .graph = WF_NO_GRAPH);

@@ -85,10 +85,9 @@ void wf_stgcn_init(struct wf_stgcn *m, struct wf_params *ps, struct wf_stgcn_con
                              cfg.channels, cfg.kernel,     task->terms };
     *m = (struct wf_stgcn){ .cfg = cfg, .task = *task };
     if (cfg.blocks < 1 || cfg.blocks > WF_STGCN_BLOCKS || left < 1) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL,
-                    "stgcn: %d blocks of kernel %d want 1 to %d blocks and %d steps, there are %d",
-                    cfg.blocks, cfg.kernel, WF_STGCN_BLOCKS, task->T - left + 1, task->T);
+        wf_params_refuse(
+            ps, "stgcn: %d blocks of kernel %d want 1 to %d blocks and %d steps, there are %d",
+            cfg.blocks, cfg.kernel, WF_STGCN_BLOCKS, task->T - left + 1, task->T);
         return;
     }
     for (int i = 0; i < cfg.blocks; i++, s.in = cfg.channels) {
@@ -115,14 +114,10 @@ struct wf_tensor *wf_stgcn_forward(struct wf_tape *g, const struct wf_stgcn *m,
 }
 
 static const struct wf_field fields[] = {
-    { "channels", WF_FIELD_INT, offsetof(struct wf_stgcn_config, channels), 1, 4096, NULL,
-      "channels of the convolutions over time" },
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_stgcn_config, hidden), 1, 4096, NULL,
-      "channels of the convolutions over the graph" },
-    { "kernel", WF_FIELD_INT, offsetof(struct wf_stgcn_config, kernel), 1, 64, NULL,
-      "steps that a convolution over time sees" },
-    { "blocks", WF_FIELD_INT, offsetof(struct wf_stgcn_config, blocks), 1, WF_STGCN_BLOCKS, NULL,
-      "blocks of time, graph, time" },
+    WF_MODEL_FIELD(stgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
+    WF_MODEL_FIELD(stgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
+    WF_MODEL_FIELD(stgcn, kernel, INT, 1, 64, "steps that a convolution over time sees"),
+    WF_MODEL_FIELD(stgcn, blocks, INT, 1, WF_STGCN_BLOCKS, "blocks of time, graph, time"),
     { 0 }
 };
 WF_MODEL_TYPE(stgcn, "stgcn", "gated convolutions over time and the graph (STGCN, Yu et al. 2018)",

@@ -13,9 +13,7 @@ void wf_stid_init(struct wf_stid *m, struct wf_params *ps, struct wf_stid_config
     int d = cfg.embedding;
     *m = (struct wf_stid){ .cfg = cfg, .task = *task };
     if (cfg.layers < 0 || cfg.layers > WF_STID_LAYERS) {
-        if (!ps->error.status)
-            wf_fail(&ps->error, WF_EINVAL, "stid: %d layers, want at most %d", cfg.layers,
-                    WF_STID_LAYERS);
+        wf_params_refuse(ps, "stid: %d layers, want at most %d", cfg.layers, WF_STID_LAYERS);
         return;
     }
     wf_linear_init(&m->inputs, ps, "inputs", task->T * task->channels, d);
@@ -54,12 +52,11 @@ struct wf_tensor *wf_stid_forward(struct wf_tape *g, const struct wf_stid *m,
 }
 
 static const struct wf_field fields[] = {
-    { "embedding", WF_FIELD_INT, offsetof(struct wf_stid_config, embedding), 1, 4096, NULL,
-      "width of the window, the node, the time of day, the day of week" },
-    { "layers", WF_FIELD_INT, offsetof(struct wf_stid_config, layers), 0, WF_STID_LAYERS, NULL,
-      "perceptrons with a residual connection" },
-    { "dropout", WF_FIELD_DOUBLE, offsetof(struct wf_stid_config, dropout), 0, 0.99, NULL,
-      "share of hidden values that are dropped in training" },
+    WF_MODEL_FIELD(stid, embedding, INT, 1, 4096,
+                   "width of the window, the node, the time of day, the day of week"),
+    WF_MODEL_FIELD(stid, layers, INT, 0, WF_STID_LAYERS, "perceptrons with a residual connection"),
+    WF_MODEL_FIELD(stid, dropout, DOUBLE, 0, 0.99,
+                   "share of hidden values that are dropped in training"),
     { 0 }
 };
 WF_MODEL_TYPE(stid, "stid", "a perceptron that knows node and time (STID, Shao et al. 2022)",

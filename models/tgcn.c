@@ -96,9 +96,7 @@ struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
-static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_tgcn_config, hidden), 1, 4096, NULL, "units" },
-    { 0 }
-};
+static const struct wf_field fields[] = { WF_MODEL_FIELD(tgcn, hidden, INT, 1, 4096, "units"),
+                                          { 0 } };
 WF_MODEL_TYPE(tgcn, "tgcn", "GRU that sees the graph through its input (T-GCN, Zhao et al. 2020)",
               fields, .graph = WF_GCN);

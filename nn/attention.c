@@ -7,9 +7,8 @@ void wf_mha_init(struct wf_mha *l, struct wf_params *ps, const char *name, int e
     struct wf_init xavier = { .kind = WF_INIT_XAVIER_UNIFORM, .gain = 1 }, zero = { .gain = 0 };
     struct wf_init uniform = { .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(embed > 0 ? embed : 1) };
     l->heads = heads;
-    if ((heads < 1 || embed % heads) && !ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "'%s': %d channels are not split by %d heads", name, embed,
-                heads);
+    if (heads < 1 || embed % heads)
+        wf_params_refuse(ps, "'%s': %d channels are not split by %d heads", name, embed, heads);
     l->in_weight = wf_params_add(ps, wf_params_path(path, name, "in.weight"), 2,
                                  wf_dims(embed, 3 * embed), xavier);
     l->in_bias =

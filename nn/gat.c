@@ -96,40 +96,63 @@ static struct wf_tensor *score_weights(struct wf_tape *g, const struct wf_gat *l
     return wf_sum(g, wf_mul(g, w, att), -1, false);
 }
 
-/* The share of edge attributes in the scores, [H, entries]. As scores are linear in attributes, the
- * mean score is the score of the mean. */
+/* Which entries are there, [B, entries]; NULL: all. A loop that was added always is. */
+static struct wf_tensor *present(struct wf_tape *g, const struct wf_gat_graph *G,
+                                 struct wf_tensor *weight)
+{
+    if (!weight || weight->ndim < 2) return NULL;
+    weight = wf_reshape(g, weight, 2, wf_dims(-1, weight->shape[weight->ndim - 1]));
+    if (g->error.status != WF_OK) return NULL;
+    struct wf_tensor *loop = wf_full(g, 1, 2, wf_dims(weight->shape[0], 1));
+    return wf_present(g, wf_at_entries(g, wf_concat(g, weight, loop), &G->order));
+}
+
+/* The share of edge attributes in the scores, [.., H, entries]. As scores are linear in attributes,
+ * the mean score is the score of the mean. */
 static struct wf_tensor *edge_scores(struct wf_tape *g, const struct wf_gat *l,
-                                     const struct wf_gat_graph *G, struct wf_tensor *a)
+                                     const struct wf_gat_graph *G, struct wf_tensor *there,
+                                     struct wf_tensor *a)
 {
     struct wf_tensor *loop = (struct wf_tensor *)&G->loop, *part[2];
     part[0] = wf_matmul(g, a, score_weights(g, l, l->edge_weight, l->edge)); /* [E, H] */
     part[1] = wf_zeros(g, 2, wf_dims(1, l->cfg.heads));
     struct wf_tensor *s = wf_take(g, wf_concat_n(g, part, 2, 0), &G->order); /* [entries, H] */
     s = wf_permute(g, s, 1, 0);
-    struct wf_tensor *n = wf_edge_sum(g, &G->pattern, wf_affine(g, loop, -1, 1), false); /* [N] */
-    struct wf_tensor *sum = wf_edge_sum(g, &G->pattern, s, false); /* [H, N] */
-    struct wf_tensor *mean = wf_mul(g, sum, wf_recip0(g, n));      /* [H, N] */
+    struct wf_tensor *given = wf_affine(g, loop, -1, 1), *counted = s; /* [entries] */
+    if (there) {
+        given = wf_unsqueeze(g, wf_mul(g, there, given), 1); /* [B, 1, entries] */
+        counted = wf_mul(g, s, given);                       /* [B, H, entries] */
+    }
+    struct wf_tensor *n = wf_edge_sum(g, &G->pattern, given, false);     /* [N] or [B, 1, N] */
+    struct wf_tensor *sum = wf_edge_sum(g, &G->pattern, counted, false); /* [.., H, N] */
+    struct wf_tensor *mean = wf_mul(g, sum, wf_recip0(g, n));            /* [.., H, N] */
     return wf_add(g, s, wf_mul(g, loop, wf_edge_spread(g, &G->pattern, mean, false)));
 }
 
-/* Softmax of the scores over the edges into each node, [B, H, entries]; x [B, N, in]. */
+/* Softmax of the scores over the edges into each node, [B, H, entries]; x [B, N, in]. Where none of
+ * its edges is there, a node attends to nothing. */
 static struct wf_tensor *attention(struct wf_tape *g, const struct wf_gat *l,
-                                   const struct wf_gat_graph *G, struct wf_tensor *x,
-                                   struct wf_tensor *a)
+                                   const struct wf_gat_graph *G, struct wf_tensor *weight,
+                                   struct wf_tensor *x, struct wf_tensor *a)
 {
     int H = l->cfg.heads;
+    struct wf_tensor *there = present(g, G, weight);
     struct wf_tensor *v = wf_concat(g, score_weights(g, l, l->weight, l->source),
                                     score_weights(g, l, l->weight, l->target)); /* [in, 2H] */
     struct wf_tensor *s = wf_permute(g, wf_matmul(g, x, v), 0, 2, 1);           /* [B, 2H, N] */
     struct wf_tensor *e =
         wf_add(g, wf_edge_spread(g, &G->pattern, wf_slice(g, s, 1, 0, H), true),
                wf_edge_spread(g, &G->pattern, wf_slice(g, s, 1, H, 2 * H), false));
-    if (a) e = wf_add(g, e, edge_scores(g, l, G, a)); /* [B, H, entries] */
-    return wf_edge_softmax(g, &G->pattern, wf_leaky_relu(g, e, l->cfg.slope));
+    if (a) e = wf_add(g, e, edge_scores(g, l, G, there, a)); /* [B, H, entries] */
+    e = wf_leaky_relu(g, e, l->cfg.slope);
+    if (!there) return wf_edge_softmax(g, &G->pattern, e);
+    there = wf_unsqueeze(g, there, 1);
+    e = wf_add(g, e, wf_affine(g, there, 1e30, -1e30)); /* far below every score */
+    return wf_mul(g, wf_edge_softmax(g, &G->pattern, e), there);
 }
 
 struct wf_tensor *wf_gat(struct wf_tape *g, const struct wf_gat *l, const struct wf_gat_graph *G,
-                         struct wf_tensor *x, struct wf_tensor *a)
+                         struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor *a)
 {
     char text[WF_SHAPE_TEXT];
     int N = G->pattern.cols, H = l->cfg.heads, C = l->cfg.channels, ndim = x->ndim;
@@ -146,7 +169,7 @@ struct wf_tensor *wf_gat(struct wf_tape *g, const struct wf_gat *l, const struct
     x = wf_reshape(g, x, 3, wf_dims(-1, N, l->cfg.in)); /* [B, N, in] */
     struct wf_tensor *h = wf_reshape(g, wf_matmul(g, x, l->weight), 4, wf_dims(-1, N, H, C));
     h = wf_permute(g, h, 0, 2, 1, 3); /* [B, H, N, C] */
-    struct wf_tensor *y = wf_spmm(g, &G->pattern, attention(g, l, G, x, a), h, false);
+    struct wf_tensor *y = wf_spmm(g, &G->pattern, attention(g, l, G, weight, x, a), h, false);
     y = l->cfg.mean ? wf_mean(g, y, 1, false) : wf_permute(g, y, 0, 2, 1, 3);
     y = wf_reshape(g, y, ndim, shape);
     return l->bias ? wf_add(g, y, l->bias) : y;

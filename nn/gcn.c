@@ -1,5 +1,6 @@
 #include "nn/gcn.h"
 #include <stdio.h>
+#include "nn/layers.h"
 
 static struct wf_tensor *add_weight(struct wf_params *ps, const char *name, int ndim,
                                     const int *shape, int in, int out)
@@ -71,9 +72,11 @@ struct wf_tensor *wf_cheb(struct wf_tape *g, const struct wf_cheb *l, const stru
     if (n < 2)
         return wf_tape_fail(g, WF_EINVAL, "cheb: x is %s, want [.., N, C]",
                             wf_tensor_shape_text(x, text));
+    struct wf_dconv conv = { l->weight, l->bias };
+    if (wf_supports_vary(S)) return wf_dconv(g, &conv, S, x, NULL, act);
     for (int i = 0; i < n; i++) shape[i] = i + 1 < n ? x->shape[i] : l->weight->shape[1];
     if (n != 3) x = wf_reshape(g, x, 3, wf_dims(-1, x->shape[n - 2], x->shape[n - 1]));
-    return wf_reshape(g, wf_dconv_op(g, S, x, NULL, l->weight, l->bias, act), n, shape);
+    return wf_reshape(g, wf_dconv(g, &conv, S, x, NULL, act), n, shape);
 }
 
 void wf_cheb_names(struct wf_renames *t, const char *theirs, const char *ours,
@@ -106,7 +109,8 @@ struct wf_tensor *wf_cheb_pair(struct wf_tape *g, const struct wf_cheb_pair *l,
                                const struct wf_supports *S, struct wf_tensor *x,
                                struct wf_tensor *h, enum wf_act act)
 {
-    return wf_dconv_op(g, S, x, h, l->conv.weight, wf_add(g, l->conv.bias, l->bias_h), act);
+    struct wf_dconv conv = { l->conv.weight, wf_add(g, l->conv.bias, l->bias_h) };
+    return wf_dconv(g, &conv, S, x, h, act);
 }
 
 void wf_cheb_pair_names(struct wf_renames *t, const struct wf_cheb_pair *l, const char *their_x,
@@ -125,11 +129,20 @@ void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, c
     l->every_term = false;
 }
 
+/* The unit matrix for a product with the support: [N, N], or one for every sample of A [B, N, N]
+ * where the support varies. */
+static struct wf_tensor *unit(struct wf_tape *g, const struct wf_supports *S,
+                              const struct wf_tensor *A)
+{
+    struct wf_tensor *I = wf_identity(g, S->nodes);
+    return wf_supports_vary(S) ? wf_expand(g, I, 3, A->shape) : I;
+}
+
 /* diag(A) x, (M_k * A) x for x [B, N, D]; M_k = T_k(Lt^T), which is the support. */
 static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                            struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
-    struct wf_tensor *v = S->value[0], *M[WF_MAXTERM] = { wf_identity(g, S->nodes) }; /* [N, N] */
+    struct wf_tensor *v = S->value[0], *M[WF_MAXTERM] = { unit(g, S, A) }; /* [.., N, N] */
     T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, M[0]), -1, true), x);
     for (int k = 1; k < terms; k++) {
         M[k] = wf_spmm(g, S->pattern[0], v, M[k - 1], false);
@@ -142,10 +155,10 @@ static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struc
 static void first_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                         struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
-    struct wf_tensor *v = S->value[0], *I = wf_identity(g, S->nodes); /* [N, N] */
+    struct wf_tensor *v = S->value[0], *I = unit(g, S, A); /* [.., N, N] */
     T[0] = wf_mul(g, wf_sum(g, wf_mul(g, A, I), -1, true), x);
     if (terms > 1) {
-        struct wf_tensor *L = wf_spmm(g, S->pattern[0], v, I, true); /* [N, N] */
+        struct wf_tensor *L = wf_spmm(g, S->pattern[0], v, I, true); /* [.., N, N] */
         T[1] = wf_matmul(g, wf_mul(g, A, L), T[0]);
     }
     for (int k = 2; k < terms; k++) {

@@ -43,6 +43,18 @@ static void misaligned_nodes(const struct wf_csr *to_source, const int *source, 
     for (int e = 0; e < to_source->nnz; e++) node[to_source->tperm[e]] = source[e];
 }
 
+static enum wf_status put_loops(struct wf_graph *gr, const struct wf_entries *en,
+                                const int *entry_of, struct wf_error *err)
+{
+    wf_real *loop = wf_malloc((size_t)en->count * sizeof *loop);
+    if (!loop) return wf_fail(err, WF_ENOMEM, "no memory for %d edges", en->count);
+    for (int k = 0; k < en->count; k++) loop[entry_of[k]] = en->source[k] == en->target[k];
+    enum wf_status s = wf_tensor_alloc(&gr->loop, gr->be, 1, &en->count, err);
+    if (s == WF_OK) s = wf_tensor_upload(&gr->loop, loop);
+    wf_free(loop);
+    return s;
+}
+
 /* One pattern with the order of its entries; scratch holds two ints per entry. The lists are made
  * on the host, so the pattern of a device backend is built twice, once here. */
 static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_entries *en,
@@ -60,27 +72,74 @@ static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_entr
         misaligned_nodes(&host, en->source, edge);
         s = wf_index_init(&gr->misaligned, gr->be, N, n, edge, err);
     }
+    if (s == WF_OK && wf_graph_adds_loops(&gr->cfg)) s = put_loops(gr, en, entry_of, err);
     wf_csr_free(&host);
     return s;
+}
+
+/* A table of 0 and 1: a scale that lifts every weight but 0 above 1. */
+struct wf_tensor *wf_present(struct wf_tape *g, struct wf_tensor *weight)
+{
+    if (!weight || weight->ndim < 2) return NULL;
+    struct wf_tensor *table = wf_slice(g, wf_identity(g, 2), 1, 1, 2); /* [2, 1] */
+    struct wf_tensor *there = wf_lookup(g, table, weight, 1e50);       /* [.., E, 1] */
+    return wf_reshape(g, there, weight->ndim, weight->shape);
+}
+
+/* One row for every entry is what wf_take() gives. */
+struct wf_tensor *wf_at_entries(struct wf_tape *g, struct wf_tensor *weight,
+                                const struct wf_index *order)
+{
+    if (g->error.status != WF_OK) return &g->poison;
+    if (weight->ndim == 1) return wf_take(g, weight, order);
+    struct wf_tensor *rows = wf_take(g, wf_permute(g, weight, 1, 0), order); /* [entries, B] */
+    return wf_contiguous(g, wf_permute(g, rows, 1, 0));
+}
+
+static bool weight_fits(struct wf_tape *g, const struct wf_graph *gr,
+                        const struct wf_tensor *weight)
+{
+    char text[WF_SHAPE_TEXT];
+    const struct wf_graph_config *c = &gr->cfg;
+    const char *why = NULL;
+    if (g->error.status != WF_OK) return false;
+    if ((weight->ndim != 1 && weight->ndim != 2) || weight->shape[weight->ndim - 1] != gr->edges) {
+        wf_tape_fail(g, WF_EINVAL, "graph: weights %s, want [%d] or [B, %d]",
+                     wf_tensor_shape_text(weight, text), gr->edges, gr->edges);
+        return false;
+    }
+    if (c->kind == WF_CHEB && c->dominant) why = "the dominant eigenvalue is computed only once";
+    if (c->compat == WF_COMPAT_DCRNN_REVERSED || (c->compat == WF_COMPAT_PGT && gr->to_source.nnz))
+        why = "this compat goes by the order of all edges";
+    if (weight->ndim == 1 || !why) return true;
+    wf_tape_fail(g, WF_EINVAL, "graph: weights %s of every sample its own: %s",
+                 wf_tensor_shape_text(weight, text), why);
+    return false;
+}
+
+/* (D_O^-1 A)^T, or the like of the other direction; 1 / D_O or what stands for it with compat. */
+static struct wf_tensor *walk(struct wf_tape *g, const struct wf_graph *gr, int d,
+                              struct wf_tensor *weight)
+{
+    const struct wf_csr *A = gr->supports.pattern[d];
+    struct wf_tensor *w = wf_at_entries(g, weight, &gr->order[d]);    /* [.., E] */
+    struct wf_tensor *inv = wf_recip0(g, wf_edge_sum(g, A, w, true)); /* [.., N] */
+    if (gr->cfg.compat != WF_COMPAT_PGT) return wf_mul(g, w, wf_edge_spread(g, A, inv, true));
+    if (d) return wf_take(g, inv, &gr->misaligned);
+    struct wf_tensor *there = wf_present(g, w);
+    inv = wf_edge_spread(g, A, inv, true);
+    return there ? wf_mul(g, inv, there) : inv;
 }
 
 struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight)
 {
     struct wf_supports S = gr->supports;
-    if (wf_graph_spectral(gr)) {
-        S.value[0] = wf_spectral_values(g, gr, weight);
-        return S;
-    }
-    for (int d = 0; d < S.count; d++) {
-        const struct wf_csr *A = S.pattern[d];
-        struct wf_tensor *w = wf_take(g, weight, &gr->order[d]);          /* [E] */
-        struct wf_tensor *inv = wf_recip0(g, wf_edge_sum(g, A, w, true)); /* [N] */
-        if (gr->cfg.compat != WF_COMPAT_PGT)
-            S.value[d] = wf_mul(g, w, wf_edge_spread(g, A, inv, true));
-        else
-            S.value[d] = d ? wf_take(g, inv, &gr->misaligned) : wf_edge_spread(g, A, inv, true);
-    }
+    bool fits = S.count == 0 || weight_fits(g, gr, weight);
+    for (int d = 0; d < S.count; d++)
+        S.value[d] = !fits                   ? &g->poison
+                     : wf_graph_spectral(gr) ? wf_spectral_values(g, gr, weight)
+                                             : walk(g, gr, d, weight);
     return S;
 }
 
@@ -250,6 +309,7 @@ void wf_graph_free(struct wf_graph *gr)
         wf_tensor_free(&gr->value[d]);
     }
     wf_index_free(&gr->misaligned);
+    wf_tensor_free(&gr->loop);
     wf_tensor_free(&gr->weight);
     *gr = (struct wf_graph){ 0 };
 }

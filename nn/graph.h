@@ -3,7 +3,11 @@
  * A[i, j] is the weight of edge i -> j; a support S[j, i] is what node j takes from node i.
  * Supports are sparse. Where edge weights are learned, wf_graph_supports() builds them on the tape,
  * differentiable through degrees and maxima; for constant weights they are built once, at
- * wf_graph_init(). 1/0 is taken as 0. */
+ * wf_graph_init(). 1/0 is taken as 0.
+ *
+ * Two forms of weights, everywhere: [E], where every edge is there whatever it weighs; and [B, E]
+ * of a graph that is another in every sample, given as the edges of all of them, where an edge of
+ * weight 0 is not there: it has no message, no degree, no place in a mean or a softmax. */
 #ifndef WF_GRAPH_H
 #define WF_GRAPH_H
 
@@ -65,7 +69,8 @@ struct wf_graph {
     struct wf_csr to_target, to_source; /* patterns of support 0 (row = target) and 1 (source) */
     struct wf_index order[2];           /* entry of a pattern -> edge whose weight stands there; */
                                         /* edge E is the loop that WF_GCN and WF_CHEB add */
-    struct wf_index misaligned;        /* WF_COMPAT_PGT: entry of S1 -> node whose degree divides */
+    struct wf_tensor loop;      /* WF_GCN that adds loops: [entries], 1 at every loop, else 0 */
+    struct wf_index misaligned; /* WF_COMPAT_PGT: entry of S1 -> node whose degree divides */
     struct wf_tensor weight, value[2]; /* [E] constant weights, and values of the supports */
     struct wf_supports supports;       /* constant, `hops` per support */
 };
@@ -88,9 +93,25 @@ enum wf_status wf_graph_from_supports(struct wf_graph *gr, struct wf_backend *be
                                       const float *const S[2], int hops, enum wf_compat compat,
                                       struct wf_error *err);
 
-/* The supports as functions of weight [E] >= 0 (in the given order of the edges), on the tape. */
+/* The supports as functions of weight [E] or [B, E] >= 0 (in the given order of the edges), on the
+ * tape. The second is refused for what depends on more than the weights of a sample: `dominant`,
+ * WF_COMPAT_DCRNN_REVERSED, and the second support of WF_COMPAT_PGT. */
 struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight);
+
+/* Whether the values of S belong to samples: [B, E]. */
+static inline bool wf_supports_vary(const struct wf_supports *S)
+{
+    return S->count > 0 && S->value[0]->ndim > 1;
+}
+
+/* Which edges are there, for layers that count them: 1 or 0 for weight [B, E], without a gradient;
+ * NULL for [E] and for NULL. */
+struct wf_tensor *wf_present(struct wf_tape *g, struct wf_tensor *weight);
+
+/* weight [.., E] at the entries of a pattern, one or two axes. */
+struct wf_tensor *wf_at_entries(struct wf_tape *g, struct wf_tensor *weight,
+                                const struct wf_index *order);
 
 #ifdef __cplusplus
 }

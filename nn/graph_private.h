@@ -22,6 +22,11 @@ enum wf_status wf_dominant_eigenvalue(const struct wf_edges *ed, const struct wf
 struct wf_tensor *wf_spectral_values(struct wf_tape *g, const struct wf_graph *gr,
                                      struct wf_tensor *weight);
 
+static inline bool wf_graph_adds_loops(const struct wf_graph_config *cfg)
+{
+    return cfg->kind == WF_GCN && !cfg->no_loops && !cfg->raw;
+}
+
 static inline bool wf_graph_spectral(const struct wf_graph *gr)
 {
     return gr->cfg.kind == WF_GCN || gr->cfg.kind == WF_CHEB;

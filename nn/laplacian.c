@@ -15,7 +15,7 @@ static void put_entries(struct wf_entries *en, const struct wf_edges *ed,
                         const struct wf_graph_config *cfg, int *loop)
 {
     int N = ed->nodes, E = ed->count, n = 0;
-    bool cheb = cfg->kind == WF_CHEB, gcn = cfg->kind == WF_GCN && !cfg->no_loops && !cfg->raw;
+    bool cheb = cfg->kind == WF_CHEB, gcn = wf_graph_adds_loops(cfg);
     for (int i = 0; i < N; i++) loop[i] = E;
     for (int e = 0; e < E; e++) {
         int i = ed->source[e];
@@ -51,12 +51,13 @@ void wf_entries_free(struct wf_entries *en)
     wf_free(en->source);
 }
 
-/* weight [E], and `loop` where a loop was added, at the entries of the support. */
+/* weight [.., E], and `loop` where a loop was added, at the entries of the support. */
 static struct wf_tensor *at_entries(struct wf_tape *g, const struct wf_graph *gr,
                                     struct wf_tensor *weight, double loop)
 {
-    struct wf_tensor *all = wf_concat(g, weight, wf_full(g, loop, 1, wf_dims(1))); /* [E + 1] */
-    return wf_take(g, all, &gr->order[0]);
+    const int *one = weight->ndim == 1 ? wf_dims(1) : wf_dims(weight->shape[0], 1);
+    struct wf_tensor *all = wf_concat(g, weight, wf_full(g, loop, weight->ndim, one));
+    return wf_at_entries(g, all, &gr->order[0]); /* of [.., E + 1] */
 }
 
 /* d[row] w d[column] */
@@ -70,9 +71,24 @@ static struct wf_tensor *both_sides(struct wf_tape *g, const struct wf_csr *A, s
 static struct wf_tensor *gcn(struct wf_tape *g, const struct wf_graph *gr, struct wf_tensor *weight)
 {
     const struct wf_csr *A = &gr->to_target;
-    struct wf_tensor *w = at_entries(g, gr, weight, gr->cfg.improved ? 2 : 1);
+    double loop = gr->cfg.improved ? 2 : 1;
+    struct wf_tensor *w = at_entries(g, gr, weight, loop), *there = NULL;
     if (gr->cfg.raw) return w;
+    if (wf_graph_adds_loops(&gr->cfg)) there = wf_present(g, w);
+    if (there) { /* a node whose own loop is not there gets one, too */
+        struct wf_tensor *none = wf_affine(g, there, -loop, loop);
+        w = wf_add(g, w, wf_mul(g, none, (struct wf_tensor *)&gr->loop));
+    }
     return both_sides(g, A, w, wf_rsqrt0(g, wf_edge_sum(g, A, w, false)));
+}
+
+/* The largest of d [N], or of every row of d [B, N]: [1] or [B, 1]. */
+static struct wf_tensor *largest(struct wf_tape *g, struct wf_tensor *d)
+{
+    if (g->error.status != WF_OK) return &g->poison;
+    if (d->ndim == 1) return wf_max_all(g, d);
+    struct wf_tensor *top = wf_pick(g, wf_unsqueeze(g, d, 2), wf_topk(g, d, 1)); /* [B, 1, 1] */
+    return wf_reshape(g, top, 2, wf_dims(d->shape[0], 1));
 }
 
 /* The entry of target j and source i is Lt[i, j]: columns are the rows of L. Weights are >= 0, so
@@ -82,9 +98,9 @@ static struct wf_tensor *cheb(struct wf_tape *g, const struct wf_graph *gr,
 {
     const struct wf_csr *A = &gr->to_target;
     double lambda = gr->cfg.lambda_max;
-    struct wf_tensor *w = at_entries(g, gr, weight, 0); /* [entries], 0 on the diagonal */
+    struct wf_tensor *w = at_entries(g, gr, weight, 0); /* [.., entries], 0 on the diagonal */
     struct wf_tensor *I = at_entries(g, gr, wf_zeros(g, 1, wf_dims(gr->edges)), 1);
-    struct wf_tensor *d = wf_edge_sum(g, A, w, true); /* [N] */
+    struct wf_tensor *d = wf_edge_sum(g, A, w, true); /* [.., N] */
     switch (gr->cfg.laplacian) {
     case WF_LAPLACIAN_SYM:
         w = wf_sub(g, I, both_sides(g, A, w, wf_rsqrt0(g, d)));
@@ -94,7 +110,7 @@ static struct wf_tensor *cheb(struct wf_tape *g, const struct wf_graph *gr,
         break;
     case WF_LAPLACIAN_NONE:
         w = wf_sub(g, wf_mul(g, I, wf_edge_spread(g, A, d, true)), w);
-        if (lambda == 0) return wf_sub(g, wf_mul(g, w, wf_recip0(g, wf_max_all(g, d))), I);
+        if (lambda == 0) return wf_sub(g, wf_mul(g, w, wf_recip0(g, largest(g, d))), I);
         break;
     }
     return wf_sub(g, wf_affine(g, w, 2 / (lambda == 0 ? 2 : lambda), 0), I);

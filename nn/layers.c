@@ -16,11 +16,21 @@ struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct
     return wf_linear_op(g, x, l->weight, l->bias);
 }
 
-void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+static void names(struct wf_renames *t, const char *theirs, const char *ours, const char *axes)
 {
     wf_renames_add(t, theirs, ours,
-                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = "10" });
+                   (struct wf_rename){ .theirs = "weight", .ours = "weight", .axes = axes });
     wf_renames_add(t, theirs, ours, (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}
+
+void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    names(t, theirs, ours, "10");
+}
+
+void wf_pointwise_names(struct wf_renames *t, const char *theirs, const char *ours)
+{
+    names(t, theirs, ours, "2310");
 }
 
 void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, int in, int out,
@@ -33,9 +43,34 @@ void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, i
                             (struct wf_init){ .kind = WF_INIT_CONSTANT, .gain = bias });
 }
 
+/* What wf_dconv_op() does in one kernel for values [E]. */
+static struct wf_tensor *composed(struct wf_tape *g, const struct wf_dconv *l,
+                                  const struct wf_supports *S, struct wf_tensor *x, enum wf_act act)
+{
+    struct wf_tensor *T[WF_MAXTERM] = { x };
+    for (int m = 1; m < S->terms; m++) {
+        const struct wf_hop *hop = &S->hop[m];
+        T[m] = wf_spmm(g, S->pattern[hop->support], S->value[hop->support], T[hop->src], false);
+        if (hop->sub >= 0) T[m] = wf_sub(g, wf_affine(g, T[m], 2, 0), T[hop->sub]);
+    }
+    struct wf_tensor *y = wf_linear_op(g, wf_concat_n(g, T, S->terms, -1), l->weight, l->bias);
+    switch (act) {
+    case WF_ACT_SIGMOID:
+        return wf_sigmoid(g, y);
+    case WF_ACT_TANH:
+        return wf_tanh(g, y);
+    case WF_ACT_RELU:
+        return wf_relu(g, y);
+    case WF_ACT_NONE:
+        break;
+    }
+    return y;
+}
+
 struct wf_tensor *wf_dconv(struct wf_tape *g, const struct wf_dconv *l, const struct wf_supports *S,
                            struct wf_tensor *x, struct wf_tensor *h, enum wf_act act)
 {
+    if (wf_supports_vary(S)) return composed(g, l, S, h ? wf_concat(g, x, h) : x, act);
     return wf_dconv_op(g, S, x, h, l->weight, l->bias, act);
 }
 

@@ -3,7 +3,7 @@
 #ifndef WF_LAYERS_H
 #define WF_LAYERS_H
 
-#include "autograd/ops.h"
+#include "nn/graph.h"
 #include "nn/params.h"
 #include "nn/weights.h"
 
@@ -20,10 +20,12 @@ void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name,
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x);
 /* PyTorch's weight [out, in] and bias. */
 void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours);
+/* The same where it is published as a convolution of one tap, weight [out, in, 1, 1]. */
+void wf_pointwise_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 /* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2): act(sum_m T_m([x h]) W_m + b), x [B, N,
- * C0], h [B, N, C1] or NULL, in = C0 + C1. Parameters name.weight [terms * in, out], term-major,
- * Xavier-normal; name.bias [out], constant. */
+ * C0], h [B, N, C1] or NULL, in = C0 + C1; where the supports vary, [B, .., N, C] too. Parameters
+ * name.weight [terms * in, out], term-major, Xavier-normal; name.bias [out], constant. */
 struct wf_dconv {
     struct wf_tensor *weight, *bias;
 };

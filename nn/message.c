@@ -11,19 +11,26 @@ static struct wf_init uniform(int fan)
     return (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(fan > 0 ? fan : 1) };
 }
 
-/* weight_e / number of entries in the row of e */
+/* weight_e / number of edges in the row of e */
 static struct wf_tensor *mean_weights(struct wf_tape *g, const struct wf_csr *A,
                                       struct wf_tensor *weight)
 {
-    struct wf_tensor *count = wf_edge_sum(g, A, wf_full(g, 1, 1, &A->nnz), false); /* [targets] */
-    struct wf_tensor *inv = wf_edge_spread(g, A, wf_recip0(g, count), false);      /* [E] */
+    struct wf_tensor *there = wf_present(g, weight);
+    if (!there) there = wf_full(g, 1, 1, &A->nnz);
+    struct wf_tensor *count = wf_edge_sum(g, A, there, false);                /* [.., targets] */
+    struct wf_tensor *inv = wf_edge_spread(g, A, wf_recip0(g, count), false); /* [.., E] */
     return weight ? wf_mul(g, weight, inv) : inv;
 }
 
 struct wf_tensor *wf_aggregate(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *weight,
                                struct wf_tensor *x, enum wf_aggr aggr)
 {
+    char text[WF_SHAPE_TEXT];
     if (aggr == WF_AGGR_MEAN) return wf_spmm(g, A, mean_weights(g, A, weight), x, false);
+    if (aggr == WF_AGGR_MAX && weight && weight->ndim > 1)
+        return wf_tape_fail(g, WF_EINVAL,
+                            "aggregate: the largest message with weights %s, want [%d]",
+                            wf_tensor_shape_text(weight, text), A->nnz);
     if (!weight) weight = wf_full(g, 1, 1, &A->nnz);
     return aggr == WF_AGGR_MAX ? wf_edge_max(g, A, weight, x) : wf_spmm(g, A, weight, x, false);
 }
@@ -56,9 +63,10 @@ void wf_sage_init(struct wf_sage *l, struct wf_params *ps, const char *name,
 }
 
 struct wf_tensor *wf_sage(struct wf_tape *g, const struct wf_sage *l, const struct wf_csr *A,
-                          struct wf_tensor *x, struct wf_tensor *t)
+                          struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor *t)
 {
-    struct wf_tensor *y = wf_linear(g, &l->neighbour, wf_aggregate(g, A, NULL, x, l->cfg.aggr));
+    struct wf_tensor *there = wf_present(g, weight);
+    struct wf_tensor *y = wf_linear(g, &l->neighbour, wf_aggregate(g, A, there, x, l->cfg.aggr));
     if (l->root) y = wf_add(g, y, wf_matmul(g, t, l->root)); /* [.., targets, out] */
     return l->cfg.normalize ? wf_div(g, y, norm2(g, y, -1)) : y;
 }
@@ -113,7 +121,7 @@ static struct wf_tensor *relation_weights(struct wf_tape *g, const struct wf_rgc
 }
 
 struct wf_tensor *wf_rgcn(struct wf_tape *g, const struct wf_rgcn *l, const struct wf_csr *A,
-                          struct wf_tensor *x)
+                          struct wf_tensor *weight, struct wf_tensor *x)
 {
     int R = l->cfg.relations, in = l->cfg.in, shape[WF_MAXDIM];
     char text[WF_SHAPE_TEXT];
@@ -122,7 +130,8 @@ struct wf_tensor *wf_rgcn(struct wf_tape *g, const struct wf_rgcn *l, const stru
         return wf_tape_fail(
             g, WF_EINVAL, "rgcn: x is %s, the pattern [%d, %d]: want [.., N, %d] and %d relations",
             wf_tensor_shape_text(x, text), A->rows, A->cols, in, R);
-    struct wf_tensor *y = wf_aggregate(g, A, NULL, x, WF_AGGR_MEAN); /* [.., N * R, in] */
+    struct wf_tensor *there = wf_present(g, weight);
+    struct wf_tensor *y = wf_aggregate(g, A, there, x, WF_AGGR_MEAN); /* [.., N * R, in] */
     for (int i = 0; i < x->ndim; i++) shape[i] = x->shape[i];
     shape[x->ndim - 1] = R * in;
     y = wf_matmul(g, wf_reshape(g, y, x->ndim, shape), relation_weights(g, l)); /* [.., N, out] */

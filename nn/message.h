@@ -2,7 +2,9 @@
  *
  * A pattern (tensor/csr.h) says who hears whom: entry (i, j) is an edge from source j to target i;
  * parallel edges are entries of their own. Weights [E], or [.., E] for every sample its own, are in
- * the order of the entries. Patterns must live until the tape is reset; nothing here owns one.
+ * the order of the entries; in the second an edge of weight 0 is not there (nn/graph.h). Layers
+ * without use for weights take them to know just that. Patterns must live until the tape is reset;
+ * nothing here owns one.
  * Attention over edges is in nn/gat.h. Nothing here is freed; parameters belong to struct
  * wf_params. */
 #ifndef WF_MESSAGE_H
@@ -16,7 +18,8 @@ extern "C" {
 #endif
 
 /* How the messages into a node become one. A node without any gets 0; the mean divides by their
- * number, not by the sum of weights. */
+ * number, not by the sum of weights. The largest is not to be had for weights [.., E]: the message
+ * of an edge that is not there would be 0, which may be the largest. */
 enum wf_aggr { WF_AGGR_MEAN, WF_AGGR_ADD, WF_AGGR_MAX };
 
 /* Of the messages weight_e x[.., j, :] into every target: x [.., sources, C] -> [.., targets, C];
@@ -26,8 +29,8 @@ struct wf_tensor *wf_aggregate(struct wf_tape *g, const struct wf_csr *A, struct
 
 /* GraphSAGE (Hamilton et al. 2017, algorithm 1): y_i = W aggr_j(x_j) + b + R t_i, with normalize
  * divided by its 2-norm (at least 1e-12). x [.., sources, source], t [.., targets, target] of the
- * targets themselves, which is x where they are the same nodes -> [.., targets, out]. Parameters
- * name.neighbour.weight, .bias; name.root. */
+ * targets themselves, which is x where they are the same nodes -> [.., targets, out]; weight says
+ * which edges are there, NULL: all. Parameters name.neighbour.weight, .bias; name.root. */
 struct wf_sage_config {
     int source, target, out; /* channels; target 0: as source */
     enum wf_aggr aggr;
@@ -41,7 +44,7 @@ struct wf_sage {
 void wf_sage_init(struct wf_sage *l, struct wf_params *ps, const char *name,
                   struct wf_sage_config cfg);
 struct wf_tensor *wf_sage(struct wf_tape *g, const struct wf_sage *l, const struct wf_csr *A,
-                          struct wf_tensor *x, struct wf_tensor *t);
+                          struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor *t);
 /* PyTorch Geometric's SAGEConv, lin_l and lin_r, from column `first` of ours on. */
 void wf_sage_names(struct wf_renames *t, const char *theirs, const char *ours,
                    const struct wf_sage *l, int first);
@@ -61,9 +64,9 @@ struct wf_rgcn {
 };
 void wf_rgcn_init(struct wf_rgcn *l, struct wf_params *ps, const char *name,
                   struct wf_rgcn_config cfg);
-/* A: the pattern of wf_relation_pattern(). */
+/* A: the pattern of wf_relation_pattern(); weight says which edges are there, NULL: all. */
 struct wf_tensor *wf_rgcn(struct wf_tape *g, const struct wf_rgcn *l, const struct wf_csr *A,
-                          struct wf_tensor *x);
+                          struct wf_tensor *weight, struct wf_tensor *x);
 /* PyTorch Geometric's RGCNConv as the given part of ours. */
 void wf_rgcn_names(struct wf_renames *t, const char *theirs, const char *ours,
                    const struct wf_rgcn *l, int part);

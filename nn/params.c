@@ -1,6 +1,7 @@
 #include "nn/params.h"
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "tensor/alloc.h"
@@ -144,6 +145,16 @@ struct wf_tensor *wf_params_add_state(struct wf_params *ps, const char *name, in
     struct wf_param p = { .init = { .kind = WF_INIT_CONSTANT, .gain = value }, .state = true };
     if (declare(ps, name, ndim, shape, p)) return &ps->poison;
     return &ps->param[ps->count - 1]->value;
+}
+
+void wf_params_refuse(struct wf_params *ps, const char *fmt, ...)
+{
+    va_list ap;
+    if (ps->error.status) return;
+    ps->error.status = WF_EINVAL;
+    va_start(ap, fmt);
+    vsnprintf(ps->error.message, sizeof ps->error.message, fmt, ap);
+    va_end(ap);
 }
 
 /* Half the width, or the standard deviation, of the initial values. */

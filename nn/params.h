@@ -59,6 +59,9 @@ struct wf_tensor *wf_params_add(struct wf_params *ps, const char *name, int ndim
 struct wf_tensor *wf_params_add_state(struct wf_params *ps, const char *name, int ndim,
                                       const int *shape, double value);
 
+/* For a layer whose sizes do not fit: WF_EINVAL, unless a declaration has failed before. */
+void wf_params_refuse(struct wf_params *ps, const char *fmt, ...) WF_PRINTF(2, 3);
+
 /* Once. On failure nothing is allocated, and it may be tried again unless a declaration failed. */
 enum wf_status wf_params_commit(struct wf_params *ps, uint64_t seed, struct wf_error *err);
 

@@ -46,9 +46,7 @@ void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, st
 static int layer_count(struct wf_params *ps, const char *name, int layers)
 {
     if (layers >= 1 && layers <= WF_MAXLAYERS) return layers;
-    if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "'%s' has %d layers, expected 1 to %d", name, layers,
-                WF_MAXLAYERS);
+    wf_params_refuse(ps, "'%s' has %d layers, expected 1 to %d", name, layers, WF_MAXLAYERS);
     return 0;
 }
 

@@ -33,7 +33,7 @@ static void make_inputs(struct byhand *m)
     }
     m->batch = (struct wf_batch){ .B = BYHAND_BATCH, .T = t->T, .Q = t->Q, .N = t->nodes, .C = C };
     m->batch.x = *x;
-    m->batch.supports = &m->graph.supports;
+    wf_batch_bind(&m->d.g, &m->batch, &m->graph);
 }
 
 void byhand_init(struct byhand *m, const char *model, const char *options, struct wf_task task,

@@ -47,8 +47,8 @@ includes()
         test = here[1] == "tests"
         if (file ~ /^mpi/ && here[1] != "dist" && !test) bad("mpi.h only under dist/")
         if (file ~ /^(hdf5|H5)/ && here[1] != "data" && !test) bad("hdf5.h only under data/")
-        if (file == "cblas.h" && FILENAME != "tensor/cpu/gemm.c" && FILENAME !~ /^tests\/bench\//)
-            bad("cblas.h only in tensor/cpu/gemm.c")
+        if (file == "cblas.h" && FILENAME != "tensor/cpu/product.c" && FILENAME !~ /^tests\/bench\//)
+            bad("cblas.h only in tensor/cpu/product.c")
         if (file ~ /^(cuda|cublas|cusparse|nccl)/ && FILENAME !~ /^tensor\/cuda\//)
             bad("CUDA headers only in tensor/cuda/")
     }' "${sources[@]}"

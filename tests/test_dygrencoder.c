@@ -22,7 +22,7 @@ static void dygrencoder_init(struct dygrencoder *m, enum wf_aggr aggr)
     MUST(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &raw, &err));
     wf_params_init(&m->ps, wf_backend_cpu());
     wf_dygrencoder_cell_init(&m->cell, &m->ps, "cell",
-                             (struct wf_dygrencoder_config){ 4, 2, 3, aggr });
+                             (struct wf_dygrencoder_sizes){ 4, 2, 3, aggr });
     m->weight = wf_params_add(&m->ps, "weight", 1, wf_dims(SPARSE_EDGES), (struct wf_init){ 0 });
 }
 

@@ -23,7 +23,7 @@ static void evolvegcn_init(struct evolvegcn *m, bool nodes, int channels)
     MUST(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &gcn, &err));
     wf_params_init(&m->ps, wf_backend_cpu());
     wf_evolvegcn_cell_init(&m->cell, &m->ps, "cell",
-                           (struct wf_evolvegcn_config){ channels, nodes });
+                           (struct wf_evolvegcn_sizes){ channels, nodes });
 }
 
 static void evolvegcn_free(struct evolvegcn *m)

@@ -16,7 +16,7 @@ static struct lrgcn lrgcn_init(int bases)
     struct lrgcn m = { .A = sparse_relations() };
     wf_params_init(&m.ps, wf_backend_cpu());
     wf_lrgcn_cell_init(&m.cell, &m.ps, "cell",
-                       (struct wf_lrgcn_config){ 2, 3, SPARSE_RELATIONS, bases });
+                       (struct wf_lrgcn_sizes){ 2, 3, SPARSE_RELATIONS, bases });
     return m;
 }
 
@@ -32,7 +32,7 @@ static struct wf_tensor *three_steps(struct wf_tape *g, void *ctx)
     struct wf_tensor *h = sparse_noise(g, 1, 3, wf_dims(2, SPARSE_NODES, 3));
     struct wf_tensor *c = sparse_noise(g, 2, 3, wf_dims(2, SPARSE_NODES, 3));
     for (int t = 0; t < 3; t++)
-        wf_lrgcn_cell(g, &m->cell, &m->A,
+        wf_lrgcn_cell(g, &m->cell, &m->A, NULL,
                       sparse_noise(g, 3 + (uint32_t)t, 3, wf_dims(2, SPARSE_NODES, 2)), &h, &c);
     return wf_concat(g, h, c);
 }
@@ -55,10 +55,10 @@ Test(lrgcn, inputs_and_states_that_do_not_fit_are_refused)
     cr_assert_eq(wf_params_commit(&m.ps, 1, &err), WF_OK);
     cr_assert_eq(wf_tape_init(&g, wf_backend_cpu(), &err), WF_OK);
     struct wf_tensor *h = wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 3)), *c = h;
-    wf_lrgcn_cell(&g, &m.cell, &m.A, wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 3)), &h, &c);
+    wf_lrgcn_cell(&g, &m.cell, &m.A, NULL, wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 3)), &h, &c);
     expect_refused(&g, "rgcn: x is [5, 3], the pattern [15, 5]: want [.., N, 2] and 3 relations");
     h = c = wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 4));
-    wf_lrgcn_cell(&g, &m.cell, &m.A, wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 2)), &h, &c);
+    wf_lrgcn_cell(&g, &m.cell, &m.A, NULL, wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 2)), &h, &c);
     expect_refused(&g, "rgcn: x is [5, 4]");
     wf_tape_free(&g);
     lrgcn_free(&m);

@@ -242,13 +242,13 @@ static struct wf_tensor *layer(struct wf_tape *g, void *ctx, struct wf_tensor *x
     switch (l->which) {
     case 0:
     case 1:
-        return wf_gat(g, &l->gat[l->which], &l->f.gat, x, l->which ? NULL : a);
+        return wf_gat(g, &l->gat[l->which], &l->f.gat, NULL, x, l->which ? NULL : a);
     case 2:
     case 3:
-        return wf_sage(g, &l->sage[l->which - 2], &l->f.A, x, x);
+        return wf_sage(g, &l->sage[l->which - 2], &l->f.A, NULL, x, x);
     case 4:
     case 5:
-        return wf_rgcn(g, &l->rgcn[l->which - 4], &l->f.relations, x);
+        return wf_rgcn(g, &l->rgcn[l->which - 4], &l->f.relations, NULL, x);
     case 6:
         return wf_gated_graph(g, &l->gated, &l->f.A, weight, x);
     default:
@@ -297,9 +297,9 @@ Test(message, bases_with_unit_coefficients_are_a_matrix_per_relation)
     for (int i = 0; i < R * R; i++) l.comp->data[i] = i % (R + 1) == 0;
     struct wf_tensor *x = sparse_noise(g, 2, 2, wf_dims(N, 3)), *y[2];
     wf_real a[4 * N], b[4 * N];
-    y[0] = wf_rgcn(g, &l, &f.relations, x);
+    y[0] = wf_rgcn(g, &l, &f.relations, NULL, x);
     l.comp = NULL;
-    y[1] = wf_rgcn(g, &l, &f.relations, x);
+    y[1] = wf_rgcn(g, &l, &f.relations, NULL, x);
     MUST(g->error.status);
     wf_tensor_download(y[0], a);
     wf_tensor_download(y[1], b);
@@ -388,18 +388,21 @@ Test(message, layers_name_the_shape_that_does_not_fit)
     layers_init(&l);
     struct wf_tape *g = &l.f.g;
     MUST(wf_params_commit(&l.f.ps, 3, &err));
-    wf_gat(g, &l.gat[0], &l.f.gat, wf_zeros(g, 2, wf_dims(N, 4)), NULL);
+    wf_gat(g, &l.gat[0], &l.f.gat, NULL, wf_zeros(g, 2, wf_dims(N, 4)), NULL);
     expect_refused(g, "gat: x is [5, 4], want [.., 5, 3]");
-    wf_gat(g, &l.gat[0], &l.f.gat, wf_zeros(g, 2, wf_dims(N, 3)), wf_zeros(g, 2, wf_dims(4, 2)));
+    wf_gat(g, &l.gat[0], &l.f.gat, NULL, wf_zeros(g, 2, wf_dims(N, 3)),
+           wf_zeros(g, 2, wf_dims(4, 2)));
     expect_refused(g, "take: the index list is for 10 rows");
     l.gat[1].edge_weight = NULL;
-    wf_gat(g, &l.gat[1], &l.f.gat, wf_zeros(g, 2, wf_dims(N, 3)), wf_zeros(g, 2, wf_dims(E, 2)));
+    wf_gat(g, &l.gat[1], &l.f.gat, NULL, wf_zeros(g, 2, wf_dims(N, 3)),
+           wf_zeros(g, 2, wf_dims(E, 2)));
     expect_refused(g, "gat: edges have attributes [9, 2]");
-    wf_rgcn(g, &l.rgcn[0], &l.f.A, wf_zeros(g, 2, wf_dims(N, 3)));
+    wf_rgcn(g, &l.rgcn[0], &l.f.A, NULL, wf_zeros(g, 2, wf_dims(N, 3)));
     expect_refused(g, "rgcn: x is [5, 3], the pattern [5, 5]: want [.., N, 3] and 3 relations");
     wf_gated_graph(g, &l.gated, &l.f.A, NULL, wf_zeros(g, 2, wf_dims(N, 6)));
     expect_refused(g, "gated graph: x is [5, 6], want [.., N, at most 5]");
-    wf_sage(g, &l.sage[0], &l.f.A, wf_zeros(g, 2, wf_dims(N, 2)), wf_zeros(g, 2, wf_dims(N, 3)));
+    wf_sage(g, &l.sage[0], &l.f.A, NULL, wf_zeros(g, 2, wf_dims(N, 2)),
+            wf_zeros(g, 2, wf_dims(N, 3)));
     expect_refused(g, "linear: [5, 2] and [3, 4]");
     wf_topk_pool(g, &l.pool, wf_zeros(g, 2, wf_dims(N, 3)), N + 1);
     expect_refused(g, "topk: the 6 largest of [5]");

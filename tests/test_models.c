@@ -67,6 +67,20 @@ static const struct tiny_config models[] = {
       .options = "hidden=3\nembedding=3\nhyper=3\n",
       .day_of_week = true,
       .seed = 25 },
+    { .model = "lrgcn", .options = "hidden=4\n", .seed = 26 },
+    { .model = "dygrencoder", .options = "channels=4\nhidden=3\n", .seed = 27 },
+    { .model = "dygrencoder", .options = "channels=3\nhidden=3\naggr=add\n", .seed = 28 },
+    { .model = "evolvegcn-o", .options = "lags=2\n", .seed = 29 },
+    { .model = "evolvegcn-h", .options = "lags=2\nlayers=2\n", .seed = 30 },
+    { .model = "evolvegcn-h", .options = "lags=1\nlayers=3\n", .seed = 31 },
+    { .model = "d2stgnn",
+      .options =
+          "hidden=4\nembedding=2\ngate=5\nforecast=6\nend=5\nlayers=2\nkernel=2\nheads=2\ngap=2\n",
+      .day_of_week = true,
+      .seed = 26 },
+    { .model = "d2stgnn",
+      .options = "hidden=3\nembedding=2\ngate=4\nforecast=5\nend=6\nlayers=1\nheads=1\n",
+      .seed = 27 },
 };
 enum { ROWS = sizeof models / sizeof *models, MODELS = ROWS + 64, MOST_LEAVES = 1024 };
 
@@ -106,19 +120,14 @@ static struct wf_tensor *build(struct wf_tape *g, void *ctx)
     struct wf_step step = { .seed = 7, .teach = 0.5 };
     wf_tape_set_step(g, &step);
     WF_RUN(g, wf_windows_batch(&t->windows, &b, starts, 3));
-    b.supports = &t->graph.supports;
+    wf_batch_bind(g, &b, &t->graph);
     return t->model.type->forward(g, t->model.layers, &b);
 }
 
-/* Through every parameter of the whole model, the recurrence and the sampling included. */
-FOR_EVERY_MODEL(gradient_through_the_whole_model)
+static void expect_gradients(struct tiny_config config)
 {
-    struct tiny_config config = config_of(*row);
     struct tiny t;
     struct wf_error err = { 0 };
-    /* Through dozens of batch normalisations over few samples; parity compares float gradients. */
-    if (sizeof(wf_real) == 4 && strcmp(config.model, "gman") == 0)
-        cr_skip_test("differences in float are noise");
     struct wf_tensor *leaf[MOST_LEAVES];
     double worst;
     int which, n = 0;
@@ -135,6 +144,16 @@ FOR_EVERY_MODEL(gradient_through_the_whole_model)
     cr_expect(worst <= bar, "%s: %s off by %g", config.model, t.params.param[which]->name, worst);
     tiny_free(&t);
     expect_no_leaks();
+}
+
+/* Through every parameter of the whole model, the recurrence and the sampling included. */
+FOR_EVERY_MODEL(gradient_through_the_whole_model)
+{
+    struct tiny_config config = config_of(*row);
+    /* Through dozens of batch normalisations over few samples; parity compares float gradients. */
+    if (sizeof(wf_real) == 4 && strcmp(config.model, "gman") == 0)
+        cr_skip_test("differences in float are noise");
+    expect_gradients(config);
 }
 
 /* Inference gives memory back while it runs; its numbers must not change for that. Models
@@ -167,6 +186,126 @@ FOR_EVERY_MODEL(forecasts_are_the_same_bits_with_and_without_recording)
               used[1], used[0]);
     wf_tape_free(&g);
     tiny_free(&t);
+    expect_no_leaks();
+}
+
+/* ---- a graph that changes ---- */
+
+enum { TINY_SIZE = 3 * TINY_T * TINY_NODES };
+
+/* The row's model on a graph that changes; false where it reads no graph, or none of these. */
+static bool on_changing_graph(int row, struct tiny_config *config)
+{
+    *config = config_of(row);
+    config->dynamic = true;
+    return wf_model_find(config->model)->graph != WF_NO_GRAPH && config->compat != WF_COMPAT_PGT &&
+           !strstr(config->options, "stride=2");
+}
+
+FOR_EVERY_MODEL(gradient_through_graphs_that_change)
+{
+    struct tiny_config config;
+    if (on_changing_graph(*row, &config)) expect_gradients(config);
+}
+
+/* Of the windows; one_graph: with the constant supports. */
+static void forecast(struct tiny *t, bool one_graph, wf_real out[TINY_SIZE])
+{
+    struct wf_tape g;
+    struct wf_error err = { 0 };
+    struct wf_batch b;
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    g.training = g.recording = false;
+    WF_RUN(&g, wf_windows_batch(&t->windows, &b, starts, 3));
+    if (one_graph) b.weights = (struct wf_tensor){ 0 };
+    wf_batch_bind(&g, &b, &t->graph);
+    struct wf_tensor *y = t->model.type->forward(&g, t->model.layers, &b);
+    MUST(g.error.status);
+    memset(out, 0, TINY_SIZE * sizeof *out);
+    MUST(wf_tensor_download(y, out));
+    wf_tape_free(&g);
+}
+
+/* But for the published MSTGCN, which mixes nodes and steps on one graph and not on several. */
+FOR_EVERY_MODEL(graphs_that_stay_the_same_are_one_graph)
+{
+    struct tiny_config config;
+    struct tiny t;
+    wf_real out[2][TINY_SIZE];
+    if (!on_changing_graph(*row, &config)) return;
+    if (!strcmp(config.model, "mstgcn") && strstr(config.options, "published=True")) return;
+    tiny_init(&t, config, ".");
+    for (int i = 0; i < TINY_ROWS * TINY_EDGES; i++)
+        t.weights.values[i] = t.graph.weight.data[i % TINY_EDGES];
+    for (int k = 0; k < 2; k++) forecast(&t, k, out[k]);
+    for (int i = 0; i < TINY_SIZE; i++)
+        cr_expect_float_eq((double)out[0][i], (double)out[1][i], 2000 * WF_REAL_EPS, "%s, %d: %g",
+                           config.model, i, (double)(out[0][i] - out[1][i]));
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+/* Whether the forecast of window starts[1] changes with the graphs of its steps from .. to - 1. */
+static bool reads(struct tiny *t, int from, int to)
+{
+    wf_real before[TINY_SIZE], after[TINY_SIZE], kept[2 * TINY_T * TINY_EDGES];
+    wf_real *w = t->weights.values + (starts[1] + from) * TINY_EDGES;
+    size_t bytes = (size_t)(to - from) * TINY_EDGES * sizeof *w;
+    forecast(t, false, before);
+    memcpy(kept, w, bytes);
+    for (int i = 0; i < (to - from) * TINY_EDGES; i++) w[i] = w[i] == 0 ? (wf_real)0.8 : 0;
+    forecast(t, false, after);
+    memcpy(w, kept, bytes);
+    return memcmp(before, after, sizeof before) != 0;
+}
+
+/* models/README.md says which; the future is known to none of them. */
+FOR_EVERY_MODEL(the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
+{
+    static const char *const last[] = { "mpnnlstm", "stgcn", "gwnet", "aagcn", "evolvegcn-o" };
+    struct tiny_config config;
+    struct tiny t;
+    bool every = true;
+    if (!on_changing_graph(*row, &config)) return;
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+        every &= strcmp(config.model, last[i]) != 0;
+    tiny_init(&t, config, ".");
+    cr_expect(reads(&t, TINY_T - 1, TINY_T), "%s does not read the last graph", config.model);
+    cr_expect_eq(reads(&t, 0, TINY_T - 1), every, "%s and the graphs before", config.model);
+    cr_expect(!reads(&t, TINY_T, TINY_T + TINY_Q), "%s reads the future", config.model);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(models, of_graphs_that_change_some_are_refused)
+{
+    static const struct {
+        struct tiny_config config;
+        const char *why;
+    } rows[] = {
+        { { .model = "dcrnn-pgt", .options = "", .compat = WF_COMPAT_PGT },
+          "this compat goes by the order of all edges" },
+        { { .model = "mstgcn", .options = "hidden=3\nchannels=4\nstride=2\n" },
+          "mstgcn: 4 graphs for 2 steps" },
+        { { .model = "astgcn", .options = "hidden=3\nchannels=4\nstride=2\n" },
+          "astgcn: 4 graphs for 2 steps" },
+        { { .model = "dygrencoder", .options = "channels=4\naggr=max\n" },
+          "aggregate: the largest message" },
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        struct tiny_config config = rows[k].config;
+        struct tiny t;
+        struct wf_error err = { 0 };
+        struct wf_tape g;
+        config.dynamic = true;
+        tiny_init(&t, config, ".");
+        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+        build(&g, &t);
+        cr_expect_eq(g.error.status, WF_EINVAL, "%s is taken", rows[k].config.model);
+        cr_expect(strstr(g.error.message, rows[k].why), "%s", g.error.message);
+        wf_tape_free(&g);
+        tiny_free(&t);
+    }
     expect_no_leaks();
 }
 

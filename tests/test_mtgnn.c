@@ -167,22 +167,23 @@ Test(mtgnn, entries_that_saturate_are_chosen_by_their_arguments)
 
 static struct wf_mtgnn_sizes net_sizes(void)
 {
-    return (struct wf_mtgnn_sizes){
-        .in = C,
-        .out = 2,
-        .T = 5,
-        .channels = 4,
-        .hidden = 4,
-        .skip = 3,
-        .end = 3,
-        .layers = 2,
-        .dilation = 2,
-        .depth = 2,
-        .widths = 2,
-        .width = { 2, 3 },
-        .graph = { .nodes = N, .dim = 3, .neighbours = 2, .saturation = 1 },
-        .keep = 0.05,
-    };
+    return (struct wf_mtgnn_sizes){ .cfg = { .channels = 4,
+                                             .skip = 3,
+                                             .end = 3,
+                                             .layers = 2,
+                                             .dilation = 2,
+                                             .depth = 2,
+                                             .neighbours = 2,
+                                             .embedding = 3,
+                                             .keep = 0.05,
+                                             .saturation = 1 },
+                                    .nodes = N,
+                                    .in = C,
+                                    .out = 2,
+                                    .T = 5,
+                                    .hidden = 4,
+                                    .widths = 2,
+                                    .width = { 2, 3 } };
 }
 
 Test(mtgnn, nodes_in_another_order_give_forecasts_in_that_order)
@@ -224,14 +225,14 @@ static void expect_no_net(struct wf_mtgnn_sizes s, const char *why)
 Test(mtgnn, sizes_that_do_not_fit_are_refused)
 {
     struct wf_mtgnn_sizes s = net_sizes();
-    s.layers = 9;
-    expect_no_net(s, "mtgnn: layers 9, want 1 to 8");
+    s.cfg.layers = 9;
+    expect_no_net(s, "mtgnn: 9 layers, 2 widths: want 1 to 8, 1 to 8");
     s = net_sizes();
-    s.depth = 9;
+    s.cfg.depth = 9;
     expect_no_net(s, "mtgnn: depth 9, want 0 to 8");
     s = net_sizes();
     s.widths = 0;
-    expect_no_net(s, "mtgnn: number of widths 0, want 1 to 8");
+    expect_no_net(s, "mtgnn: 2 layers, 0 widths: want 1 to 8, 1 to 8");
     s = net_sizes();
     s.hidden = 5;
     expect_no_net(s, "mtgnn: channels 5, want a multiple");

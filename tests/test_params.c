@@ -245,6 +245,21 @@ ParameterizedTest(int *row, params, refuse_bad_declarations)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
+Test(params, keep_the_first_refusal_of_a_layer)
+{
+    struct wf_params ps;
+    struct wf_error err = { 0 };
+    wf_params_init(&ps, wf_backend_cpu());
+    wf_params_add(&ps, "w", 1, wf_dims(2), one);
+    wf_params_refuse(&ps, "%d heads of %d channels", 3, 4);
+    wf_params_refuse(&ps, "a later one");
+    wf_params_add(&ps, "w", 1, wf_dims(2), one);
+    cr_expect_eq(wf_params_commit(&ps, 1, &err), WF_EINVAL);
+    cr_expect_str_eq(err.message, "3 heads of 4 channels");
+    wf_params_free(&ps);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
 Test(params, refuse_a_path_that_had_to_be_cut)
 {
     char text[WF_NAME_TEXT];

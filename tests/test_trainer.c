@@ -57,6 +57,39 @@ Test(trainer, the_same_seed_gives_the_same_bits)
     expect_no_leaks();
 }
 
+Test(trainer, a_residual_forecast_is_a_change_from_the_last_value)
+{
+    struct tiny t;
+    struct wf_error err = { 0 };
+    struct wf_batch b;
+    int start[16];
+    for (int i = 0; i < 16; i++) start[i] = 3 * i;
+    tiny_init(&t, dcrnn, scratch_folder("run"));
+    tiny_trainer(&t);
+    struct wf_tape *g = &t.trainer.tape;
+    t.model.residual = true;
+    MUST(wf_windows_batch(&t.windows, &b, start, 16));
+    wf_batch_bind(g, &b, &t.graph);
+    g->training = false;
+    struct wf_tensor *y = wf_model_forecast(g, &t.model, &b);
+    struct wf_tensor *own = t.model.type->forward(g, t.model.layers, &b);
+    cr_assert_eq(g->error.status, WF_OK, "%s", g->error.message);
+    for (int i = 0; i < 16 * TINY_Q * TINY_NODES; i++) {
+        int sample = i / (TINY_Q * TINY_NODES), n = i % TINY_NODES;
+        wf_real last = b.x.data[((sample * TINY_T + TINY_T - 1) * TINY_NODES + n) * b.C];
+        cr_assert_eq(y->data[i], own->data[i] + last, "sample %d, node %d", sample, n);
+    }
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
+Test(trainer, residual_forecasts_learn_too)
+{
+    struct tiny_config cfg = dcrnn;
+    cfg.residual = true;
+    tiny_expect_to_learn(cfg);
+}
+
 Test(trainer, bits_do_not_depend_on_the_number_of_threads)
 {
     static wf_real a[MOST], b[MOST];

@@ -237,6 +237,78 @@ Test(windows, from_elsewhere_are_staged_for_one_batch_and_fail_cleanly)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
+/* The weights of a graph that changes: one channel, an edge in place of a node. */
+enum { EDGES = 5 };
+
+static struct wf_series weights(int64_t rows, int channels)
+{
+    struct wf_series s;
+    static float host[(E + 1) * EDGES * 2];
+    for (int i = 0; i < (E + 1) * EDGES * 2; i++) host[i] = i % 4 ? (float)(i % 97) : 0;
+    OK(wf_series_init(&s, wf_backend_cpu(), rows, EDGES, channels, &err));
+    OK(wf_series_put(&s, 0, rows, host, false));
+    return s;
+}
+
+Test(windows, weights_come_with_the_rows_of_the_inputs_in_every_mode)
+{
+    struct wf_series s = make(), graph = weights(E, 1);
+    for (int base = 0; base < 2; base++) {
+        struct wf_windows w;
+        struct wf_batch b = { 0 };
+        struct wf_window_config cfg = config();
+        cfg.base = base;
+        cfg.weights = &graph;
+        OK(wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+        for (int n = B; n > 0; n -= 2) {
+            OK(wf_windows_batch_padded(&w, &b, starts, n, n - 1, 0));
+            cr_assert(b.weights.ndim == 3 && b.weights.shape[0] == n && b.weights.shape[1] == T &&
+                      b.weights.shape[2] == EDGES);
+            for (int i = 0; i < n; i++)
+                cr_expect_arr_eq(b.weights.data + i * T * EDGES, graph.values + starts[i] * EDGES,
+                                 sizeof(wf_real) * T * EDGES, "sample %d", i);
+        }
+        wf_windows_free(&w);
+    }
+    wf_series_free(&graph);
+    wf_series_free(&s);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
+Test(windows, weights_that_are_not_those_of_the_rows_are_refused)
+{
+    struct wf_series s = make(), graph[2] = { weights(E + 1, 1), weights(E, 2) };
+    struct wf_windows w;
+    struct wf_window_config cfg = config();
+    for (int k = 0; k < 2; k++) {
+        cfg.weights = &graph[k];
+        FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+        SAYS(k ? "windows: weights [60, 5, 2] on cpu beside a series of 60 rows on cpu"
+               : "windows: weights [61, 5, 1] on cpu beside a series of 60 rows on cpu");
+        wf_series_free(&graph[k]);
+    }
+    FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+    struct wf_series right = weights(E, 1);
+    cfg.weights = &right;
+    cfg.elsewhere = true;
+    FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+    SAYS("those from elsewhere come without a graph that changes");
+    cfg.elsewhere = false;
+    long held = wf_alloc_live(), k = 0;
+    for (;; k++) {
+        wf_alloc_fail_after(k);
+        enum wf_status rc = wf_windows_init(&w, &s, cfg, &scaler, B, &err);
+        wf_alloc_fail_after(-1);
+        if (rc == WF_OK) break;
+        cr_assert(rc == WF_ENOMEM && wf_alloc_live() == held);
+    }
+    cr_assert_eq(k, 6, "starts, x, y, y_std, weights, graphs: %ld", k);
+    wf_windows_free(&w);
+    wf_series_free(&right);
+    wf_series_free(&s);
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
 Test(windows, values_of_someone_else_stay_with_them)
 {
     struct wf_series s = make();

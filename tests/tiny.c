@@ -22,21 +22,36 @@ static void make_series(struct wf_series *s)
     MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
 }
 
-static void make_graph(struct wf_graph *gr, const struct wf_model_type *type, enum wf_compat compat)
+static void make_weights(struct wf_series *s)
 {
     struct wf_error err = { 0 };
-    int from[2 * TINY_NODES], to[2 * TINY_NODES];
-    float weight[2 * TINY_NODES];
+    float rows[TINY_ROWS * TINY_EDGES];
+    for (int i = 0; i < TINY_ROWS * TINY_EDGES; i++) {
+        int row = i / TINY_EDGES, edge = i % TINY_EDGES;
+        bool there = (row * 3 + edge * 2 + 1) % 5 != 0;
+        rows[i] = there ? (float)(0.7 + 0.5 * sin(row + 0.7 * edge)) : 0;
+    }
+    MUST(wf_series_init(s, wf_backend_cpu(), TINY_ROWS, TINY_EDGES, 1, &err));
+    MUST(wf_series_put(s, 0, TINY_ROWS, rows, false));
+}
+
+static void make_graph(struct wf_graph *gr, const struct wf_model_type *type,
+                       const struct tiny_config *cfg)
+{
+    struct wf_error err = { 0 };
+    int from[TINY_EDGES], to[TINY_EDGES];
+    float weight[TINY_EDGES];
     for (int n = 0; n < TINY_NODES; n++) {
         from[2 * n] = to[2 * n] = from[2 * n + 1] = n;
         to[2 * n + 1] = (n + 1) % TINY_NODES;
         weight[2 * n] = 1;
         weight[2 * n + 1] = 0.3f + 0.1f * (float)n;
     }
-    struct wf_edges ed = { TINY_NODES, 2 * TINY_NODES, from, to, weight };
+    struct wf_edges ed = { TINY_NODES, TINY_EDGES, from, to, weight };
     struct wf_graph_config gc = wf_model_graph(type);
     gc.hops = 2;
-    gc.compat = compat;
+    gc.compat = cfg->compat;
+    if (cfg->dynamic) gc.dominant = false;
     MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err));
 }
 
@@ -51,11 +66,15 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
     wc.base = cfg.base;
     wc.day_of_week = cfg.day_of_week;
+    if (cfg.dynamic) {
+        make_weights(&t->weights);
+        wc.weights = &t->weights;
+    }
     MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
     MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
-    make_graph(&t->graph, t->model.type, cfg.compat);
+    make_graph(&t->graph, t->model.type, &cfg);
     struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
     MUST(wf_config_parse(&mc, 1, cfg.options, &err));
     struct wf_task task = { .nodes = TINY_NODES,
@@ -68,6 +87,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .hops = t->graph.cfg.hops,
                             .time_of_day = wc.time_of_day,
                             .day_of_week = wc.day_of_week };
+    t->model.residual = cfg.residual;
     wf_params_init(&t->params, wf_backend_cpu());
     t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
     MUST(wf_params_commit(&t->params, cfg.seed, &err));
@@ -76,7 +96,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                                       .params = &t->params,
                                       .windows = &t->windows,
                                       .split = &t->split,
-                                      .supports = &t->graph.supports,
+                                      .graph = &t->graph,
                                       .out = out };
     t->trainer.cfg.epochs = 3;
     t->trainer.cfg.batch_size = 16;
@@ -97,6 +117,7 @@ void tiny_free(struct tiny *t)
     wf_windows_free(&t->windows);
     wf_graph_free(&t->graph);
     wf_series_free(&t->series);
+    if (t->weights.be) wf_series_free(&t->weights);
 }
 
 void tiny_expect_to_learn(struct tiny_config cfg)

@@ -6,17 +6,18 @@
 #include "dist/trainer.h"
 #include "nn/graph.h"
 
-enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3 };
+enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3, TINY_EDGES = 2 * TINY_NODES };
 
 struct tiny_config {
     const char *model, *options; /* "hidden=5\n" */
     enum wf_compat compat;
-    bool base, day_of_week;
+    bool base, day_of_week, residual;
     uint64_t seed;
+    bool dynamic; /* the graph is another in every row: some edges are not there, loops too */
 };
 
 struct tiny {
-    struct wf_series series;
+    struct wf_series series, weights;
     struct wf_graph graph;
     struct wf_split split;
     struct wf_scaler scaler;

@@ -10,8 +10,18 @@ enum { BLOCK = 64 };
 /* [.., rows, heads * width]: where a head of a group begins, and its rows. */
 struct head {
     wf_real *data;
-    int ld;
+    ptrdiff_t ld;
 };
+
+static struct wf_matrix rows_of(struct head h, int from)
+{
+    return (struct wf_matrix){ h.data + from * h.ld, h.ld, 1 };
+}
+
+static struct wf_matrix transposed(struct wf_matrix m)
+{
+    return (struct wf_matrix){ m.data, m.col, m.row };
+}
 
 static ptrdiff_t row_stride(const struct wf_tensor *t)
 {
@@ -25,7 +35,7 @@ static struct head head_of(const struct wf_tensor *t, ptrdiff_t group, int h, in
         at += group % t->shape[i] * t->stride[i];
         group /= t->shape[i];
     }
-    return (struct head){ t->data + at, (int)row_stride(t) };
+    return (struct head){ t->data + at, row_stride(t) };
 }
 
 struct sizes {
@@ -98,15 +108,15 @@ enum wf_status wf_cpu_attention(struct wf_backend *be, struct wf_tensor *y, stru
         struct head v = head_of(in->v, group, h, z.heads), to = head_of(y, group, h, z.heads);
         wf_real *s = own(all, &z, 1), *out = to.data + (ptrdiff_t)from * to.ld;
         wf_real *norm = lse->data + (group * z.heads + h) * z.L + from, inv[BLOCK];
-        wf_cpu_blas(false, true, rows, z.S, z.d, q.data + (ptrdiff_t)from * q.ld, q.ld, k.data,
-                    k.ld, 0, s, z.S);
+        struct wf_matrix P = { s, z.S, 1 };
+        wf_cpu_product(rows, z.S, z.d, rows_of(q, from), transposed(rows_of(k, 0)), 0, s, z.S);
         for (int i = 0; i < rows; i++) {
             wf_real top;
             double sum = exp_row(s + (ptrdiff_t)i * z.S, in, from + i, z.S, &top);
             norm[i] = (wf_real)((double)top + log(sum));
             inv[i] = (wf_real)(1 / sum);
         }
-        wf_cpu_blas(false, false, rows, z.e, z.S, s, z.S, v.data, v.ld, 0, out, to.ld);
+        wf_cpu_product(rows, z.e, z.S, P, rows_of(v, 0), 0, out, to.ld);
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < z.e; j++) out[(ptrdiff_t)i * to.ld + j] *= inv[i];
     }
@@ -127,10 +137,10 @@ static void score_grad(const struct wf_attention_in *in, const struct sizes *z,
                        const struct block *b, wf_real *s, wf_real *ds)
 {
     wf_real scale = (wf_real)in->scale;
-    wf_cpu_blas(false, true, b->rows, z->S, z->d, b->q.data + (ptrdiff_t)b->from * b->q.ld, b->q.ld,
-                b->k.data, b->k.ld, 0, s, z->S);
-    wf_cpu_blas(false, true, b->rows, z->S, z->e, b->dy.data + (ptrdiff_t)b->from * b->dy.ld,
-                b->dy.ld, b->v.data, b->v.ld, 0, ds, z->S);
+    wf_cpu_product(b->rows, z->S, z->d, rows_of(b->q, b->from), transposed(rows_of(b->k, 0)), 0, s,
+                   z->S);
+    wf_cpu_product(b->rows, z->S, z->e, rows_of(b->dy, b->from), transposed(rows_of(b->v, 0)), 0,
+                   ds, z->S);
     for (int i = 0; i < b->rows; i++) {
         const wf_real *y = b->y.data + (ptrdiff_t)(b->from + i) * b->y.ld;
         const wf_real *dy = b->dy.data + (ptrdiff_t)(b->from + i) * b->dy.ld;
@@ -177,16 +187,16 @@ enum wf_status wf_cpu_attention_bwd(struct wf_backend *be, const struct wf_atten
         for (b.from = 0; b.from < z.L; b.from += BLOCK) {
             b.rows = min_int(BLOCK, z.L - b.from);
             score_grad(in, &z, &b, s, ds);
+            struct wf_matrix P = { s, z.S, 1 }, dS = { ds, z.S, 1 };
             if (g[0])
-                wf_cpu_blas(false, false, b.rows, z.d, z.S, ds, z.S, b.k.data, b.k.ld, 1,
-                            d[0].data + (ptrdiff_t)b.from * d[0].ld, d[0].ld);
+                wf_cpu_product(b.rows, z.d, z.S, dS, rows_of(b.k, 0), 1,
+                               d[0].data + b.from * d[0].ld, d[0].ld);
             if (g[1])
-                wf_cpu_blas(true, false, z.S, z.d, b.rows, ds, z.S,
-                            b.q.data + (ptrdiff_t)b.from * b.q.ld, b.q.ld, 1, d[1].data, d[1].ld);
+                wf_cpu_product(z.S, z.d, b.rows, transposed(dS), rows_of(b.q, b.from), 1, d[1].data,
+                               d[1].ld);
             if (g[2])
-                wf_cpu_blas(true, false, z.S, z.e, b.rows, s, z.S,
-                            b.dy.data + (ptrdiff_t)b.from * b.dy.ld, b.dy.ld, 1, d[2].data,
-                            d[2].ld);
+                wf_cpu_product(z.S, z.e, b.rows, transposed(P), rows_of(b.dy, b.from), 1, d[2].data,
+                               d[2].ld);
         }
     }
     return WF_OK;

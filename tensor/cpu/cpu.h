@@ -15,9 +15,15 @@
  * none. Kernels call it once, before their parallel region. */
 void *wf_cpu_scratch(struct wf_backend *be, size_t bytes);
 
-/* c [m, n] = op(a) [m, k] op(b) [k, n] + beta c, row-major, on the calling thread inside a parallel
- * region. ta: a is stored [k, m]; tb: b is stored [n, k]. The only caller of BLAS (gemm.c). */
-void wf_cpu_blas(bool ta, bool tb, int m, int n, int k, const wf_real *a, int lda, const wf_real *b,
-                 int ldb, wf_real beta, wf_real *c, int ldc);
+/* Element (i, j) is data[i * row + j * col]. */
+struct wf_matrix {
+    wf_real *data;
+    ptrdiff_t row, col;
+};
+
+/* c [M, N] = a [M, K] b [K, N] + beta c, c row-major, on the calling thread inside a parallel
+ * region. One stride of each of a and b is 1, where its axis is longer than 1. */
+void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b, wf_real beta,
+                    wf_real *c, ptrdiff_t ldc);
 
 #endif

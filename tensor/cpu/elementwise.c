@@ -356,15 +356,48 @@ static uint64_t global_element(const struct drop *d, ptrdiff_t e)
     return (uint64_t)(sample * d->sample + e % d->sample);
 }
 
+/* The random words of the aligned block of DRAW elements that holds e; one draw gives four, and
+ * draws go side by side. */
+enum { DRAW = 64 };
+static void draw(const struct drop *d, uint64_t e, uint32_t *word)
+{
+    uint64_t seed = d->step->seed, step = d->step->step, index = e / DRAW * (DRAW / 4);
+    uint32_t stream = d->stream;
+#pragma omp simd
+    for (int j = 0; j < DRAW / 4; j++) {
+        struct wf_philox r = wf_philox(seed, stream, step, index + (uint64_t)j);
+        word[4 * j] = r.v[0];
+        word[4 * j + 1] = r.v[1];
+        word[4 * j + 2] = r.v[2];
+        word[4 * j + 3] = r.v[3];
+    }
+}
+
+/* Those whose uniform number of 24 bits is below p are dropped. */
+static void drop_run(const struct drop *d, const uint32_t *word, ptrdiff_t n, wf_real *const *p,
+                     const ptrdiff_t *s)
+{
+    wf_real scale = (wf_real)(1 / (1 - d->p));
+    uint32_t least = (uint32_t)ceil(d->p * 0x1p24);
+    if (d->add)
+        EACH1(p[0][i * s[0]] + (word[i] >> 8 < least ? 0 : a * scale));
+    else
+        EACH1(word[i] >> 8 < least ? 0 : a * scale);
+}
+
 BODY(dropout_body)
 {
     const struct drop *d = ctx;
-    wf_real keep = (wf_real)(1 / (1 - d->p));
-    for (ptrdiff_t i = 0; i < n; i++) {
+    for (ptrdiff_t i = 0, run; i < n; i += run) {
+        uint32_t word[DRAW];
         uint64_t e = global_element(d, first + i);
-        struct wf_philox r = wf_philox(d->step->seed, d->stream, d->step->step, e / 4);
-        wf_real v = wf_uniform_f32(r.v[e % 4]) < d->p ? 0 : p[1][i * s[1]] * keep;
-        p[0][i * s[0]] = d->add ? p[0][i * s[0]] + v : v;
+        ptrdiff_t left = d->sample ? d->sample - (first + i) % d->sample : n;
+        run = DRAW - (ptrdiff_t)(e % DRAW);
+        if (left < run) run = left;
+        if (n - i < run) run = n - i;
+        draw(d, e, word);
+        drop_run(d, word + e % DRAW, run, (wf_real *const[]){ p[0] + i * s[0], p[1] + i * s[1] },
+                 s);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "tensor/cpu/loop.h"
 
-enum { PIECE = 8192 }; /* elements a thread takes at a time */
+/* Elements a thread takes at a time; fewer where it returns to their cache lines. */
+enum { PIECE = 8192, NEAR = 2048 };
 
 struct nest {
     int nop, ndim;
@@ -34,11 +35,12 @@ static struct nest merge_axes(int nop, const struct wf_tensor *const *op)
     return n;
 }
 
-/* Rows of a few elements cost more than their elements: walk the axis outside them instead. */
-static void lengthen_rows(struct nest *n)
+/* Rows of a few elements cost more than their elements: walk the axis outside them instead. How
+ * many rows then share their cache lines, else 1. */
+static ptrdiff_t lengthen_rows(struct nest *n)
 {
     int in = n->ndim - 1, out = n->ndim - 2;
-    if (out < 0 || n->shape[in] >= 16 || n->shape[out] <= n->shape[in]) return;
+    if (out < 0 || n->shape[in] >= 16 || n->shape[out] <= n->shape[in]) return 1;
     ptrdiff_t shape = n->shape[in];
     n->shape[in] = n->shape[out];
     n->shape[out] = shape;
@@ -47,6 +49,31 @@ static void lengthen_rows(struct nest *n)
         n->stride[in][k] = n->stride[out][k];
         n->stride[out][k] = stride;
     }
+    return n->shape[out];
+}
+
+/* Where row `row` of the nest begins in each operand, and its indices. */
+static void seek(const struct nest *n, ptrdiff_t row, ptrdiff_t *index, wf_real **p)
+{
+    for (int k = 0; k < n->nop; k++) p[k] = n->data[k];
+    for (int d = n->ndim - 2; d >= 0; d--) {
+        index[d] = row % n->shape[d];
+        row /= n->shape[d];
+        for (int k = 0; k < n->nop; k++)
+            if (p[k]) p[k] += index[d] * n->stride[d][k];
+    }
+}
+
+/* From there to the next row. */
+static void step(const struct nest *n, ptrdiff_t *index, wf_real **p)
+{
+    for (int d = n->ndim - 2; d >= 0; d--) {
+        ptrdiff_t move = ++index[d] < n->shape[d] ? 1 : 1 - n->shape[d];
+        for (int k = 0; k < n->nop; k++)
+            if (p[k]) p[k] += move * n->stride[d][k];
+        if (move == 1) return;
+        index[d] = 0;
+    }
 }
 
 void wf_cpu_loop(int nop, const struct wf_tensor *const *op, bool in_order, void *ctx,
@@ -54,29 +81,26 @@ void wf_cpu_loop(int nop, const struct wf_tensor *const *op, bool in_order, void
                               const ptrdiff_t *s))
 {
     struct nest nest = merge_axes(nop, op);
-    if (!in_order) lengthen_rows(&nest);
+    ptrdiff_t group = in_order ? 1 : lengthen_rows(&nest), most = group > 1 ? NEAR / group : PIECE;
     ptrdiff_t inner = nest.shape[nest.ndim - 1], total = wf_tensor_count(op[0]);
     if (total == 0) return;
     ptrdiff_t outer = total / inner;
-    ptrdiff_t rows = inner >= PIECE ? 1 : PIECE / inner;                /* rows per job */
-    ptrdiff_t parts = inner >= PIECE ? (inner + PIECE - 1) / PIECE : 1; /* jobs per row */
+    ptrdiff_t rows = inner >= most ? group : PIECE / inner;          /* rows per job */
+    ptrdiff_t parts = inner >= most ? (inner + most - 1) / most : 1; /* jobs per row */
     ptrdiff_t jobs = (outer + rows - 1) / rows * parts;
+    const ptrdiff_t *stride = nest.stride[nest.ndim - 1];
 #pragma omp parallel for schedule(static) if (jobs > 1)
     for (ptrdiff_t job = 0; job < jobs; job++) {
         ptrdiff_t row0 = job / parts * rows, row1 = row0 + rows < outer ? row0 + rows : outer;
-        ptrdiff_t from = job % parts * PIECE;
-        ptrdiff_t n = parts == 1 ? inner : from + PIECE < inner ? PIECE : inner - from;
+        ptrdiff_t from = job % parts * most, index[WF_MAXDIM];
+        ptrdiff_t n = parts == 1 ? inner : from + most < inner ? most : inner - from;
+        wf_real *p[WF_LOOP_MAX];
+        seek(&nest, row0, index, p);
+        for (int k = 0; k < nop; k++)
+            if (p[k]) p[k] += from * stride[k];
         for (ptrdiff_t row = row0; row < row1; row++) {
-            wf_real *p[WF_LOOP_MAX];
-            ptrdiff_t offset[WF_LOOP_MAX], rest = row;
-            for (int k = 0; k < nop; k++) offset[k] = from * nest.stride[nest.ndim - 1][k];
-            for (int d = nest.ndim - 2; d >= 0; d--) {
-                ptrdiff_t i = rest % nest.shape[d];
-                rest /= nest.shape[d];
-                for (int k = 0; k < nop; k++) offset[k] += i * nest.stride[d][k];
-            }
-            for (int k = 0; k < nop; k++) p[k] = nest.data[k] ? nest.data[k] + offset[k] : NULL;
-            body(ctx, row * inner + from, n, p, nest.stride[nest.ndim - 1]);
+            body(ctx, row * inner + from, n, p, stride);
+            if (row + 1 < row1) step(&nest, index, p);
         }
     }
 }

@@ -5,10 +5,23 @@
 /* Sums are taken over CHUNK terms at a time in double, then over the chunks in order. */
 enum { CHUNK = 512, BLOCK = 64 };
 
+/* Axes of x, those that lie evenly made one. */
 struct axes {
     int n;
     ptrdiff_t size[WF_MAXDIM], stride[WF_MAXDIM], out[WF_MAXDIM];
 };
+
+static void axes_add(struct axes *a, ptrdiff_t size, ptrdiff_t stride, ptrdiff_t out)
+{
+    int last = a->n - 1;
+    if (size == 1) return;
+    if (a->n && a->stride[last] == size * stride && a->out[last] == size * out)
+        a->size[last] *= size;
+    else
+        a->size[a->n++] = size;
+    a->stride[a->n - 1] = stride;
+    a->out[a->n - 1] = out;
+}
 
 static ptrdiff_t axes_count(const struct axes *a)
 {
@@ -27,24 +40,68 @@ static ptrdiff_t axes_offset(const struct axes *a, ptrdiff_t index, const ptrdif
     return offset;
 }
 
+/* Walks the elements of axes in order. */
+struct cursor {
+    const struct axes *a;
+    ptrdiff_t index[WF_MAXDIM], at; /* at: offset of the element */
+};
+
+static struct cursor cursor_at(const struct axes *a, ptrdiff_t index)
+{
+    struct cursor c = { .a = a, .at = axes_offset(a, index, a->stride) };
+    for (int i = a->n - 1; i >= 0; i--) {
+        c.index[i] = index % a->size[i];
+        index /= a->size[i];
+    }
+    return c;
+}
+
+/* How many elements from here on lie side by side, at most n. */
+static ptrdiff_t cursor_run(const struct cursor *c, ptrdiff_t n)
+{
+    int last = c->a->n - 1;
+    if (last < 0 || c->a->stride[last] != 1) return 1;
+    ptrdiff_t left = c->a->size[last] - c->index[last];
+    return left < n ? left : n;
+}
+
+/* n elements on; they lie on the last axis. */
+static void cursor_move(struct cursor *c, ptrdiff_t n)
+{
+    for (int i = c->a->n - 1; i >= 0; i--, n = 1) {
+        c->index[i] += n;
+        c->at += n * c->a->stride[i];
+        if (c->index[i] < c->a->size[i]) return;
+        c->at -= c->index[i] * c->a->stride[i];
+        c->index[i] = 0;
+    }
+}
+
+/* acc[k - k0] = sum of x over r, for kept elements k and summed ones r; those that lie side by side
+ * are the inner loop. */
 static void sum_piece(double *acc, const wf_real *x, const struct axes *kept, ptrdiff_t k0,
                       ptrdiff_t k1, const struct axes *gone, ptrdiff_t r0, ptrdiff_t r1)
 {
-    ptrdiff_t at[BLOCK], n = k1 - k0;
-    bool unit = true;
-    for (ptrdiff_t k = 0; k < n; k++) {
-        at[k] = axes_offset(kept, k0 + k, kept->stride);
-        acc[k] = 0;
-        if (at[k] != at[0] + k) unit = false;
-    }
-    for (ptrdiff_t r = r0; r < r1; r++) {
-        const wf_real *row = x + axes_offset(gone, r, gone->stride);
-        if (unit) {
-            row += at[0];
+    struct cursor k = cursor_at(kept, k0);
+    for (ptrdiff_t n; k0 < k1; k0 += n, acc += n) {
+        struct cursor r = cursor_at(gone, r0);
+        n = cursor_run(&k, k1 - k0);
+        for (ptrdiff_t i = 0; i < n; i++) acc[i] = 0;
+        for (ptrdiff_t left = r1 - r0, m; left > 0; left -= m) {
+            const wf_real *row = x + k.at + r.at;
+            m = n == 1 ? cursor_run(&r, left) : 1;
+            if (m == 1) {
 #pragma omp simd
-            for (ptrdiff_t k = 0; k < n; k++) acc[k] += (double)row[k];
-        } else
-            for (ptrdiff_t k = 0; k < n; k++) acc[k] += (double)row[at[k]];
+                for (ptrdiff_t i = 0; i < n; i++) acc[i] += (double)row[i];
+            } else {
+                double sum = 0;
+#pragma omp simd reduction(+ : sum)
+                for (ptrdiff_t i = 0; i < m; i++) sum += (double)row[i];
+                acc[0] += sum;
+            }
+            cursor_move(&r, m);
+        }
+        cursor_move(&k, n);
     }
 }
 
@@ -53,10 +110,8 @@ enum wf_status wf_cpu_sum(struct wf_backend *be, struct wf_tensor *y, const stru
 {
     struct axes kept = { 0 }, gone = { 0 };
     for (int i = 0; i < x->ndim; i++) {
-        struct axes *a = y->shape[i] == 1 && x->shape[i] != 1 ? &gone : &kept;
-        a->size[a->n] = x->shape[i];
-        a->stride[a->n] = x->stride[i];
-        a->out[a->n++] = y->stride[i];
+        bool goes = y->shape[i] == 1 && x->shape[i] != 1;
+        axes_add(goes ? &gone : &kept, x->shape[i], x->stride[i], goes ? 0 : y->stride[i]);
     }
     ptrdiff_t nk = axes_count(&kept), nr = axes_count(&gone);
     ptrdiff_t chunks = (nr + CHUNK - 1) / CHUNK, blocks = (nk + BLOCK - 1) / BLOCK;
@@ -68,6 +123,7 @@ enum wf_status wf_cpu_sum(struct wf_backend *be, struct wf_tensor *y, const stru
         ptrdiff_t k1 = k0 + BLOCK < nk ? k0 + BLOCK : nk, r1 = r0 + CHUNK < nr ? r0 + CHUNK : nr;
         sum_piece(part + c * nk + k0, x->data, &kept, k0, k1, &gone, r0, r1);
     }
+#pragma omp parallel for schedule(static) if (nk * chunks > 16384)
     for (ptrdiff_t k = 0; k < nk; k++) {
         double total = 0;
         for (ptrdiff_t c = 0; c < chunks; c++) total += part[c * nk + k];

@@ -188,15 +188,19 @@ static void sum_pieces(const struct grid *g, const struct wf_norm_in *in,
         }
         for (ptrdiff_t r = p.r0; r < p.r1; r++) {
             const wf_real *x = in->x->data + r * g->cols + p.c0, *d = dy + r * g->cols + p.c0;
-            for (ptrdiff_t j = 0; j < p.n && in->per_d; j++) {
-                m[j] = mean[r];
-                k[j] = rstd[r];
-            }
+            wf_real mr = in->per_d ? mean[r] : 0, kr = in->per_d ? rstd[r] : 0;
+            if (in->per_d)
 #pragma omp simd
-            for (ptrdiff_t j = 0; j < p.n; j++) {
-                sum[j] += (double)d[j];
-                dot[j] += (double)(d[j] * ((x[j] - m[j]) * k[j]));
-            }
+                for (ptrdiff_t j = 0; j < p.n; j++) {
+                    sum[j] += (double)d[j];
+                    dot[j] += (double)(d[j] * ((x[j] - mr) * kr));
+                }
+            else
+#pragma omp simd
+                for (ptrdiff_t j = 0; j < p.n; j++) {
+                    sum[j] += (double)d[j];
+                    dot[j] += (double)(d[j] * ((x[j] - m[j]) * k[j]));
+                }
         }
         for (ptrdiff_t j = 0; j < p.n; j++) {
             g->part[0][p.at + j] = sum[j];
@@ -236,15 +240,27 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
     sum_pieces(&g, in, stat, dy);
     weights_bwd(&g, D, dw, db);
     if (!dx) return WF_OK;
-    double n = (double)(A * D);
+    double n = (double)(A * D), *mean_e = g.part[0], *mean_ez = g.part[1];
+    for (ptrdiff_t c = 0; c < C; c++) { /* the totals' place: of dy, and of dy z with z's factor */
+        mean_e[c] = given ? 0 : mean_e[c] / n;
+        mean_ez[c] = given ? 0 : mean_ez[c] / n * (double)rstd[c];
+    }
+    const wf_real *w = in->w ? in->w->data : NULL;
 #pragma omp parallel for schedule(static) if (A * C * D > 16384)
     for (ptrdiff_t a = 0; a < A; a++) {
         const wf_real *x = in->x->data + a * C * D, *d = dy + a * C * D;
         wf_real *out = dx->data + a * C * D;
+        if (D == 1) {
+#pragma omp simd
+            for (ptrdiff_t c = 0; c < C; c++)
+                out[c] += rstd[c] * (w ? w[c] : 1) *
+                          (d[c] - (wf_real)mean_e[c] - (x[c] - mean[c]) * (wf_real)mean_ez[c]);
+            continue;
+        }
         for (ptrdiff_t c = 0; c < C; c++) {
-            wf_real m = mean[c], k = rstd[c], kw = in->w ? k * in->w->data[c] : k;
-            wf_real e = given ? 0 : (wf_real)(g.part[0][c] / n);
-            wf_real f = given ? 0 : (wf_real)(g.part[1][c] / n) * k;
+            wf_real m = mean[c], kw = rstd[c] * (w ? w[c] : 1);
+            wf_real e = (wf_real)mean_e[c], f = (wf_real)mean_ez[c];
+#pragma omp simd
             for (ptrdiff_t j = c * D; j < (c + 1) * D; j++)
                 out[j] += kw * (d[j] - e - (x[j] - m) * f);
         }

@@ -83,6 +83,41 @@ WF_INLINE wf_real vec_sum(wf_vec a)
     return _mm512_reduce_add_ps(a);
 }
 
+WF_INLINE void vec_prefetch(const wf_real *p)
+{
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+
+/* to [16, 16] = the transpose of the n <= 16 numbers of each of `rows` <= 16 rows, 0 elsewhere. */
+WF_INLINE void vec_transpose(wf_real *to, ptrdiff_t to_ld, const wf_real *from, ptrdiff_t from_ld,
+                             int rows, int n)
+{
+    __m512 a[16], b[16];
+    for (int i = 0; i < 16; i++)
+        a[i] = i < rows ? vec_load_some(from + i * from_ld, n) : _mm512_setzero_ps();
+    for (int i = 0; i < 16; i += 2) {
+        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            __m512d lo = _mm512_castps_pd(b[i + j]), hi = _mm512_castps_pd(b[i + j + 2]);
+            a[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(lo, hi));
+            a[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(lo, hi));
+        }
+    /* a[4 i + j] now holds columns j, j + 4, j + 8, j + 12 of rows 4 i .. */
+    for (int j = 0; j < 4; j++) {
+        __m512 even0 = _mm512_shuffle_f32x4(a[j], a[j + 4], 0x88);
+        __m512 even1 = _mm512_shuffle_f32x4(a[j + 8], a[j + 12], 0x88);
+        __m512 odd0 = _mm512_shuffle_f32x4(a[j], a[j + 4], 0xdd);
+        __m512 odd1 = _mm512_shuffle_f32x4(a[j + 8], a[j + 12], 0xdd);
+        vec_store(to + j * to_ld, _mm512_shuffle_f32x4(even0, even1, 0x88));
+        vec_store(to + (j + 4) * to_ld, _mm512_shuffle_f32x4(odd0, odd1, 0x88));
+        vec_store(to + (j + 8) * to_ld, _mm512_shuffle_f32x4(even0, even1, 0xdd));
+        vec_store(to + (j + 12) * to_ld, _mm512_shuffle_f32x4(odd0, odd1, 0xdd));
+    }
+}
+
 WF_INLINE wf_vec vec_relu(wf_vec x)
 {
     return _mm512_max_ps(_mm512_setzero_ps(), x); /* the second operand wins when it is NaN */

@@ -146,7 +146,7 @@ static void open_bench(struct bench *b, const struct row *row, int batch)
                                       .params = &b->params,
                                       .windows = &b->windows,
                                       .split = &b->split,
-                                      .supports = &b->graph.supports,
+                                      .graph = &b->graph,
                                       .out = "." };
     b->trainer.cfg.batch_size = batch;
     need(wf_trainer_init(&b->trainer, &err), &err);

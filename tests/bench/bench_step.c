@@ -153,7 +153,7 @@ static double run(const struct bench *b, int steps)
     struct wf_trainer t = { .cfg = wf_train_defaults(), .model = &model, .params = &params };
     t.windows = &windows;
     t.split = &split;
-    t.supports = &graph.supports;
+    t.graph = &graph;
     t.out = ".";
     t.cfg.batch_size = b->B;
     if (wf_trainer_init(&t, &err) != WF_OK) die(&err);

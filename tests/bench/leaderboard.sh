@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # leaderboard.sh PROGRAM FOLDER [--minutes M] [--models a,b] [OPTION ..]: trains the models with the
-# experiment PROGRAM, each for M minutes (10), on what the OPTIONs (--data FILE ..) say. Each run
+# experiment PROGRAM, each for M minutes (10), on what the OPTIONs (--data FILE ..) say. Models that
+# would make few steps in that time run at the sizes below, which the table names. Each run
 # stays in FOLDER/MODEL: one that is done is not run again, one that was killed goes on. The table
 # of all that are done goes to FOLDER.md and between the two marker lines of README.md.
 set -euo pipefail
@@ -34,6 +35,17 @@ about()
         on { name = $1; sub(/^ *[^ ]+ +/, ""); print name "\t" $0 }'
 }
 
+sizes()
+{
+    case $1 in
+    dcrnn) echo --hidden 32 --layers 1 ;;
+    dgcrn) echo --hidden 32 ;;
+    aagcn) echo --hidden 32 --blocks 2 ;;
+    gman) echo --blocks 1 ;;
+    staeformer) echo --layers 1 ;;
+    esac
+}
+
 # Results under other conditions are not comparable.
 same_conditions()
 {
@@ -53,8 +65,9 @@ train()
     if [ -e "$out/stats.csv" ]; then return; fi
     mkdir -p "$out"
     echo "== $1"
-    if "$program" --preset leaderboard --model "$1" --minutes "$minutes" --out "$out" \
-        --resume True "${options[@]}" >>"$out/log" 2>&1; then
+    # shellcheck disable=SC2046
+    if "$program" --preset leaderboard --model "$1" $(sizes "$1") --minutes "$minutes" \
+        --out "$out" --resume True "${options[@]}" >>"$out/log" 2>&1; then
         awk -F, -v m="$1" 'NR > 1 && $1 == m { print "   " $2 ": MAE " $4 }' "$out/metrics.csv"
     else
         tail -n 1 "$out/log"
@@ -68,18 +81,21 @@ row()
 {
     local out=$folder/$1
     if [ $# = 1 ]; then out=$(dirname "$(find "$folder" -name metrics.csv | sort | sed -n 1p)"); fi
-    awk -F, -v name="$1" -v paper="${2:-}" -v simple=$(($# == 1)) '
+    awk -F, -v name="$1" -v paper="${2:-}" -v simple=$(($# == 1)) -v size="$(sizes "$1")" '
     FILENAME ~ /metrics.csv$/ && $1 == name && $3 > 0 { error = error sprintf(" %.3f |", $4); last = $4 }
     simple { next }
     FILENAME ~ /stats.csv$/ && FILENAME !~ /per_epoch/ && FNR == 1 {
         for (i = 1; i <= NF; i++) column[$i] = i
     }
-    FILENAME ~ /stats.csv$/ && FILENAME !~ /per_epoch/ && FNR == 2 { size = $column["parameters"] }
+    FILENAME ~ /stats.csv$/ && FILENAME !~ /per_epoch/ && FNR == 2 { parameters = $column["parameters"] }
     FILENAME ~ /per_epoch/ && FNR > 1 { seconds[++epochs] = $2 }
     END {
         for (i = 1; i < epochs; i++) sum += seconds[i]
         if (!simple) time = epochs > 1 ? sprintf("%.1f s", sum / (epochs - 1)) : sprintf("> %.1f s", seconds[1])
-        printf "%s\t| %s | %s | %s | %s |%s\n", last == last + 0 ? last : 1e9, name, paper, size, time, error
+        sub(/--/, "", size)
+        gsub(/ --/, ", ", size)
+        if (size != "") name = name " (" size ")"
+        printf "%s\t| %s | %s | %s | %s |%s\n", last == last + 0 ? last : 1e9, name, paper, parameters, time, error
     }' "$out/metrics.csv" "$out/stats.csv" "$out/per_epoch_stats.csv"
 }
 
@@ -101,8 +117,9 @@ table()
 {
     local one
     one=$(find "$folder" -name metrics.csv | sort | sed -n 1p)
-    echo "After $minutes minutes of training each (\`--preset leaderboard\`, $(nproc) cores), mean" \
-         "absolute error on the test part:"
+    echo "After $minutes minutes of training each (\`--preset leaderboard\`," \
+         "${OMP_NUM_THREADS:-$(nproc)} threads, epochs of 200 batches of 16 windows), mean absolute" \
+         "error on the test part:"
     echo
     awk -F, 'NR == 2 { first = $1 }
         NR > 1 && $1 == first && $3 > 0 { head = head " MAE " $2 " |"; line = line "---:|" }

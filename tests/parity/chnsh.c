@@ -141,7 +141,10 @@ static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct 
     x = wf_permute(g, x, 1, 0, 2, 3);
     y = wf_permute(g, y, 1, 0, 2, 3);
     WF_TRY(tape_status(r));
-    struct wf_batch b = { B, t->T, t->Q, N, t->channels, *x, { 0 }, *y, &S, B };
+    struct wf_batch b = { .B = B, .T = t->T, .Q = t->Q, .N = N, .C = t->channels, .valid = B };
+    b.x = *x;
+    b.y_std = *y;
+    b.supports = &S;
     wf_tape_set_step(g, &(struct wf_step){ .teach = 1 });
     struct wf_tensor *out = wf_permute(g, wf_dcrnn_forward(g, m, &b), 1, 0, 2, 3);
     output(r, "outputs/out", wf_reshape(g, out, 3, wf_dims(t->Q, B, N * t->targets)));

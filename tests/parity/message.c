@@ -90,7 +90,7 @@ static enum wf_status gat(struct run *r, struct wf_params *ps, struct wf_renames
     free_edges(&ed);
     if (s) return s;
     struct wf_tensor *a = edges ? leaf(r, "inputs/edge_attr") : NULL;
-    output(r, "outputs/out", wf_gat(&r->g, &l, G, X, a));
+    output(r, "outputs/out", wf_gat(&r->g, &l, G, NULL, X, a));
     return finish_named(r, ps, names);
 }
 
@@ -146,7 +146,7 @@ static enum wf_status sage(struct run *r, struct layer *c)
     wf_sage_names(&c->names, "", "sage", &l, 0);
     WF_TRY(load_named(r, &c->ps, &c->names));
     WF_TRY(read_pattern(r, "inputs/edge_index", t->shape[0], x->shape[0], &c->A));
-    output(r, "outputs/out", wf_sage(&r->g, &l, &c->A, x, t));
+    output(r, "outputs/out", wf_sage(&r->g, &l, &c->A, NULL, x, t));
     return finish_named(r, &c->ps, &c->names);
 }
 
@@ -168,7 +168,7 @@ static enum wf_status rgcn(struct run *r, struct layer *c)
     wf_rgcn_names(&c->names, "", "rgcn", &l, 0);
     WF_TRY(load_named(r, &c->ps, &c->names));
     WF_TRY(read_relations(r, X->shape[0], l.cfg.relations, &c->A));
-    output(r, "outputs/out", wf_rgcn(&r->g, &l, &c->A, X));
+    output(r, "outputs/out", wf_rgcn(&r->g, &l, &c->A, NULL, X));
     return finish_named(r, &c->ps, &c->names);
 }
 

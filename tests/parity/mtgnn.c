@@ -1,5 +1,5 @@
 /* mtgnn.c - MTGNN of PyTorch Geometric Temporal. Time is its last axis. */
-#include "models/mtgnn.h"
+#include "models/mtgnn_names.h"
 #include <stdio.h>
 #include <string.h>
 #include "tensor/alloc.h"
@@ -29,7 +29,7 @@ static enum wf_status mixprop(struct run *r, struct named *n)
     wf_mixprop_init(&l, &n->ps, "mp",
                     (struct wf_mixprop_config){ integer(r, "c_in", 0), integer(r, "c_out", 0),
                                                 integer(r, "gdep", 0), number(r, "alpha", 0) });
-    wf_mixprop_names(&l, &n->names, NULL, "mp");
+    wf_mixprop_names(&n->names, NULL, "mp");
     WF_TRY(load_named(r, &n->ps, &n->names));
     struct wf_tensor *x = turned(r, leaf(r, "inputs/X"));
     output(r, "outputs/out", turned(r, wf_mixprop(&r->g, &l, leaf(r, "inputs/A"), x)));
@@ -89,22 +89,23 @@ static enum wf_status learner(struct run *r, struct named *n)
 
 static struct wf_mtgnn_sizes sizes_of(struct run *r)
 {
-    struct wf_mtgnn_sizes s = { .in = integer(r, "in_dim", 0),
+    struct wf_mtgnn_config c = { .channels = integer(r, "residual_channels", 0),
+                                 .skip = integer(r, "skip_channels", 0),
+                                 .end = integer(r, "end_channels", 0),
+                                 .layers = integer(r, "layers", 0),
+                                 .dilation = integer(r, "dilation_exponential", 1),
+                                 .depth = integer(r, "gcn_depth", 0),
+                                 .neighbours = integer(r, "subgraph_size", 0),
+                                 .embedding = integer(r, "node_dim", 0),
+                                 .keep = number(r, "propalpha", 0),
+                                 .saturation = number(r, "tanhalpha", 0) };
+    struct wf_mtgnn_sizes s = { .cfg = c,
+                                .nodes = integer(r, "num_nodes", 0),
+                                .in = integer(r, "in_dim", 0),
                                 .out = integer(r, "out_dim", 0),
                                 .T = integer(r, "seq_length", 0),
-                                .channels = integer(r, "residual_channels", 0),
                                 .hidden = integer(r, "conv_channels", 0),
-                                .skip = integer(r, "skip_channels", 0),
-                                .end = integer(r, "end_channels", 0),
-                                .layers = integer(r, "layers", 0),
-                                .dilation = integer(r, "dilation_exponential", 1),
-                                .depth = integer(r, "gcn_depth", 0),
-                                .graph = { .nodes = integer(r, "num_nodes", 0),
-                                           .dim = integer(r, "node_dim", 0),
-                                           .features = integer(r, "xd", 0),
-                                           .neighbours = integer(r, "subgraph_size", 0),
-                                           .saturation = number(r, "tanhalpha", 0) },
-                                .keep = number(r, "propalpha", 0),
+                                .features = integer(r, "xd", 0),
                                 .given_graph = !integer(r, "build_adj", 1),
                                 .no_graph = !integer(r, "gcn_true", 1),
                                 .plain_norm = !integer(r, "layer_norm_affline", 1) };
@@ -114,19 +115,19 @@ static struct wf_mtgnn_sizes sizes_of(struct run *r)
 
 static enum wf_status net(struct run *r, struct named *n)
 {
-    struct wf_mtgnn_net l;
+    struct wf_mtgnn m;
     struct wf_mtgnn_sizes s = sizes_of(r);
     struct wf_index only = { 0 };
     WF_TRY(r->err.status);
-    wf_mtgnn_net_init(&l, &n->ps, "net", s);
-    wf_mtgnn_net_names(&l, &n->names, NULL, "net");
+    wf_mtgnn_net_init(&m.net, &n->ps, NULL, s);
+    wf_mtgnn_type.names(&m, &n->names);
     WF_TRY(load_named(r, &n->ps, &n->names));
-    if (has(r, "inputs/idx")) WF_TRY(nodes_of(r, s.graph.nodes, &only));
+    if (has(r, "inputs/idx")) WF_TRY(nodes_of(r, s.nodes, &only));
     struct wf_mtgnn_input in = { .x = turned(r, leaf(r, "inputs/X")),
                                  .A = s.given_graph ? leaf(r, "inputs/A") : NULL,
-                                 .features = s.graph.features ? leaf(r, "inputs/FE") : NULL,
+                                 .features = s.features ? leaf(r, "inputs/FE") : NULL,
                                  .only = has(r, "inputs/idx") ? &only : NULL };
-    output(r, "outputs/out", turned(r, wf_mtgnn_net(&r->g, &l, in)));
+    output(r, "outputs/out", turned(r, wf_mtgnn_net(&r->g, &m.net, in)));
     enum wf_status rc = finish_named(r, &n->ps, &n->names);
     if (in.only) wf_index_free(&only);
     return rc;

@@ -51,15 +51,15 @@ static enum wf_status lrgcn(struct run *r, struct cell *c)
     struct wf_tape *g = &r->g;
     struct wf_lrgcn_cell l;
     struct wf_tensor *y[MAXT];
-    struct wf_lrgcn_config cfg = { c->X->shape[2], integer(r, "out_channels", 0),
-                                   integer(r, "num_relations", 0), integer(r, "num_bases", 0) };
+    struct wf_lrgcn_sizes cfg = { c->X->shape[2], integer(r, "out_channels", 0),
+                                  integer(r, "num_relations", 0), integer(r, "num_bases", 0) };
     wf_lrgcn_cell_init(&l, &c->ps, "cell", cfg);
     wf_lrgcn_cell_names(&c->names, "", "cell", &l);
     WF_TRY(load_named(r, &c->ps, &c->names));
     WF_TRY(read_relations(r, c->N, cfg.relations, &c->A[0]));
     struct wf_tensor *h = wf_zeros(g, 2, wf_dims(c->N, cfg.hidden)), *s = h;
     for (int t = 0; t < c->T; t++) {
-        wf_lrgcn_cell(g, &l, &c->A[0], wf_select(g, c->X, 0, t), &h, &s);
+        wf_lrgcn_cell(g, &l, &c->A[0], NULL, wf_select(g, c->X, 0, t), &h, &s);
         y[t] = h;
     }
     output(r, "outputs/H", wf_stack(g, y, c->T, 0));
@@ -80,10 +80,10 @@ static enum wf_status dygrencoder(struct run *r, struct cell *c)
     struct wf_dygrencoder_cell l;
     struct wf_graph_config raw = { .kind = WF_GCN, .raw = true };
     struct wf_tensor *y[MAXT];
-    struct wf_dygrencoder_config cfg = { integer(r, "conv_out_channels", 0),
-                                         integer(r, "conv_num_layers", 0),
-                                         integer(r, "lstm_out_channels", 0),
-                                         aggr_of(r, "conv_aggr") };
+    struct wf_dygrencoder_sizes cfg = { integer(r, "conv_out_channels", 0),
+                                        integer(r, "conv_num_layers", 0),
+                                        integer(r, "lstm_out_channels", 0),
+                                        aggr_of(r, "conv_aggr") };
     wf_dygrencoder_cell_init(&l, &c->ps, "cell", cfg);
     wf_dygrencoder_cell_names(&c->names, "", "cell");
     WF_TRY(load_named(r, &c->ps, &c->names));
@@ -114,7 +114,7 @@ static enum wf_status evolvegcn(struct run *r, struct cell *c, bool nodes)
     struct wf_graph_config graph = { .kind = WF_GCN, .raw = !integer(r, "normalize", 1) };
     struct wf_tensor *y[MAXT], *w = NULL;
     wf_evolvegcn_cell_init(&l, &c->ps, "cell",
-                           (struct wf_evolvegcn_config){ c->X->shape[2], nodes });
+                           (struct wf_evolvegcn_sizes){ c->X->shape[2], nodes });
     wf_evolvegcn_cell_names(&c->names, "", "cell", &l);
     WF_TRY(load_named(r, &c->ps, &c->names));
     WF_TRY(case_graph(r, "inputs/", c->N, &graph));

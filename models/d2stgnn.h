@@ -1,0 +1,58 @@
+/* d2stgnn.h - D2STGNN: Shao, Zhang, Wei, Wang, Xu, Cao, Jensen, "Decoupled Dynamic Spatial-Temporal
+ * Graph Neural Network for Traffic Forecasting", PVLDB 15(11), 2022, sections 4 and 5. What a
+ * sensor measures is what diffuses from others and what is its own; every layer takes first the
+ * one, then the other out of the signal and forecasts it alone.
+ *
+ *     x <- inputs,  for each layer:
+ *     share = sigmoid(relu([T_day  D_week  E_1  E_2] W + b) v + c) x         estimation gate
+ *     x <- x less what diffusion explains of it, from share
+ *     x <- x less what is inherent
+ *     y = relu(relu(sum of all states to come F_l + f) W' + b') W'' + b''
+ *
+ * Both blocks, the states to come and the graphs are in d2stgnn_blocks.h. One state makes `gap`
+ * steps of the forecast. */
+#ifndef WF_D2STGNN_H
+#define WF_D2STGNN_H
+
+#include "models/calendar.h"
+#include "models/d2stgnn_blocks.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { WF_D2STGNN_LAYERS = 16 };
+struct wf_d2stgnn_config {
+    int hidden, embedding;   /* H; width of T_day, D_week, E_1, E_2 */
+    int gate, forecast, end; /* width of the gate, of the sum of states, behind it */
+    int layers, kernel;      /* steps that diffusion sees together */
+    int heads, gap;
+    double dropout;
+};
+struct wf_d2stgnn_config wf_d2stgnn_defaults(void);
+
+struct wf_d2stgnn_layer {
+    struct wf_linear gate[2]; /* times + 2 embedding -> gate -> 1 */
+    struct wf_d2stgnn_diffusion diffusion;
+    struct wf_d2stgnn_inherent inherent;
+};
+struct wf_d2stgnn {
+    struct wf_d2stgnn_config cfg;
+    struct wf_task task;
+    int measured;            /* input channels that are not times */
+    struct wf_linear inputs; /* measured -> H */
+    struct wf_calendar calendar;
+    struct wf_d2stgnn_graph graph;
+    struct wf_d2stgnn_layer layer[WF_D2STGNN_LAYERS];
+    struct wf_linear forecast, end, head; /* 2 layers H -> forecast -> end -> gap * targets */
+};
+void wf_d2stgnn_init(struct wf_d2stgnn *m, struct wf_params *ps, struct wf_d2stgnn_config cfg,
+                     const struct wf_task *task);
+/* b->x [B, T, N, C] -> forecast [B, Q, N, targets], standardised. */
+struct wf_tensor *wf_d2stgnn_forward(struct wf_tape *g, const struct wf_d2stgnn *m,
+                                     const struct wf_batch *b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -69,6 +69,12 @@ static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)
     for (ptrdiff_t i = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                  \
          i += (ptrdiff_t)gridDim.x * blockDim.x)
 
+/* a / b for numbers >= 0; several times as fast where both fit 31 bits. */
+static __device__ ptrdiff_t wf_div(ptrdiff_t a, ptrdiff_t b)
+{
+    return (a | b) >> 31 ? a / b : (ptrdiff_t)((unsigned)a / (unsigned)b);
+}
+
 /* Sum over the threads of a block, in a fixed order, for every thread; blockDim.x is a multiple of
  * 32. Every thread of the block calls it. */
 template <typename T> static __device__ T wf_block_sum(T v)

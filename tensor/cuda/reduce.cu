@@ -6,29 +6,6 @@
 /* ---- sums ---- x is read once: a bias gradient of METR-LA, [64, 12, 207, 64] to [64], is 41 MB or
  * 12 us at 3.35 TB/s, in 512 blocks. */
 
-struct terms {
-    const wf_real *x;
-    bool square;
-    template <int VEC>
-    __device__ void operator()(ptrdiff_t, ptrdiff_t, ptrdiff_t at, double (&s)[1][VEC]) const
-    {
-        wf_vec<VEC> a = wf_load<VEC>(x + at);
-        for (int v = 0; v < VEC; v++) s[0][v] += (double)a.v[v] * (square ? (double)a.v[v] : 1);
-    }
-};
-
-struct scaled {
-    wf_real *y;
-    struct wf_axes axes;
-    double scale;
-    bool add;
-    __device__ void operator()(ptrdiff_t k, const double (&s)[1]) const
-    {
-        wf_real *to = y + wf_axes_at(axes, k);
-        *to = (wf_real)(scale * s[0]) + (add ? *to : 0);
-    }
-};
-
 struct root {
     wf_real *y;
     __device__ void operator()(ptrdiff_t, const double (&s)[1]) const
@@ -43,7 +20,8 @@ extern "C" enum wf_status wf_cuda_sum(struct wf_backend *be, struct wf_tensor *y
     struct wf_reduction w = wf_reduction_of(y, x, wf_aligned(x->data));
     double *part = (double *)wf_cuda_scratch(be, wf_reduce_bytes(&w, 1));
     if (!part) return WF_ENOMEM;
-    return wf_reduce<1>(be, w, part, terms{ x->data, false }, scaled{ y->data, w.out, scale, add });
+    return wf_reduce<1>(be, w, part, wf_sum_terms{ x->data, false },
+                        wf_sum_into{ y->data, w.out, scale, add });
 }
 
 extern "C" enum wf_status wf_cuda_norm(struct wf_backend *be, struct wf_tensor *norm,
@@ -54,7 +32,7 @@ extern "C" enum wf_status wf_cuda_norm(struct wf_backend *be, struct wf_tensor *
     struct wf_reduction w = wf_reduction_of(&one, x, wf_aligned(x->data));
     double *part = (double *)wf_cuda_scratch(be, wf_reduce_bytes(&w, 1));
     if (!part) return WF_ENOMEM;
-    return wf_reduce<1>(be, w, part, terms{ x->data, true }, root{ norm->data });
+    return wf_reduce<1>(be, w, part, wf_sum_terms{ x->data, true }, root{ norm->data });
 }
 
 /* ---- softmax ---- Rows of up to LONG numbers stay in the registers of a group of threads, so that

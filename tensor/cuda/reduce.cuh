@@ -17,22 +17,11 @@ struct wf_axes {
 
 static __device__ ptrdiff_t wf_axes_at(const struct wf_axes &a, ptrdiff_t i)
 {
-    if (a.n == 1) return i * a.stride[0];
     ptrdiff_t at = 0;
-    if (a.count <= 0x7fffffff) {
-        unsigned rest = (unsigned)i;
-#pragma unroll 1
-        for (int d = a.n - 1; d > 0; d--) {
-            unsigned size = (unsigned)a.size[d];
-            at += rest % size * a.stride[d];
-            rest /= size;
-        }
-        return at + rest * a.stride[0];
-    }
-#pragma unroll 1
     for (int d = a.n - 1; d > 0; d--) {
-        at += i % a.size[d] * a.stride[d];
-        i /= a.size[d];
+        ptrdiff_t rest = wf_div(i, a.size[d]);
+        at += (i - rest * a.size[d]) * a.stride[d];
+        i = rest;
     }
     return at + i * a.stride[0];
 }
@@ -263,5 +252,31 @@ static enum wf_status wf_reduce(struct wf_backend *be, const struct wf_reduction
     if (s != WF_OK || w.parts == 1) return s;
     return wf_reduce_finish<N>(be, w.out.count, w.parts, part, finish);
 }
+
+/* ---- one plain sum ---- */
+
+struct wf_sum_terms {
+    const wf_real *x;
+    bool square;
+    template <int VEC>
+    __device__ void operator()(ptrdiff_t, ptrdiff_t, ptrdiff_t at, double (&s)[1][VEC]) const
+    {
+        wf_vec<VEC> a = wf_load<VEC>(x + at);
+        for (int v = 0; v < VEC; v++) s[0][v] += (double)a.v[v] * (square ? (double)a.v[v] : 1);
+    }
+};
+
+/* y (+)= scale * sum */
+struct wf_sum_into {
+    wf_real *y;
+    struct wf_axes axes;
+    double scale;
+    bool add;
+    __device__ void operator()(ptrdiff_t k, const double (&s)[1]) const
+    {
+        wf_real *to = y + wf_axes_at(axes, k);
+        *to = (wf_real)(scale * s[0]) + (add ? *to : 0);
+    }
+};
 
 #endif

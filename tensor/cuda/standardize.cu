@@ -30,6 +30,10 @@ static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *
     n.A = in->x->shape[0];
     n.C = in->x->shape[1];
     n.D = in->x->shape[2];
+    if (n.C == 1 && !in->per_d) { /* so that neighbours are of one column unless D is 1 */
+        n.D *= n.A;
+        n.A = 1;
+    }
     n.rows = n.A * n.C;
     n.eps = in->eps;
     return n;
@@ -192,8 +196,8 @@ static __global__ void keep_given(struct norm n, const wf_real *mean, const wf_r
 /* The column of number i. */
 static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
 {
-    if (n.rows * n.D <= 0x7fffffff) return (unsigned)i / (unsigned)n.D % (unsigned)n.C;
-    return i / n.D % n.C;
+    ptrdiff_t row = wf_div(i, n.D);
+    return row - wf_div(row, n.C) * n.C;
 }
 
 /* p[c] of VEC neighbours, which have one column unless D is 1. */

@@ -118,11 +118,11 @@ static __global__ void without_itself()
     __syncwarp(1);
 }
 
-/* What reaches x when nobody waits for thread 0: the order of the launch decides. */
-static __global__ void no_barrier(float *y)
+/* What stands in x when nobody waits for thread 0: the order of the launch decides. */
+static __global__ void no_barrier(int *y, int v)
 {
-    __shared__ float x;
-    if (threadIdx.x == 0) x = 1;
+    __shared__ int x;
+    if (threadIdx.x == 0) x = v;
     y[threadIdx.x] = x;
 }
 
@@ -147,12 +147,12 @@ static void wrong_kernels()
     dies(barrier_and_warp, "barrier_and_warp");
     dies(half_a_warp, "half_a_warp");
     dies(without_itself, "without_itself");
-    float *y = memory<float>(64);
+    int *y = memory<int>(64);
     bool seen = false;
     for (int i = 0; i < 16 && !seen; i++) {
-        LAUNCH(0, no_barrier, 1, 64, 0, y);
+        LAUNCH(0, no_barrier, 1, 64, 0, y, i);
         finish();
-        seen = y[63] != 1;
+        seen = y[63] != i;
     }
     CHECK(seen);
     cudaFree(y);

@@ -131,10 +131,11 @@ static __device__ void load_vectors(wf_real *to, int ld, const struct rows &from
 {
     int vectors = width / V;
     unsigned inverse = (1u << 20) / (unsigned)vectors + 1;
-#pragma unroll 4
+    WF_UNROLL(4)
     for (int i = t; i < from.count * vectors; i += THREADS) {
         int r = (int)((unsigned)i * inverse >> 20), c = (i - r * vectors) * V;
-        wf_store(to + r * ld + c, wf_load<V>(from.p + (ptrdiff_t)r * from.row + offset + c));
+        wf_vec_store(to + r * ld + c,
+                     wf_vec_load<V>(from.p + (ptrdiff_t)r * from.row + offset + c));
     }
 }
 
@@ -162,11 +163,11 @@ static __device__ void add_products(wf_real (&s)[ROWS][NT], const wf_real *own,
     for (int c = 0; c < width; c += 4) {
         wf_vec<4> b[NT];
 #pragma unroll
-        for (int n = 0; n < NT; n++) b[n] = wf_load<4>(other + (tx + n * LANES) * LD + c);
+        for (int n = 0; n < NT; n++) b[n] = wf_vec_load<4>(other + (tx + n * LANES) * LD + c);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
             if (r * TY >= rows) break;
-            wf_vec<4> a = wf_load<4>(own + (ty + r * TY) * LD + c);
+            wf_vec<4> a = wf_vec_load<4>(own + (ty + r * TY) * LD + c);
 #pragma unroll
             for (int n = 0; n < NT; n++)
 #pragma unroll
@@ -185,7 +186,7 @@ static __device__ void add_weighted(wf_real (&sum)[ROWS][CT], const wf_real *wei
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
             if (r * TY >= rows) break;
-            w[r] = wf_load<4>(weight + (ty + r * TY) * (NT * LANES + 8) + j);
+            w[r] = wf_vec_load<4>(weight + (ty + r * TY) * (NT * LANES + 8) + j);
         }
 #pragma unroll
         for (int v = 0; v < 4; v++) {

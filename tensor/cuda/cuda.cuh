@@ -18,6 +18,7 @@
 struct wf_cuda {
     struct wf_backend be; /* first: a struct wf_backend * is one of these */
     int index, sms;       /* which device, and its multiprocessors */
+    int shared;           /* bytes of shared memory that a block can have */
     enum wf_precision precision;
     cudaStream_t stream, copies; /* of kernels; of host memory on its way beside them */
     cudaEvent_t consumed, arrived;
@@ -57,6 +58,9 @@ void *wf_cuda_scratch(struct wf_backend *be, size_t bytes);
 
 enum { WF_CUDA_BLOCK = 256 };
 
+/* wf_real, in words that the libraries understand. */
+static const cudaDataType_t WF_CUDA_REAL = sizeof(wf_real) == 8 ? CUDA_R_64F : CUDA_R_32F;
+
 /* Blocks for n items, one per thread, each thread then taking every (blocks * threads)-th. */
 static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)
 {
@@ -68,12 +72,6 @@ static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)
 #define EACH_ITEM(i, n)                                                                            \
     for (ptrdiff_t i = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                  \
          i += (ptrdiff_t)gridDim.x * blockDim.x)
-
-/* a / b for numbers >= 0; several times as fast where both fit 31 bits. */
-static __device__ ptrdiff_t wf_div(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a | b) >> 31 ? a / b : (ptrdiff_t)((unsigned)a / (unsigned)b);
-}
 
 /* Sum over the threads of a block, in a fixed order, for every thread; blockDim.x is a multiple of
  * 32. Every thread of the block calls it. */

@@ -224,7 +224,7 @@ static __device__ void largest(const struct messages &m, const struct spot &s, i
     }
     for (int e = m.ptr[s.i]; e < m.ptr[s.i + 1]; e++) {
         wf_real w = m.val.at(s.b, e);
-        wf_vec<VEC> x = wf_load<VEC>(m.x.at(s.b, m.idx[e], s.c));
+        wf_vec<VEC> x = wf_vec_load<VEC>(m.x.at(s.b, m.idx[e], s.c));
         for (int v = 0; v < VEC; v++) {
             wf_real a = w * x.v[v];
             if (best[v] >= 0 && (a <= top->v[v] || top->v[v] != top->v[v])) continue;
@@ -244,7 +244,7 @@ static __global__ void largest_messages(struct messages m, struct nodes y, int *
         int best[VEC];
         wf_vec<VEC> top;
         largest<VEC>(m, s, best, &top);
-        if (y.p) wf_store(y.at(s.b, s.i, s.c), top);
+        if (y.p) wf_vec_store(y.at(s.b, s.i, s.c), top);
         for (int v = 0; v < VEC && entries; v++) entries[at * VEC + v] = best[v];
     }
 }

@@ -177,7 +177,7 @@ static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     if (mine) {
         ptrdiff_t at = wf_axes_at(w.kept, k), r = p * w.each + d;
         if (w.gone.n == 1) {
-#pragma unroll 4
+            WF_UNROLL(4)
             for (; r < to; r += w.down) f(k * OUT, r, at + r * w.gone.stride[0], s);
         } else {
             for (; r < to; r += w.down) f(k * OUT, r, at + wf_axes_at(w.gone, r), s);
@@ -217,7 +217,7 @@ static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     double sum[N] = {};
     for (int i = 0; i < N; i++) {
         const double *from = part + (i * outputs + k) * parts;
-#pragma unroll 4
+        WF_UNROLL(4)
         for (ptrdiff_t p = lane; p < parts; p += 32) sum[i] += from[p];
         for (int h = 16; h > 0; h /= 2) sum[i] += __shfl_xor_sync(0xffffffffu, sum[i], h);
     }
@@ -261,7 +261,7 @@ struct wf_sum_terms {
     template <int VEC>
     __device__ void operator()(ptrdiff_t, ptrdiff_t, ptrdiff_t at, double (&s)[1][VEC]) const
     {
-        wf_vec<VEC> a = wf_load<VEC>(x + at);
+        wf_vec<VEC> a = wf_vec_load<VEC>(x + at);
         for (int v = 0; v < VEC; v++) s[0][v] += (double)a.v[v] * (square ? (double)a.v[v] : 1);
     }
 };

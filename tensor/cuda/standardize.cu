@@ -64,7 +64,7 @@ template <int VEC> static __device__ wf_vec<VEC> all(wf_real value)
 template <int VEC>
 static __device__ wf_vec<VEC> load_or(const wf_real *p, ptrdiff_t d, wf_real otherwise)
 {
-    return p ? wf_load<VEC>(p + d) : all<VEC>(otherwise);
+    return p ? wf_vec_load<VEC>(p + d) : all<VEC>(otherwise);
 }
 
 template <int VEC>
@@ -73,7 +73,7 @@ static __device__ void apply(const struct norm &n, ptrdiff_t row, ptrdiff_t d, c
 {
     wf_vec<VEC> w = load_or<VEC>(n.w, d, 1), b = load_or<VEC>(n.b, d, 0), y;
     for (int v = 0; v < VEC; v++) y.v[v] = (x.v[v] - mean) * rstd * w.v[v] + b.v[v];
-    wf_store(n.y + row * n.D + d, y);
+    wf_vec_store(n.y + row * n.D + d, y);
 }
 
 /* K vectors per thread. */
@@ -87,7 +87,7 @@ template <int VEC, int K> static __global__ void rows_short(struct norm n, int g
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int i = lane + k * group;
-        if (mine && i < count) x[k] = wf_load<VEC>(n.x + row * n.D + i * VEC);
+        if (mine && i < count) x[k] = wf_vec_load<VEC>(n.x + row * n.D + i * VEC);
         for (int v = 0; v < VEC; v++) sum += (double)x[k].v[v];
     }
     double mean = wf_group_sum(sum, group) / (double)n.D;
@@ -114,19 +114,19 @@ template <int VEC> static __global__ void rows_long(struct norm n)
     const wf_real *x = n.x + row * n.D;
     double sum = 0, square = 0;
     for (ptrdiff_t i = first; i < n.D; i += step) {
-        wf_vec<VEC> a = wf_load<VEC>(x + i);
+        wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) sum += (double)a.v[v];
     }
     double mean = wf_block_sum(sum) / (double)n.D;
     for (ptrdiff_t i = first; i < n.D; i += step) {
-        wf_vec<VEC> a = wf_load<VEC>(x + i);
+        wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) square += ((double)a.v[v] - mean) * ((double)a.v[v] - mean);
     }
     double var = wf_block_sum(square) / (double)n.D;
     wf_real rstd = (wf_real)(1 / sqrt(var + n.eps));
     if (threadIdx.x == 0) keep(n, row, mean, var);
     for (ptrdiff_t i = first; i < n.D; i += step)
-        apply<VEC>(n, row, i, wf_load<VEC>(x + i), (wf_real)mean, rstd);
+        apply<VEC>(n, row, i, wf_vec_load<VEC>(x + i), (wf_real)mean, rstd);
 }
 
 /* return RUN(VEC, K) for `count` vectors of `vec` numbers, with K of them per thread. */
@@ -162,7 +162,7 @@ struct moments {
     template <int VEC>
     __device__ void operator()(ptrdiff_t c, ptrdiff_t, ptrdiff_t at, double (&s)[2][VEC]) const
     {
-        wf_vec<VEC> x = wf_load<VEC>(n.x + at);
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at);
         for (int v = 0; v < VEC; v++) {
             double d = (double)x.v[v] - (double)n.x[n.D == 1 ? c + v : c * n.D];
             s[0][v] += d;
@@ -204,7 +204,7 @@ static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
 template <int VEC>
 static __device__ wf_vec<VEC> of_column(const struct norm &n, const wf_real *p, ptrdiff_t c)
 {
-    return n.D == 1 ? wf_load<VEC>(p + c) : all<VEC>(p[c]);
+    return n.D == 1 ? wf_vec_load<VEC>(p + c) : all<VEC>(p[c]);
 }
 
 /* number: grows by 1 here, where everything that reads it is done; or NULL. */
@@ -214,12 +214,12 @@ template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *
     EACH_ITEM(i, n.rows * n.D / VEC)
     {
         ptrdiff_t c = column_of(n, i * VEC);
-        wf_vec<VEC> x = wf_load<VEC>(n.x + i * VEC), y;
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), y;
         wf_vec<VEC> m = of_column<VEC>(n, n.mean, c), k = of_column<VEC>(n, n.rstd, c);
         wf_vec<VEC> w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
         wf_vec<VEC> b = n.b ? of_column<VEC>(n, n.b, c) : all<VEC>(0);
         for (int v = 0; v < VEC; v++) y.v[v] = (x.v[v] - m.v[v]) * (k.v[v] * w.v[v]) + b.v[v];
-        wf_store(n.y + i * VEC, y);
+        wf_vec_store(n.y + i * VEC, y);
     }
 }
 
@@ -286,7 +286,7 @@ struct weight_terms {
     template <int VEC>
     __device__ void operator()(ptrdiff_t c, ptrdiff_t r, ptrdiff_t at, double (&s)[2][VEC]) const
     {
-        wf_vec<VEC> x = wf_load<VEC>(n.x + at), d = wf_load<VEC>(n.dy + at);
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at), d = wf_vec_load<VEC>(n.dy + at);
         for (int v = 0; v < VEC; v++) {
             ptrdiff_t group = per_row ? r : n.D == 1 ? c + v : c;
             s[0][v] += (double)d.v[v];
@@ -317,13 +317,13 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
     EACH_ITEM(i, n.rows * n.D / VEC)
     {
         ptrdiff_t c = column_of(n, i * VEC);
-        wf_vec<VEC> x = wf_load<VEC>(n.x + i * VEC), d = wf_load<VEC>(n.dy + i * VEC);
-        wf_vec<VEC> out = wf_load<VEC>(n.dx + i * VEC), m = of_column<VEC>(n, n.mean, c);
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), d = wf_vec_load<VEC>(n.dy + i * VEC);
+        wf_vec<VEC> out = wf_vec_load<VEC>(n.dx + i * VEC), m = of_column<VEC>(n, n.mean, c);
         wf_vec<VEC> k = of_column<VEC>(n, n.rstd, c), ec = of_column<VEC>(n, e, c);
         wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
         for (int v = 0; v < VEC; v++)
             out.v[v] += k.v[v] * w.v[v] * (d.v[v] - ec.v[v] - (x.v[v] - m.v[v]) * fc.v[v]);
-        wf_store(n.dx + i * VEC, out);
+        wf_vec_store(n.dx + i * VEC, out);
     }
 }
 
@@ -393,8 +393,8 @@ static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
         for (int k = 0; k < K; k++) {
             int i = lane + k * group;
             if (!mine || i >= count) continue;
-            x[k] = wf_load<VEC>(n.x + row * n.D + i * VEC);
-            d[k] = wf_load<VEC>(n.dy + row * n.D + i * VEC);
+            x[k] = wf_vec_load<VEC>(n.x + row * n.D + i * VEC);
+            d[k] = wf_vec_load<VEC>(n.dy + row * n.D + i * VEC);
         }
 #pragma unroll
         for (int k = 0; k < K; k++) {
@@ -417,9 +417,9 @@ static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
         for (int k = 0; k < K; k++) {
             int i = lane + k * group;
             if (!n.dx || !mine || i >= count) continue;
-            wf_vec<VEC> out = wf_load<VEC>(n.dx + row * n.D + i * VEC);
+            wf_vec<VEC> out = wf_vec_load<VEC>(n.dx + row * n.D + i * VEC);
             for (int v = 0; v < VEC; v++) out.v[v] += rstd * (d[k].v[v] - e - x[k].v[v] * f);
-            wf_store(n.dx + row * n.D + i * VEC, out);
+            wf_vec_store(n.dx + row * n.D + i * VEC, out);
         }
     }
     if (!part) return;
@@ -434,7 +434,7 @@ template <int VEC> static __global__ void rows_bwd_long(struct norm n)
     wf_real mean = n.mean[row], rstd = n.rstd[row];
     double sum = 0, dot = 0;
     for (ptrdiff_t i = first; i < n.D; i += step) {
-        wf_vec<VEC> x = wf_load<VEC>(n.x + at + i), d = wf_load<VEC>(n.dy + at + i);
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at + i), d = wf_vec_load<VEC>(n.dy + at + i);
         wf_vec<VEC> w = load_or<VEC>(n.w, i, 1);
         for (int v = 0; v < VEC; v++) {
             sum += (double)(d.v[v] * w.v[v]);
@@ -444,11 +444,11 @@ template <int VEC> static __global__ void rows_bwd_long(struct norm n)
     wf_real e = (wf_real)(wf_block_sum(sum) / (double)n.D);
     wf_real f = (wf_real)(wf_block_sum(dot) / (double)n.D) * rstd;
     for (ptrdiff_t i = first; i < n.D; i += step) {
-        wf_vec<VEC> x = wf_load<VEC>(n.x + at + i), d = wf_load<VEC>(n.dy + at + i);
-        wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = wf_load<VEC>(n.dx + at + i);
+        wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at + i), d = wf_vec_load<VEC>(n.dy + at + i);
+        wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = wf_vec_load<VEC>(n.dx + at + i);
         for (int v = 0; v < VEC; v++)
             out.v[v] += rstd * (d.v[v] * w.v[v] - e - (x.v[v] - mean) * f);
-        wf_store(n.dx + at + i, out);
+        wf_vec_store(n.dx + at + i, out);
     }
 }
 

@@ -38,7 +38,7 @@ static __global__ void copy_rows(wf_real *y, const wf_real *x, ptrdiff_t count, 
     EACH_ITEM(j, count)
     {
         ptrdiff_t i = wf_div(j, width);
-        wf_store(y + j * VEC, wf_load<VEC>(x + (row(i) * width + j - i * width) * VEC));
+        wf_vec_store(y + j * VEC, wf_vec_load<VEC>(x + (row(i) * width + j - i * width) * VEC));
     }
 }
 
@@ -99,9 +99,9 @@ template <int VEC, typename T> static __global__ void sum_lists(struct lists<T> 
         ptrdiff_t c = c0 + lane * VEC;
         bool mine = r < l.rows && c < l.width;
         wf_vec<VEC> s = {};
-#pragma unroll 4
+        WF_UNROLL(4)
         for (ptrdiff_t k = from + depth; k < to && mine; k += l.deep) {
-            wf_vec<VEC> a = wf_load<VEC>(l.dy + l.list[k] * l.width + c);
+            wf_vec<VEC> a = wf_vec_load<VEC>(l.dy + l.list[k] * l.width + c);
             for (int v = 0; v < VEC; v++) s.v[v] += a.v[v];
         }
         sh[t] = s;
@@ -113,9 +113,9 @@ template <int VEC, typename T> static __global__ void sum_lists(struct lists<T> 
         if (depth == 0 && mine) {
             wf_real *out =
                 (l.parts > 1 ? l.part + (p * l.rows + r) * l.width : l.dx + r * l.width) + c;
-            s = l.parts > 1 ? wf_vec<VEC>{} : wf_load<VEC>(out);
+            s = l.parts > 1 ? wf_vec<VEC>{} : wf_vec_load<VEC>(out);
             for (int v = 0; v < VEC; v++) s.v[v] += sh[t].v[v];
-            wf_store(out, s);
+            wf_vec_store(out, s);
         }
         __syncthreads();
     }

@@ -17,7 +17,7 @@
 #include <type_traits>
 
 #define __global__
-#define __device__
+#define __device__ __attribute__((unused))
 #define __host__
 #define __constant__
 #define __grid_constant__

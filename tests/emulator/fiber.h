@@ -1,0 +1,21 @@
+/* fiber.h - stacks that take turns on one thread of the host. */
+#ifndef WF_EMULATOR_FIBER_H
+#define WF_EMULATOR_FIBER_H
+
+#include <stddef.h>
+
+namespace emulator
+{
+struct fiber;
+
+/* A fiber that runs entry(), which never returns, when it is first switched to. Never freed. */
+struct fiber *fiber_new(void (*entry)());
+
+/* The fiber that runs now, at first the thread's own stack. */
+struct fiber *fiber_self();
+
+/* Goes on where `to` last switched away; returns when something switches back. */
+void fiber_switch(struct fiber *to);
+} // namespace emulator
+
+#endif

@@ -393,6 +393,9 @@ static enum wf_status open_device(struct wf_cuda *c)
     WF_TRY(wf_cuda_check(be, cudaSetDevice(c->index), "cudaSetDevice"));
     WF_TRY(wf_cuda_check(
         be, cudaDeviceGetAttribute(&c->sms, cudaDevAttrMultiProcessorCount, c->index), "device"));
+    WF_TRY(wf_cuda_check(
+        be, cudaDeviceGetAttribute(&c->shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, c->index),
+        "device"));
     WF_TRY(find_driver(be));
     return open_streams(c);
 }

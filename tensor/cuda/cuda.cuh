@@ -18,6 +18,7 @@
 struct wf_cuda {
     struct wf_backend be; /* first: a struct wf_backend * is one of these */
     int index, sms;       /* which device, and its multiprocessors */
+    int shared;           /* bytes of shared memory that a block can have */
     enum wf_precision precision;
     cudaStream_t stream, copies; /* of kernels; of host memory on its way beside them */
     cudaEvent_t consumed, arrived;
@@ -58,6 +59,9 @@ void *wf_cuda_scratch(struct wf_backend *be, size_t bytes);
 #endif
 
 enum { WF_CUDA_BLOCK = 256 };
+
+/* wf_real, in words that the libraries understand. */
+static const cudaDataType_t WF_CUDA_REAL = sizeof(wf_real) == 8 ? CUDA_R_64F : CUDA_R_32F;
 
 /* Blocks for n items, one per thread, each thread then taking every (blocks * threads)-th. */
 static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)

@@ -330,9 +330,9 @@ static const struct wf_kernels kernels = {
 #undef K
 };
 
-static const struct wf_device_ops device_ops = { cuda_record, cuda_recorded,   cuda_replay,
-                                                 cuda_forget, cuda_host_alloc, cuda_host_free,
-                                                 cuda_fetch,  cuda_fetched,    cuda_mark,
+static const struct wf_device_ops device_ops = { cuda_record,  cuda_recorded,   cuda_replay,
+                                                 cuda_forget,  cuda_host_alloc, cuda_host_free,
+                                                 cuda_fetch,   cuda_fetched,    cuda_mark,
                                                  cuda_seconds, cuda_close };
 
 static enum wf_status find_driver(struct wf_backend *be)

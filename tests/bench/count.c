@@ -162,8 +162,7 @@ static double count_dconv_grad(const void *at)
 static enum wf_status count_gemm(struct wf_backend *be, struct wf_tensor *c,
                                  const struct wf_tensor *a, const struct wf_tensor *b, double beta)
 {
-    of[COUNT_gemm].flops +=
-        2.0 * a->shape[0] * a->shape[1] * (double)a->shape[2] * b->shape[2];
+    of[COUNT_gemm].flops += 2.0 * a->shape[0] * a->shape[1] * (double)a->shape[2] * b->shape[2];
     return count_call_gemm(be, c, a, b, beta);
 }
 
@@ -290,4 +289,3 @@ int count_top(struct count_kernel *top, int n)
     }
     return used;
 }
-

@@ -120,15 +120,14 @@ static double move_rate(struct wf_backend *be, size_t bytes, double *took)
 struct rig_peak rig_measure(const struct rig_device *d)
 {
     struct wf_backend *be = open_device(d, stdout);
-    struct rig_peak p = { 0 };
+    struct rig_peak p = { .device = be->device, .available = bytes_free(be) };
     double took = 0;
     int N = 128;
     while (took < 5e-3 && N < 8192) p.gemm = gemm_rate(be, N *= 2, &took);
     if (be->device) {
         size_t bytes = (size_t)8 << 20;
         took = 0;
-        while (took < 5e-4 && bytes < (size_t)1 << 30)
-            p.bytes = move_rate(be, bytes *= 2, &took);
+        while (took < 5e-4 && bytes < (size_t)1 << 30) p.bytes = move_rate(be, bytes *= 2, &took);
         p.flops = p.gemm;
         printf("%s, %s: move of %zu MiB %.4g GB/s", be->name, wf_precision_names[d->precision],
                bytes >> 20, 1e-9 * p.bytes);
@@ -276,11 +275,12 @@ static int by_value(const void *a, const void *b)
     return (d > 0) - (d < 0);
 }
 
-double rig_time(struct rig *r, int groups)
+double rig_time(struct rig *r, int groups, int steps)
 {
     double time[RIG_GROUPS];
     int n = 1;
-    if (r->be->device) n = (int)fmax(1, fmin(200, 0.05 / group(r, 3)));
+    if (r->be->device)
+        n = (int)fmax(fmax(1, (steps + groups - 1) / groups), fmin(200, 0.05 / group(r, 3)));
     for (int k = 0; k < groups; k++) time[k] = group(r, n);
     qsort(time, (size_t)groups, sizeof *time, by_value);
     struct wf_error err = { 0 };

@@ -26,6 +26,8 @@ struct rig_device {
  * and written. gemm: of the largest square product that is worth its time. */
 struct rig_peak {
     double flops, bytes, gemm;
+    bool device;
+    size_t available; /* bytes of memory that are free */
 };
 /* Prints it too, and what computes. */
 struct rig_peak rig_measure(const struct rig_device *d);
@@ -59,9 +61,10 @@ void rig_close(struct rig *r);
 void rig_step(struct rig *r);
 void rig_sync(struct rig *r);
 
-/* The median seconds of a step, over so many groups of steps between two syncs; on the CPU a group
- * is one step. Call after the first two steps: from the third on a device replays. */
-double rig_time(struct rig *r, int groups);
+/* The median seconds of a step, over so many groups of steps between two syncs, on a device of so
+ * many steps at least in all; on the CPU a group is one step. Call after the first two steps: from
+ * the third on a device replays. */
+double rig_time(struct rig *r, int groups, int steps);
 
 /* What the kernels of a step do, one by one: a step that is not replayed. On a device, which gets
  * work to do meanwhile, the host runs ahead, so that kernels follow each other without gaps. */

@@ -170,6 +170,10 @@ struct wf_device_ops {
      * whatever is queued sees dst filled. */
     enum wf_status (*fetch)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
     enum wf_status (*fetched)(struct wf_backend *be);
+    /* Gives this point of the queue the number k >= 0, anew if there was one; not while recording.
+     * The seconds between two such points that the device has passed. */
+    enum wf_status (*mark)(struct wf_backend *be, int k);
+    double (*seconds)(struct wf_backend *be, int from, int to);
     void (*close)(struct wf_backend *be);
 };
 

@@ -234,6 +234,34 @@ static enum wf_status cuda_fetched(struct wf_backend *be)
     return wf_cuda_check(be, cudaEventSynchronize(c->arrived), "fetched");
 }
 
+/* ---- time ---- */
+
+static bool more_marks(struct wf_cuda *c, int count)
+{
+    cudaEvent_t *all = (cudaEvent_t *)realloc(c->marks, (size_t)count * sizeof *all);
+    if (!all) return false;
+    c->marks = all;
+    while (c->mark_count < count) all[c->mark_count++] = NULL;
+    return true;
+}
+
+static enum wf_status cuda_mark(struct wf_backend *be, int k)
+{
+    struct wf_cuda *c = wf_cuda_of(be);
+    if (k >= c->mark_count && !more_marks(c, 2 * k + 64)) return WF_ENOMEM;
+    if (!c->marks[k]) WF_TRY(wf_cuda_check(be, cudaEventCreate(&c->marks[k]), "cudaEventCreate"));
+    return wf_cuda_check(be, cudaEventRecord(c->marks[k], c->stream), "mark");
+}
+
+static double cuda_seconds(struct wf_backend *be, int from, int to)
+{
+    struct wf_cuda *c = wf_cuda_of(be);
+    float ms = 0;
+    WF_CHECK(from < c->mark_count && to < c->mark_count);
+    wf_cuda_check(be, cudaEventElapsedTime(&ms, c->marks[from], c->marks[to]), "seconds");
+    return 1e-3 * (double)ms;
+}
+
 /* ---- recordings ---- */
 
 struct wf_recording {
@@ -288,6 +316,9 @@ static void cuda_close(struct wf_backend *be)
     if (c->workspace) cudaFree(c->workspace);
     if (c->consumed) cudaEventDestroy(c->consumed);
     if (c->arrived) cudaEventDestroy(c->arrived);
+    for (int k = 0; k < c->mark_count; k++)
+        if (c->marks[k]) cudaEventDestroy(c->marks[k]);
+    free(c->marks);
     if (c->copies) cudaStreamDestroy(c->copies);
     if (c->stream) cudaStreamDestroy(c->stream);
     free(c);
@@ -299,9 +330,10 @@ static const struct wf_kernels kernels = {
 #undef K
 };
 
-static const struct wf_device_ops device_ops = { cuda_record, cuda_recorded,   cuda_replay,
-                                                 cuda_forget, cuda_host_alloc, cuda_host_free,
-                                                 cuda_fetch,  cuda_fetched,    cuda_close };
+static const struct wf_device_ops device_ops = { cuda_record,  cuda_recorded,   cuda_replay,
+                                                 cuda_forget,  cuda_host_alloc, cuda_host_free,
+                                                 cuda_fetch,   cuda_fetched,    cuda_mark,
+                                                 cuda_seconds, cuda_close };
 
 static enum wf_status find_driver(struct wf_backend *be)
 {

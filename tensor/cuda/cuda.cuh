@@ -28,6 +28,8 @@ struct wf_cuda {
     char *scratch;   /* reserved addresses, backed as far as was ever asked for */
     size_t scratch_bytes;
     struct wf_cuda_range *ranges; /* reserved addresses and how much of each is backed */
+    cudaEvent_t *marks;           /* points of the queue that have a number */
+    int mark_count;
 };
 
 static inline struct wf_cuda *wf_cuda_of(struct wf_backend *be)

@@ -1,5 +1,6 @@
 /* stream.cpp - streams, events and captures; launches and copies. */
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -16,6 +17,7 @@ using emulator::work;
 struct mark {
     cudaStream_t stream;
     bool done, captured;
+    std::chrono::steady_clock::time_point at;
 };
 
 struct CUstream_st {
@@ -381,9 +383,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     if (!(stream = found(stream))) return failed(cudaErrorInvalidResourceHandle);
     bool capturing = stream->capture != cudaStreamCaptureStatusNone;
-    auto m = std::make_shared<mark>(mark{ stream, false, capturing });
+    auto m = std::make_shared<mark>(mark{ stream, false, capturing, {} });
     event->last = m;
-    return capturing ? cudaSuccess : enqueue(stream, [m] { m->done = true; });
+    return capturing ? cudaSuccess : enqueue(stream, [m] {
+        m->done = true;
+        m->at = std::chrono::steady_clock::now();
+    });
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
@@ -391,6 +396,15 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
     if (!event->last) return cudaSuccess;
     if (event->last->captured) return failed(cudaErrorCapturedEvent);
     reach(*event->last);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
+{
+    if (!from || !to || !from->last || !to->last || from->last->captured || to->last->captured)
+        return failed(cudaErrorInvalidResourceHandle);
+    if (!from->last->done || !to->last->done) return failed(cudaErrorNotReady);
+    *ms = std::chrono::duration<float, std::milli>(to->last->at - from->last->at).count();
     return cudaSuccess;
 }
 

@@ -16,12 +16,12 @@
  * of the weights ride on the kernels of the hops. Launches: hops first 3, mix first 3, mix last
  * 4 or 5, hops last 6.
  *
- * METR-LA, hidden 64 (B 64, N 207, M 5, E 1722 a support; C 66 or 128, O 128 or 64): at C = O = 128
- * a product is 2.2 GFLOP, 7 us at 300 TFLOP/s (tf32) or 43 at 50 (float32); X and Y are 7 MB, the
- * terms 34 MB, written and read once, 68 MB in the L2 cache, 14 us at 5 TB/s; hops read 8 KB of
- * entries and 226 MB of rows from shared memory, 9 us at 26 TB/s. So a forward convolution should
- * take some 25 us, its gradient (two products, one way of hops) 40, and the 48 convolutions of an
- * iteration, of which half have half the channels, 2.5 ms, in float32 three times 2 ms more. */
+ * METR-LA, hidden 64 (B 64, N 207, M 5, E 1722 a support; C 66 or 128, O 128 or 64), counted, not
+ * measured: at C = O = 128 a product is 2.2 GFLOP, 7 us at 300 TFLOP/s (tf32) or 43 at 50
+ * (float32); X and Y are 7 MB each, the terms 34 MB, written and read once through the L2 cache, 14
+ * us at 5 TB/s; the hops read 226 MB of rows from shared memory, 9 us at 26 TB/s. The 96
+ * convolutions of an iteration come to some 2.3 ms forward and 3 ms backward in tf32, in float32 to
+ * 6 ms more. */
 #include "tensor/cuda/gemm.cuh"
 #include "tensor/cuda/hops.cuh"
 

@@ -204,6 +204,8 @@ static bool merge_groups(struct wf_product *p, bool sum)
         if (p->a.group != p->K * a || p->b.group != p->K * b) return false;
         if ((ptrdiff_t)p->G * p->K > 1 << 30) return false;
         p->K *= p->G;
+        if (!p->a.transposed) p->a.ld = most(p->a.ld, p->K); /* of one row, then */
+        if (p->b.transposed) p->b.ld = most(p->b.ld, p->K);
     } else {
         if (p->b.group != 0 || p->a.transposed || (ptrdiff_t)p->G * p->M > 1 << 30) return false;
         if (p->a.group != (ptrdiff_t)p->M * p->a.ld || p->c.group != (ptrdiff_t)p->M * p->c.ld)

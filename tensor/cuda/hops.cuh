@@ -49,12 +49,13 @@ struct wf_sink {
 
 using wf_wide = struct wf_vec<WF_VEC>;
 
-static __device__ bool wf_whole(const struct wf_columns &c, int first)
+static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
 {
     return c.wide && first + WF_VEC <= c.width;
 }
 
-static __device__ wf_wide wf_columns_load(const struct wf_columns &c, int b, int n, int first)
+static inline __device__ wf_wide wf_columns_load(const struct wf_columns &c, int b, int n,
+                                                 int first)
 {
     const wf_real *x = c.x + b * c.sample + n * c.row + first;
     if (wf_whole(c, first)) return wf_vec_load<WF_VEC>(x);
@@ -64,7 +65,7 @@ static __device__ wf_wide wf_columns_load(const struct wf_columns &c, int b, int
 }
 
 /* Vector v of row n of sample b. */
-static __device__ wf_wide wf_source_load(const struct wf_source &s, int b, int n, int v)
+static inline __device__ wf_wide wf_source_load(const struct wf_source &s, int b, int n, int v)
 {
     int first = v * WF_VEC, seam = s.part[0].width;
     wf_wide r = wf_vec_zero<WF_VEC>();
@@ -81,7 +82,7 @@ static __device__ wf_wide wf_source_load(const struct wf_source &s, int b, int n
     return r;
 }
 
-static __device__ void wf_sink_store(const struct wf_sink &s, int b, int n, int v, wf_wide x)
+static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int n, int v, wf_wide x)
 {
     int first = v * WF_VEC, seam = s.part[0].width;
     if (s.bias)

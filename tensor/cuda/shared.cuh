@@ -54,13 +54,13 @@ struct wf_stage {
     int *ptr; /* [count, rows + 1] */
 };
 
-static __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct wf_stage &s, int i)
+static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct wf_stage &s, int i)
 {
     return s.slot + ((ptrdiff_t)i * p.rows << p.bits);
 }
 
 /* Lays the block's shared memory out and fetches the supports; a barrier must follow. */
-static __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
+static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
 {
     struct wf_stage s = { memory, NULL, NULL };
     s.entry = reinterpret_cast<struct wf_entry *>(wf_slot(p, s, p.slots));
@@ -78,8 +78,8 @@ static __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_
 }
 
 /* Row n of a support times x, the slot's vector of this lane in row 0. */
-static __device__ wf_wide wf_stage_row(const struct wf_plan &p, const struct wf_stage &s, int k,
-                                       int n, const wf_wide *x)
+static inline __device__ wf_wide wf_stage_row(const struct wf_plan &p, const struct wf_stage &s,
+                                              int k, int n, const wf_wide *x)
 {
     const int *ptr = s.ptr + k * (p.rows + 1) + n;
     wf_wide sum = wf_vec_zero<WF_VEC>();
@@ -101,8 +101,8 @@ static __device__ wf_wide wf_stage_row(const struct wf_plan &p, const struct wf_
 /* All hops of a build, term 0 in slot 0 before a barrier. store(m, n, v, T_m[n, v]) gets the
  * others; lanes [0, lanes) are in use. Ends with a barrier. */
 template <typename STORE>
-static __device__ void wf_stage_build(const struct wf_plan &p, const struct wf_stage &s, int lanes,
-                                      STORE store)
+static inline __device__ void wf_stage_build(const struct wf_plan &p, const struct wf_stage &s,
+                                             int lanes, STORE store)
 {
     for (int i = 0; i < p.steps; i++) {
         const struct wf_stage_hop &h = p.step[i];
@@ -123,8 +123,8 @@ static __device__ void wf_stage_build(const struct wf_plan &p, const struct wf_s
 
 /* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
 template <typename LOAD>
-static __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_stage &s, int lanes,
-                                     LOAD load)
+static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_stage &s,
+                                            int lanes, LOAD load)
 {
     for (int i = 0; i < p.steps; i++) {
         const struct wf_stage_hop &h = p.step[i];
@@ -154,8 +154,8 @@ static __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_st
 
 /* out [width] = sum of v over the groups of threads [0, groups), thread g width + t of group g;
  * room: one vector for each thread. Every thread of the block calls it. */
-static __device__ void wf_column_sums(wf_wide v, int width, int groups, wf_wide *room, wf_real *out,
-                                      int lanes)
+static inline __device__ void wf_column_sums(wf_wide v, int width, int groups, wf_wide *room,
+                                             wf_real *out, int lanes)
 {
     int t = (int)threadIdx.x;
     __syncthreads(); /* room may still be in use */

@@ -25,7 +25,7 @@ static inline struct wf_sparse wf_sparse_of(const struct wf_csr *A, const struct
     return s;
 }
 
-static __device__ wf_real wf_sparse_value(const struct wf_sparse &A, int e)
+static inline __device__ wf_real wf_sparse_value(const struct wf_sparse &A, int e)
 {
     return A.val[(A.perm ? A.perm[e] : e) * A.stride];
 }
@@ -33,8 +33,8 @@ static __device__ wf_real wf_sparse_value(const struct wf_sparse &A, int e)
 /* Row i of A times W columns of a matrix x whose rows are `row` apart, for S matrices x that are
  * `sample` apart: each entry is read once for all of them. */
 template <int W, int S>
-static __device__ void wf_sparse_row(wf_vec<W> (&sum)[S], const struct wf_sparse &A, int i,
-                                     const wf_real *x, ptrdiff_t row, ptrdiff_t sample)
+static inline __device__ void wf_sparse_row(wf_vec<W> (&sum)[S], const struct wf_sparse &A, int i,
+                                            const wf_real *x, ptrdiff_t row, ptrdiff_t sample)
 {
     for (int s = 0; s < S; s++) sum[s] = wf_vec_zero<W>();
     int to = A.ptr[i + 1];

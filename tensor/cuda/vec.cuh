@@ -43,7 +43,7 @@ template <int W> static __device__ void wf_vec_fma(wf_vec<W> &s, wf_real a, cons
 }
 
 /* i / n for i >= 0; 32-bit division is several times as fast. */
-static __device__ ptrdiff_t wf_div(ptrdiff_t i, ptrdiff_t n)
+static inline __device__ ptrdiff_t wf_div(ptrdiff_t i, ptrdiff_t n)
 {
     return (i | n) >> 31 ? i / n : (ptrdiff_t)((unsigned)i / (unsigned)n);
 }
@@ -59,7 +59,7 @@ static inline bool wf_aligned(const void *p, ptrdiff_t stride0 = 0, ptrdiff_t st
     return (uintptr_t)p % 16 == 0 && stride0 % WF_VEC == 0 && stride1 % WF_VEC == 0;
 }
 
-static __device__ wf_real wf_activate(enum wf_act act, wf_real x)
+static inline __device__ wf_real wf_activate(enum wf_act act, wf_real x)
 {
     switch (act) {
     case WF_ACT_SIGMOID:
@@ -75,7 +75,7 @@ static __device__ wf_real wf_activate(enum wf_act act, wf_real x)
 }
 
 /* dy act'(.), with y = act(.) */
-static __device__ wf_real wf_activate_bwd(enum wf_act act, wf_real y, wf_real dy)
+static inline __device__ wf_real wf_activate_bwd(enum wf_act act, wf_real y, wf_real dy)
 {
     switch (act) {
     case WF_ACT_SIGMOID:

@@ -28,7 +28,7 @@ struct side {
     wf_real *p;
     ptrdiff_t lead[WF_MAXDIM - 2];
     int row, width; /* strides of rows are below 2^31 */
-    int vec;        /* numbers that can be read at once wherever a row of a head begins */
+    bool even;      /* rows of a head begin on 16-byte borders */
 };
 
 struct attention {
@@ -47,12 +47,11 @@ static struct side side_of(const struct wf_tensor *t, int heads)
     s.p = t->data;
     s.row = (int)t->stride[n - 2];
     s.width = t->shape[n - 1] / heads;
-    ptrdiff_t all = (ptrdiff_t)((uintptr_t)t->data / sizeof(wf_real)) | s.row | s.width;
+    s.even = wf_aligned(t->data) && s.row % WF_VEC == 0 && s.width % WF_VEC == 0;
     for (int i = 0; i < n - 2; i++) {
         s.lead[i] = t->stride[i];
-        if (t->shape[i] > 1) all |= s.lead[i];
+        if (t->shape[i] > 1 && s.lead[i] % WF_VEC) s.even = false;
     }
-    s.vec = all % WF_VEC == 0 ? WF_VEC : all % 2 == 0 ? 2 : 1;
     return s;
 }
 
@@ -117,41 +116,29 @@ template <int TY> static __device__ void tile_sync(void)
         __syncthreads();
 }
 
-/* Rows of one head. */
-struct rows {
-    wf_real *p;
-    int row, count, vec;
-};
-
-/* `width` numbers of each row to shared memory, V at a time. i / vectors is a product and a shift,
- * exact for the up to 64 rows of 128 vectors that there are. */
-template <int THREADS, int V>
-static __device__ void load_vectors(wf_real *to, int ld, const struct rows &from, int offset,
-                                    int width, int t)
-{
-    int vectors = width / V;
-    unsigned inverse = (1u << 20) / (unsigned)vectors + 1;
-    WF_UNROLL(4)
-    for (int i = t; i < from.count * vectors; i += THREADS) {
-        int r = (int)((unsigned)i * inverse >> 20), c = (i - r * vectors) * V;
-        wf_vec_store(to + r * ld + c,
-                     wf_vec_load<V>(from.p + (ptrdiff_t)r * from.row + offset + c));
-    }
-}
-
-/* The same with zeros up to `padded`, at most 3 of them. */
+/* `rows` rows of `width` numbers to shared memory, with zeros up to `padded` numbers. */
 template <int THREADS>
-static __device__ void load_rows(wf_real *to, int ld, const struct rows &from, int offset,
-                                 int width, int padded, int t)
+static __device__ void load_rows(wf_real *to, int ld, const wf_real *from, int row, int rows,
+                                 int width, int padded, bool even, int t)
 {
-    if (from.vec == 4)
-        load_vectors<THREADS, 4>(to, ld, from, offset, width, t);
-    else if (from.vec == 2)
-        load_vectors<THREADS, 2>(to, ld, from, offset, width, t);
-    else
-        load_vectors<THREADS, 1>(to, ld, from, offset, width, t);
-    for (int r = t; r < from.count && width < padded; r += THREADS)
-        for (int c = width; c < padded; c++) to[r * ld + c] = 0;
+    if (even && padded == width) {
+        int vectors = width / WF_VEC, shift = 0;
+        while (1 << shift < vectors) shift++;
+        for (int i = t; i < rows << shift; i += THREADS) {
+            int r = i >> shift, c = (i - (r << shift)) * WF_VEC;
+            if (c < width)
+                wf_vec_store(to + r * ld + c, wf_vec_load<WF_VEC>(from + (ptrdiff_t)r * row + c));
+        }
+        return;
+    }
+    for (int c0 = 0; c0 < padded; c0 += 32) {
+        int shift = 0;
+        while (shift < 5 && 1 << shift < padded - c0) shift++;
+        for (int i = t; i < rows << shift; i += THREADS) {
+            int r = i >> shift, c = c0 + i - (r << shift);
+            if (c < padded) to[r * ld + c] = c < width ? from[(ptrdiff_t)r * row + c] : 0;
+        }
+    }
 }
 
 /* s[r][n] = products of own and other rows, `width` (up to DEEP) channels of them a multiple of 4.
@@ -203,11 +190,18 @@ static __device__ void add_weighted(wf_real (&sum)[ROWS][CT], const wf_real *wei
     }
 }
 
+/* Rows of one head that a tile looks at. */
+struct rows {
+    wf_real *p;
+    int row, count;
+    bool even;
+};
+
 static __device__ struct rows rows_of(const struct attention &a, const struct side &s,
                                       ptrdiff_t head)
 {
     ptrdiff_t group = wf_div(head, a.heads);
-    return { head_at(a, s, group, (int)(head - group * a.heads)), s.row, 0, s.vec };
+    return { head_at(a, s, group, (int)(head - group * a.heads)), s.row, 0, s.even };
 }
 
 /* The products of all own rows with all other rows, of `width` channels. kept: own rows are in
@@ -217,16 +211,18 @@ static __device__ void multiply(wf_real (&s)[ROWS][NT], wf_real *sh_own, wf_real
                                 const struct rows &own, const struct rows &other, int width,
                                 bool kept, int t)
 {
-    int pieces = width > DEEP ? (width + DEEP - 1) / DEEP : 1;
-    int step = ((width + pieces - 1) / pieces + 3) / 4 * 4;
+    int pieces = (width + DEEP - 1) / DEEP, step = ((width + pieces - 1) / pieces + 3) / 4 * 4;
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
         for (int n = 0; n < NT; n++) s[r][n] = 0;
     for (int c = 0; c < width; c += step) {
         int here = width - c < step ? width - c : step, padded = (here + 3) / 4 * 4;
-        if (!kept || pieces > 1) load_rows<TY * LANES>(sh_own, LD, own, c, here, padded, t);
-        load_rows<TY * LANES>(sh_other, LD, other, c, here, padded, t);
+        if (!kept || pieces > 1)
+            load_rows<TY * LANES>(sh_own, LD, own.p + c, own.row, own.count, here, padded, own.even,
+                                  t);
+        load_rows<TY * LANES>(sh_other, LD, other.p + c, other.row, other.count, here, padded,
+                              other.even, t);
         tile_sync<TY>();
         add_products<TY, NT>(s, sh_own, sh_other, own.count, padded, t % LANES, t / LANES);
         tile_sync<TY>();
@@ -376,7 +372,7 @@ static __global__ void __launch_bounds__(TY *LANES *HEADS)
     }
     for (at.other = 0; at.other < all; at.other += OTHER) {
         wf_real s[ROWS][NT], d[ROWS][NT];
-        at.others = k.count = v.count = z.count = all - at.other < OTHER ? all - at.other : OTHER;
+        at.others = k.count = v.count = all - at.other < OTHER ? all - at.other : OTHER;
         if (PRODUCTS == 2)
             multiply<TY, NT>(d, sh.own[sh.KEPT - 1], sh.other, dy, v, a.v.width,
                              at.other > 0 && sh.KEPT == 2, t);
@@ -389,7 +385,8 @@ static __global__ void __launch_bounds__(TY *LANES *HEADS)
 #pragma unroll
             for (int n = 0; n < NT; n++)
                 sh.weight[(at.ty + r * TY) * sh.WIDE + at.tx + n * LANES] = s[r][n];
-        load_rows<THREADS>(sh.other, CT * LANES, z, slice, width, width, t);
+        load_rows<THREADS>(sh.other, CT * LANES, z.p + slice, z.row, at.others, width, width,
+                           z.even, t);
         for (int i = at.others * CT * LANES + t; i < (at.others + 3) / 4 * 4 * CT * LANES;
              i += THREADS)
             sh.other[i] = 0;

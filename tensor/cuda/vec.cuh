@@ -43,9 +43,9 @@ template <int W> static __device__ void wf_vec_fma(wf_vec<W> &s, wf_real a, cons
 }
 
 /* i / n for i >= 0; 32-bit division is several times as fast. */
-static __device__ ptrdiff_t wf_div(ptrdiff_t i, int n)
+static __device__ ptrdiff_t wf_div(ptrdiff_t i, ptrdiff_t n)
 {
-    return i <= 0x7fffffff ? (ptrdiff_t)((unsigned)i / (unsigned)n) : i / n;
+    return (i | n) >> 31 ? i / n : (ptrdiff_t)((unsigned)i / (unsigned)n);
 }
 
 /* Vectors of WF_VEC numbers for n of them. */
@@ -54,7 +54,7 @@ static inline int wf_vecs(int n)
     return (n + WF_VEC - 1) / WF_VEC;
 }
 
-static inline bool wf_aligned(const void *p, ptrdiff_t stride0, ptrdiff_t stride1)
+static inline bool wf_aligned(const void *p, ptrdiff_t stride0 = 0, ptrdiff_t stride1 = 0)
 {
     return (uintptr_t)p % 16 == 0 && stride0 % WF_VEC == 0 && stride1 % WF_VEC == 0;
 }

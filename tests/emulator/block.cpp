@@ -1,5 +1,6 @@
 /* block.cpp - runs a kernel: block after block, the threads of a block as fibers. */
 #include <algorithm>
+#include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <vector>
@@ -36,7 +37,8 @@ static struct block {
     int current;
     struct fiber *host;
     std::vector<struct fiber *> idle;
-    std::vector<char> shared;
+    std::vector<char> shared;        /* the dynamic part */
+    std::pair<char *, size_t> fixed; /* the static part, of all kernels */
 } &b = *new block();
 
 [[noreturn]] static void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -161,6 +163,31 @@ static void stuck()
            w.where.file, w.where.line);
 }
 
+/* Touched, so that the variables of this thread are there. */
+static thread_local volatile char touched;
+
+/* This library's part of the thread-local variables. */
+static int find_shared(struct dl_phdr_info *info, size_t, void *result)
+{
+    bool ours = false;
+    size_t bytes = 0;
+    const ElfW(Addr) here = (ElfW(Addr))(&blockIdx) - info->dlpi_addr;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) &p = info->dlpi_phdr[i];
+        if (p.p_type == PT_TLS) bytes = p.p_memsz;
+        if (p.p_type == PT_LOAD && here - p.p_vaddr < p.p_memsz) ours = true;
+    }
+    if (ours) *(std::pair<char *, size_t> *)result = { (char *)info->dlpi_tls_data, bytes };
+    return ours;
+}
+
+/* What a block finds in its shared memory: NaN in any precision. */
+static void spoil_shared()
+{
+    std::fill(b.shared.begin(), b.shared.end(), (char)0xff);
+    std::fill(b.fixed.first, b.fixed.first + b.fixed.second, (char)0xff);
+}
+
 static void run_block()
 {
     b.started = b.waiting = b.predicates = 0;
@@ -173,7 +200,7 @@ static void run_block()
     }
     b.ready.clear();
     b.head = 0;
-    std::fill(b.shared.begin(), b.shared.end(), (char)0xff);
+    spoil_shared();
     while (b.live > 0) {
         if (b.started < b.threads) {
             fiber_switch(idle_worker());
@@ -261,6 +288,8 @@ void run(const kernel &k)
     b.at.resize(b.alive.size());
     b.shared = std::vector<char>(k.shared);
     b.host = fiber_self();
+    touched = 1;
+    dl_iterate_phdr(find_shared, &b.fixed);
     blockDim = k.block;
     gridDim = k.grid;
     uint64_t blocks = (uint64_t)k.grid.x * k.grid.y * k.grid.z;

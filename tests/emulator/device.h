@@ -4,7 +4,8 @@
  * others at a barrier or in an exchange of its warp. So that a missing barrier shows, every other
  * launch or so runs blocks and threads from last to first; nothing else of a race is emulated, and
  * neither is that threads of a warp run in step (they do not, as CUDA allows), or that a block
- * could see another one run. Shared memory starts out as garbage. */
+ * could see another one run. Shared memory starts out as garbage. One thread of the host at a time.
+ */
 #ifndef WF_EMULATOR_DEVICE_H
 #define WF_EMULATOR_DEVICE_H
 
@@ -16,14 +17,21 @@
 #include <type_traits>
 
 #define __global__
-#define __device__
+#define __device__ __attribute__((unused))
 #define __host__
 #define __constant__
 #define __grid_constant__
-#define __shared__      static
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n)    __attribute__((aligned(n)))
 #define __launch_bounds__(...)
+
+/* A library's thread-local variables lie in one place, which can be filled with garbage before each
+ * block; AddressSanitizer, though, knows the bounds of plain ones alone. */
+#if defined(__SANITIZE_ADDRESS__)
+#define __shared__ static
+#else
+#define __shared__ static thread_local
+#endif
 
 struct uint3 {
     unsigned x, y, z;

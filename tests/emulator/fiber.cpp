@@ -27,7 +27,7 @@ struct fiber {
     void *fake_stack;
 };
 
-static thread_local struct fiber own, *self = &own, *before;
+static struct fiber own, *self = &own, *before;
 
 /* swapcontext() would ask the kernel for the signal mask each time. */
 #if defined(__x86_64__)

@@ -21,7 +21,8 @@ usage: ./build.sh COMMAND
   bench [NAME]         the benchmark bench_NAME, or all
   leaderboard [--minutes M] [--models a,b] [--data FILE ..]
                        trains every model for M minutes (10), writes the table of README.md
-  parity [DIR]         results against those of the published implementations in DIR
+  parity [--device cuda] [DIR]
+                       results against those of the published implementations in DIR
   lint                 the rules of the house, on the sources
   format               clang-format, in place
   install PREFIX       headers, libraries, programs, pkg-config and CMake files

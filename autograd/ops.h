@@ -160,7 +160,7 @@ struct wf_tensor *wf_edge_softmax(struct wf_tape *g, const struct wf_csr *A, str
  * as in wf_spmm. The gradient goes to the entry that wins, the first of equal ones. */
 struct wf_tensor *wf_edge_max(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                               struct wf_tensor *x);
-/* values / (sum of their row), 0 in empty rows: the random walk D^-1 A. [E] */
+/* values [.., E] / (sum of their row), 0 where that is 0: the random walk D^-1 A. */
 struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
                                    struct wf_tensor *values);
 

@@ -37,6 +37,7 @@ struct wf_dataset_source wf_dataset_defaults(void)
 void wf_dataset_free(struct wf_dataset *ds)
 {
     if (ds->series.be) wf_series_free(&ds->series);
+    if (ds->weights.be) wf_series_free(&ds->weights);
     wf_free(ds->source);
     wf_free(ds->target);
     wf_free(ds->weight);
@@ -155,19 +156,54 @@ static enum wf_status read_csv(struct wf_series_file *f, const char *path, struc
     return s;
 }
 
+/* What a file gives: a series, and the weights of a graph that changes, [E, edges, 1]. */
+struct parts {
+    struct wf_series_file series, weights;
+};
+
 static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_json_edges *e,
                                  struct wf_error *err)
 {
     WF_TRY(wf_dataset_reserve(ds, e->count, err));
     for (ptrdiff_t i = 0; i < e->count; i++) {
-        if (!isfinite(e->weight[i]) || e->weight[i] < 0)
-            return wf_fail(err, WF_ENUMERIC, "weight of edge %td is %g, expected a finite one >= 0",
-                           i, (double)e->weight[i]);
         ds->source[i] = (int)e->from[i];
         ds->target[i] = (int)e->to[i];
         ds->weight[i] = e->weight[i];
     }
     ds->edges = (int)e->count;
+    return WF_OK;
+}
+
+/* w [steps, edges] -> the mean of each edge where it is there */
+static void mean_weights(float *mean, const float *w, ptrdiff_t steps, ptrdiff_t edges)
+{
+    for (ptrdiff_t e = 0; e < edges; e++) {
+        double sum = 0, count = 0;
+        for (ptrdiff_t t = 0; t < steps; t++) {
+            sum += (double)w[t * edges + e];
+            count += w[t * edges + e] != 0;
+        }
+        mean[e] = (float)(count > 0 ? sum / count : 0);
+    }
+}
+
+static enum wf_status take_union(struct wf_dataset *ds, struct wf_series_file *weights,
+                                 const struct wf_temporal_graph *g, struct wf_error *err)
+{
+    struct wf_edge_union u;
+    WF_TRY(wf_edge_union_make(&u, g, err));
+    float *mean = wf_malloc((size_t)u.count * sizeof *mean);
+    if (!mean || u.count == 0) {
+        wf_free(mean);
+        wf_edge_union_free(&u);
+        return mean ? WF_OK : wf_fail(err, WF_ENOMEM, "no memory for edges of all steps");
+    }
+    mean_weights(mean, u.weight, g->graphs, u.count);
+    ds->edges = (int)u.count;
+    ds->source = u.source;
+    ds->target = u.target;
+    ds->weight = mean;
+    *weights = (struct wf_series_file){ .E = g->graphs, .N = u.count, .C = 1, .values = u.weight };
     return WF_OK;
 }
 
@@ -194,26 +230,24 @@ static enum wf_status take_channels(struct wf_series_file *f, struct wf_temporal
     return WF_OK;
 }
 
-static enum wf_status read_json(struct wf_series_file *f, struct wf_dataset *ds,
+static enum wf_status read_json(struct parts *p, struct wf_dataset *ds,
                                 const struct wf_dataset_source *src, struct wf_error *err)
 {
     struct wf_temporal_graph g;
     enum wf_status s = WF_OK;
     WF_TRY(wf_json_read(src->data, &g, err));
-    if (g.graphs != 1 && !src->series_only)
-        s = wf_fail(err, WF_EFORMAT,
-                    "the graph of %s changes with its %td steps, expected one for all", ds->name,
-                    g.graphs);
-    if (s == WF_OK && !src->adjacency[0] && !src->series_only) s = take_edges(ds, &g.edges[0], err);
-    if (s == WF_OK) s = take_channels(f, &g, err);
+    if (!src->adjacency[0] && !src->series_only)
+        s = g.graphs == 1 ? take_edges(ds, &g.edges[0], err) : take_union(ds, &p->weights, &g, err);
+    if (s == WF_OK) s = take_channels(&p->series, &g, err);
     wf_temporal_graph_free(&g);
     return s;
 }
 
-static enum wf_status read_any(struct wf_series_file *f, struct wf_dataset *ds,
+static enum wf_status read_any(struct parts *p, struct wf_dataset *ds,
                                const struct wf_dataset_source *src, enum wf_file_kind kind,
                                struct wf_error *err)
 {
+    struct wf_series_file *f = &p->series;
     struct wf_array a;
     switch (kind) {
     case WF_FILE_HDF5:
@@ -227,21 +261,23 @@ static enum wf_status read_any(struct wf_series_file *f, struct wf_dataset *ds,
         WF_TRY(wf_dataset_npz(src->data, src->key, &a, err));
         return adopt_array(f, &a, err);
     case WF_FILE_JSON:
-        return read_json(f, ds, src, err);
+        return read_json(p, ds, src, err);
     case WF_FILE_PICKLE:
         break;
     }
     return wf_fail(err, WF_EFORMAT, "no series; want .h5, .csv, .npy, .npz or .json");
 }
 
-static enum wf_status read_series(struct wf_series_file *f, struct wf_dataset *ds,
-                                  const struct wf_dataset_source *src, enum wf_file_kind kind,
-                                  struct wf_error *err)
+/* The chosen rows of both. */
+static enum wf_status read_parts(struct parts *p, struct wf_dataset *ds,
+                                 const struct wf_dataset_source *src, enum wf_file_kind kind,
+                                 struct wf_error *err)
 {
     if (src->key[0] && kind != WF_FILE_HDF5 && kind != WF_FILE_NPZ)
         return wf_fail(err, WF_EINVAL, "has no keys, '%.60s' was asked for", src->key);
-    WF_TRY(read_any(f, ds, src, kind, err));
-    return kind == WF_FILE_HDF5 ? WF_OK : wf_series_file_keep(f, src->rows, err);
+    WF_TRY(read_any(p, ds, src, kind, err));
+    if (p->weights.values) WF_TRY(wf_series_file_keep(&p->weights, src->rows, err));
+    return kind == WF_FILE_HDF5 ? WF_OK : wf_series_file_keep(&p->series, src->rows, err);
 }
 
 /* ---- from the file's form to the run's ---- */
@@ -312,6 +348,17 @@ static enum wf_status make_series(struct wf_dataset *ds, struct wf_backend *be,
     return timed ? set_clock(&ds->series, f, err) : WF_OK;
 }
 
+static enum wf_status make_weights(struct wf_dataset *ds, struct wf_backend *be,
+                                   struct wf_series_file *w, struct wf_error *err)
+{
+    if (!w->values) return WF_OK;
+    WF_TRY(wf_series_init(&ds->weights, be, w->E, (int)w->N, 1, err));
+    float *values = w->values;
+    w->values = NULL;
+    enum wf_status s = wf_series_adopt(&ds->weights, values, false);
+    return s == WF_OK ? s : wf_fail(err, s, "cannot copy the graph's weights to %s", be->name);
+}
+
 /* The adjacency that was named, or the one in the series' own file. */
 static enum wf_status find_graph(struct wf_dataset *ds, const struct wf_dataset_source *src,
                                  enum wf_file_kind kind, ptrdiff_t N, struct wf_error *err)
@@ -340,22 +387,25 @@ static void set_name(struct wf_dataset *ds, const char *path)
 enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
                                const struct wf_dataset_source *src, struct wf_error *err)
 {
-    struct wf_series_file f = { 0 };
+    struct parts p = { 0 };
+    struct wf_series_file *f = &p.series;
     enum wf_file_kind kind;
     *ds = (struct wf_dataset){ 0 };
     if (!src->data[0]) return wf_fail(err, WF_EINVAL, "no data file was given (--data)");
     set_name(ds, src->data);
     WF_TRY(wf_dataset_kind(src->data, &kind, err));
-    enum wf_status s = wf_file_context(read_series(&f, ds, src, kind, err), src->data, err);
-    ds->nodes = f.nodes;
-    f.nodes = (struct wf_names){ 0 };
-    ds->total = f.total;
-    if (s == WF_OK) s = find_graph(ds, src, kind, f.N, err);
+    enum wf_status s = wf_file_context(read_parts(&p, ds, src, kind, err), src->data, err);
+    ds->nodes = f->nodes;
+    f->nodes = (struct wf_names){ 0 };
+    ds->total = f->total;
+    if (s == WF_OK) s = find_graph(ds, src, kind, f->N, err);
     if (s == WF_OK) {
-        s = make_series(ds, be, &f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);
+        s = make_series(ds, be, f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);
+        if (s == WF_OK) s = make_weights(ds, be, &p.weights, err);
         s = wf_file_context(s, src->data, err);
     }
-    wf_series_file_free(&f);
+    wf_series_file_free(f);
+    wf_series_file_free(&p.weights);
     if (s != WF_OK) wf_dataset_free(ds);
     return s;
 }

@@ -10,7 +10,9 @@
  *     /adjacency  [N, N] float32, row: from, column: to
  *     /positions  [N, 2] float64                             optional, not read here
  *
- * Does not split, standardise or cut windows, and takes no graph that changes with time. */
+ * Of a graph that changes with time, which only .json has, the edges are those of all steps, and
+ * their weights in each are a series beside the values. Does not split, standardise or cut windows.
+ */
 #ifndef WF_DATASET_H
 #define WF_DATASET_H
 
@@ -47,11 +49,14 @@ struct wf_dataset {
     struct wf_series series;
     int edges; /* 0: no graph */
     int *source, *target;
-    float *weight;         /* host memory, in the file's order; a matrix row by row, no zeros */
-    struct wf_names nodes; /* of the series, or of the adjacency where the series has none */
-    bool reordered;        /* the adjacency's nodes stood in another order than the series' */
-    int64_t total;         /* rows in the file; the series holds those that were chosen */
-    char name[64];         /* the data file's, without folder and ending */
+    float *weight; /* host memory, in the file's order; a matrix row by row, no zeros; of a graph
+                    * that changes the mean of the steps that have the edge */
+    struct wf_series weights; /* [E, edges, 1] of a graph that changes, 0: the edge is not there; no
+                               * values: one graph for all */
+    struct wf_names nodes;    /* of the series, or of the adjacency where the series has none */
+    bool reordered;           /* the adjacency's nodes stood in another order than the series' */
+    int64_t total;            /* rows in the file; the series holds those that were chosen */
+    char name[64];            /* the data file's, without folder and ending */
 };
 
 /* HDF5 series need the float32 size of the rows that are kept, once, and at most 2 MiB (or one row)
@@ -63,7 +68,7 @@ enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
 void wf_dataset_free(struct wf_dataset *ds);
 
 /* Writes HDF5 with the graph, parallel edges added up, in place of the old file only once it is
- * complete. */
+ * complete. WF_EINVAL: a graph that changes. */
 enum wf_status wf_dataset_write(const char *path, const struct wf_dataset *ds,
                                 struct wf_error *err);
 /* The series alone, one channel: times first when known, missing values empty. A header (time and
@@ -83,7 +88,8 @@ struct wf_dataset_stats {
     int self_loops, isolated; /* isolated: no edge but a self-loop */
     int out_max, in_max;      /* degrees, self-loops included */
     float weight_min, weight_max;
-    bool symmetric; /* every edge has its reverse, of the same weight */
+    bool symmetric;    /* every edge has its reverse, of the same weight */
+    int step_edges[3]; /* of a graph that changes, in a step: fewest, median, most */
 };
 /* Of a data set in the CPU's memory. WF_ENOMEM, WF_EINVAL: on another backend. */
 enum wf_status wf_dataset_stats(struct wf_dataset_stats *st, const struct wf_dataset *ds,

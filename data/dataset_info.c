@@ -35,8 +35,7 @@ static void time_stats(struct wf_dataset_stats *st, const struct wf_series *s)
 }
 
 struct edge {
-    int source, target;
-    float weight;
+    int source, target, at; /* at: in the list */
 };
 
 static int by_ends(const void *a, const void *b)
@@ -46,15 +45,51 @@ static int by_ends(const void *a, const void *b)
     return (x->target > y->target) - (x->target < y->target);
 }
 
-static bool is_symmetric(struct edge *sorted, int n)
+/* In every step, where there are several. */
+static bool same_weight(const struct wf_dataset *ds, int a, int b)
 {
-    qsort(sorted, (size_t)n, sizeof *sorted, by_ends);
-    for (int e = 0; e < n; e++) {
+    const struct wf_series *w = &ds->weights;
+    if (!w->values) return ds->weight[a] == ds->weight[b];
+    for (int64_t t = 0; t < w->E; t++)
+        if (w->values[t * w->N + a] != w->values[t * w->N + b]) return false;
+    return true;
+}
+
+static bool is_symmetric(const struct wf_dataset *ds, struct edge *sorted)
+{
+    size_t n = (size_t)ds->edges;
+    qsort(sorted, n, sizeof *sorted, by_ends);
+    for (size_t e = 0; e < n; e++) {
         struct edge key = { sorted[e].target, sorted[e].source, 0 };
-        const struct edge *back = bsearch(&key, sorted, (size_t)n, sizeof *sorted, by_ends);
-        if (!back || back->weight != sorted[e].weight) return false;
+        const struct edge *back = bsearch(&key, sorted, n, sizeof *sorted, by_ends);
+        if (!back || !same_weight(ds, back->at, sorted[e].at)) return false;
     }
     return true;
+}
+
+static void range(struct wf_dataset_stats *st, float w)
+{
+    st->weight_min = w < st->weight_min ? w : st->weight_min;
+    st->weight_max = w > st->weight_max ? w : st->weight_max;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+/* count [E]: of the edges in each step. */
+static void step_stats(struct wf_dataset_stats *st, const struct wf_series *w, int *count)
+{
+    for (int64_t i = 0; i < w->E * w->N; i++) {
+        if (w->values[i] == 0) continue;
+        count[i / w->N]++;
+        range(st, (float)w->values[i]);
+    }
+    qsort(count, (size_t)w->E, sizeof *count, by_size);
+    st->step_edges[0] = count[0];
+    st->step_edges[1] = count[w->E / 2];
+    st->step_edges[2] = count[w->E - 1];
 }
 
 /* degree [2, N]: out, in. */
@@ -62,15 +97,12 @@ static void degree_stats(struct wf_dataset_stats *st, const struct wf_dataset *d
                          struct edge *edge)
 {
     int N = ds->series.N, *out = degree, *in = degree + N;
-    st->weight_min = INFINITY;
     for (int e = 0; e < ds->edges; e++) {
-        float w = ds->weight[e];
         out[ds->source[e]]++;
         in[ds->target[e]]++;
-        edge[e] = (struct edge){ ds->source[e], ds->target[e], w };
+        edge[e] = (struct edge){ ds->source[e], ds->target[e], e };
         st->self_loops += ds->source[e] == ds->target[e];
-        st->weight_min = w < st->weight_min ? w : st->weight_min;
-        st->weight_max = w > st->weight_max ? w : st->weight_max;
+        if (!ds->weights.values) range(st, ds->weight[e]);
     }
     st->isolated = N;
     for (int n = 0; n < N; n++) {
@@ -99,15 +131,19 @@ enum wf_status wf_dataset_stats(struct wf_dataset_stats *st, const struct wf_dat
     time_stats(st, &ds->series);
     if (!ds->edges) return WF_OK;
     int *degree = wf_calloc((size_t)ds->series.N, 2 * sizeof *degree);
+    int *count = wf_calloc((size_t)ds->series.E, sizeof *count);
     struct edge *edge = wf_calloc((size_t)ds->edges, sizeof *edge);
     enum wf_status s = WF_OK;
-    if (degree && edge) {
+    st->weight_min = INFINITY;
+    if (degree && count && edge) {
         degree_stats(st, ds, degree, edge);
-        st->symmetric = is_symmetric(edge, ds->edges);
+        st->symmetric = is_symmetric(ds, edge);
+        if (ds->weights.values) step_stats(st, &ds->weights, count);
     } else {
         s = wf_fail(err, WF_ENOMEM, "no memory for %d edges", ds->edges);
     }
     wf_free(degree);
+    wf_free(count);
     wf_free(edge);
     return s;
 }
@@ -129,6 +165,11 @@ static void print_graph(const struct wf_dataset *ds, const struct wf_dataset_sta
     }
     fprintf(out, "graph      %d nodes, %d edges, %d of them self-loops; %s\n", ds->series.N,
             ds->edges, st->self_loops, st->symmetric ? "symmetric" : "not symmetric");
+    if (ds->weights.values)
+        fprintf(out,
+                "           it changes: these are of all steps, of which one has %d to %d, "
+                "median %d\n",
+                st->step_edges[0], st->step_edges[2], st->step_edges[1]);
     fprintf(out, "weights    %g to %g\n", (double)st->weight_min, (double)st->weight_max);
     fprintf(out, "degrees    mean %.3g, at most %d out and %d in; isolated nodes: %d\n",
             (double)ds->edges / ds->series.N, st->out_max, st->in_max, st->isolated);

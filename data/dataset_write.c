@@ -133,6 +133,9 @@ static enum wf_status write_h5(const char *path, struct rows *r, const struct wf
 enum wf_status wf_dataset_write(const char *path, const struct wf_dataset *ds, struct wf_error *err)
 {
     struct rows r;
+    if (ds->weights.values)
+        return wf_fail(err, WF_EINVAL, "%s: HDF5 holds no graph that changes, as %s has it", path,
+                       ds->name);
     enum wf_status s = rows_init(&r, &ds->series, err);
     if (s == WF_OK) s = write_h5(path, &r, ds, err);
     rows_free(&r);

@@ -11,6 +11,7 @@
 struct reader {
     struct wf_temporal_graph *g;
     size_t size; /* of the text; it cannot hold more numbers than bytes */
+    char at[64]; /* the key that is being read, for messages */
     struct wf_error *err;
 };
 
@@ -40,9 +41,38 @@ static ptrdiff_t length(const cJSON *array)
     return cJSON_IsArray(array) ? cJSON_GetArraySize(array) : -1;
 }
 
-static enum wf_status bad(const struct reader *r, const char *what, ptrdiff_t step)
+static void at(struct reader *r, const char *key)
 {
-    return wf_fail(r->err, WF_EFORMAT, "%s, step or node %td: missing or malformed", what, step);
+    snprintf(r->at, sizeof r->at, "%s", key);
+}
+
+/* "edge_mapping.edge_index" and 3: "edge_mapping.edge_index.3" */
+static void at_item(struct reader *r, const char *key, ptrdiff_t i)
+{
+    snprintf(r->at, sizeof r->at, "%s.%td", key, i);
+}
+
+static const char *kind(const cJSON *v)
+{
+    return !v                  ? "nothing"
+           : cJSON_IsNull(v)   ? "null"
+           : cJSON_IsNumber(v) ? "a number"
+           : cJSON_IsString(v) ? "a text"
+           : cJSON_IsArray(v)  ? "a list"
+           : cJSON_IsObject(v) ? "an object"
+                               : "true or false";
+}
+
+static enum wf_status wrong(const struct reader *r, const cJSON *found, const char *expected)
+{
+    return wf_fail(r->err, WF_EFORMAT, "%s: found %s, expected %s", r->at, kind(found), expected);
+}
+
+static enum wf_status miscounted(const struct reader *r, ptrdiff_t found, const char *what,
+                                 ptrdiff_t expected)
+{
+    return wf_fail(r->err, WF_EFORMAT, "%s: found %td %s, expected %td", r->at, found, what,
+                   expected);
 }
 
 static enum wf_status make_floats(const struct reader *r, float **out, ptrdiff_t a, ptrdiff_t b,
@@ -62,12 +92,13 @@ static enum wf_status make_floats(const struct reader *r, float **out, ptrdiff_t
 static enum wf_status take_numbers(const struct reader *r, const cJSON *array, ptrdiff_t n,
                                    float *out, ptrdiff_t stride)
 {
-    if (length(array) != n)
-        return wf_fail(r->err, WF_EFORMAT, "%td values where %td belong", length(array), n);
+    if (!cJSON_IsArray(array)) return wrong(r, array, "a list of numbers");
+    if (length(array) != n) return miscounted(r, length(array), "values", n);
     ptrdiff_t i = 0;
     for (const cJSON *v = array->child; v; v = v->next, i++) {
         if (!cJSON_IsNull(v) && !(cJSON_IsNumber(v) && isfinite(v->valuedouble)))
-            return wf_fail(r->err, WF_EFORMAT, "value %td of a list is no finite number", i);
+            return wf_fail(r->err, WF_EFORMAT, "%s: value %td is %s, expected a finite number",
+                           r->at, i, cJSON_IsNumber(v) ? "infinite" : kind(v));
         out[i * stride] = cJSON_IsNull(v) ? NAN : (float)v->valuedouble;
     }
     return WF_OK;
@@ -77,13 +108,18 @@ static enum wf_status take_numbers(const struct reader *r, const cJSON *array, p
 static enum wf_status take_series(struct reader *r, const cJSON *rows, const char *name)
 {
     struct wf_temporal_graph *g = r->g;
+    at(r, name);
+    if (length(rows) < 1) return wrong(r, rows, "a list of rows, at least one");
+    at_item(r, name, 0);
+    if (length(rows->child) < 1) return wrong(r, rows->child, "a list of numbers, at least one");
     g->E = length(rows);
-    g->N = g->E > 0 ? length(rows->child) : -1;
-    if (g->N < 1) return bad(r, name, 0);
+    g->N = length(rows->child);
     WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
-    float *out = g->y;
-    for (const cJSON *row = rows->child; row; row = row->next, out += g->N)
-        WF_TRY(take_numbers(r, row, g->N, out, 1));
+    ptrdiff_t t = 0;
+    for (const cJSON *row = rows->child; row; row = row->next, t++) {
+        at_item(r, name, t);
+        WF_TRY(take_numbers(r, row, g->N, g->y + t * g->N, 1));
+    }
     return WF_OK;
 }
 
@@ -114,29 +150,56 @@ static bool node_index(const struct reader *r, const cJSON *v, int64_t *out)
     return true;
 }
 
-/* Pairs [from, to], and as many weights or none. */
-static enum wf_status take_edges(struct reader *r, ptrdiff_t step, const cJSON *pairs,
-                                 const cJSON *weights)
+static enum wf_status no_edge(const struct reader *r, ptrdiff_t i, const cJSON *p)
 {
-    struct wf_json_edges *e = &r->g->edges[step];
-    if (length(pairs) < 0) return bad(r, "edges", step);
+    char found[64];
+    snprintf(found, sizeof found, "%s", kind(p));
+    if (cJSON_IsArray(p)) snprintf(found, sizeof found, "a list of %td", length(p));
+    if (length(p) == 2 && cJSON_IsNumber(p->child) && cJSON_IsNumber(p->child->next))
+        snprintf(found, sizeof found, "[%g, %g]", p->child->valuedouble,
+                 p->child->next->valuedouble);
+    return wf_fail(r->err, WF_EFORMAT, "%s: edge %td is %s, expected two nodes from 0 to %td",
+                   r->at, i, found, r->g->N - 1);
+}
+
+/* Pairs [from, to], of weight 1. */
+static enum wf_status take_pairs(struct reader *r, struct wf_json_edges *e, const cJSON *pairs)
+{
+    if (!cJSON_IsArray(pairs)) return wrong(r, pairs, "a list of edges");
     WF_TRY(make_edges(r, e, length(pairs)));
     ptrdiff_t i = 0;
     for (const cJSON *p = pairs->child; p; p = p->next, i++) {
         if (length(p) != 2 || !node_index(r, p->child, &e->from[i]) ||
             !node_index(r, p->child->next, &e->to[i]))
-            return wf_fail(r->err, WF_EFORMAT, "edge %td of step %td is no pair of nodes below %td",
-                           i, step, r->g->N);
+            return no_edge(r, i, p);
         e->weight[i] = 1;
     }
-    return weights ? take_numbers(r, weights, e->count, e->weight, 1) : WF_OK;
+    return WF_OK;
+}
+
+static enum wf_status check_weight(const struct reader *r, ptrdiff_t i, float weight)
+{
+    if (isfinite(weight) && weight >= 0) return WF_OK;
+    return wf_fail(r->err, WF_ENUMERIC, "%s: weight of edge %td is %g, expected a finite one >= 0",
+                   r->at, i, (double)weight);
+}
+
+/* As many as there are edges. */
+static enum wf_status take_weights(const struct reader *r, struct wf_json_edges *e,
+                                   const cJSON *weights)
+{
+    WF_TRY(take_numbers(r, weights, e->count, e->weight, 1));
+    for (ptrdiff_t i = 0; i < e->count; i++) WF_TRY(check_weight(r, i, e->weight[i]));
+    return WF_OK;
 }
 
 /* An object that maps each name to its node's index. */
 static enum wf_status take_ids(struct reader *r, const cJSON *ids)
 {
     if (!ids) return WF_OK;
-    if (cJSON_GetArraySize(ids) != r->g->N) return bad(r, "node_ids", cJSON_GetArraySize(ids));
+    at(r, "node_ids");
+    if (cJSON_GetArraySize(ids) != r->g->N)
+        return miscounted(r, cJSON_GetArraySize(ids), "names", r->g->N);
     WF_TRY(wf_names_alloc(&r->g->ids, r->g->N, r->err));
     for (const cJSON *v = ids->child; v; v = v->next) {
         int64_t i;
@@ -152,65 +215,120 @@ static enum wf_status take_ids(struct reader *r, const cJSON *ids)
 
 static enum wf_status read_static(struct reader *r, const cJSON *root, const char *series)
 {
+    const cJSON *weights = get(root, "weights");
     WF_TRY(take_series(r, get(root, series), series));
     WF_TRY(make_graphs(r, 1));
-    WF_TRY(take_edges(r, 0, get(root, "edges"), get(root, "weights")));
+    at(r, "edges");
+    WF_TRY(take_pairs(r, r->g->edges, get(root, "edges")));
+    at(r, "weights");
+    if (weights) WF_TRY(take_weights(r, r->g->edges, weights));
     return take_ids(r, get(root, "node_ids"));
+}
+
+/* The value of the step's number. */
+static const cJSON *get_step(const cJSON *object, ptrdiff_t t)
+{
+    char key[24];
+    snprintf(key, sizeof key, "%td", t);
+    return get(object, key);
+}
+
+/* Where the file says how many steps there are, it has to be so. */
+static enum wf_status check_periods(struct reader *r, const cJSON *root)
+{
+    const cJSON *periods = get(root, "time_periods");
+    at(r, "time_periods");
+    if (!periods) return WF_OK;
+    if (!cJSON_IsNumber(periods)) return wrong(r, periods, "the number of steps");
+    if (periods->valuedouble == (double)r->g->E) return WF_OK;
+    return wf_fail(r->err, WF_EFORMAT, "time_periods: found %g, expected %td, the rows of y",
+                   periods->valuedouble, r->g->E);
 }
 
 static enum wf_status read_covid(struct reader *r, const cJSON *root)
 {
-    const cJSON *mapping = get(root, "edge_mapping");
+    static const char *const name[] = { "edge_mapping.edge_index", "edge_mapping.edge_weight" };
+    const cJSON *map[] = { get(get(root, "edge_mapping"), "edge_index"),
+                           get(get(root, "edge_mapping"), "edge_weight") };
     WF_TRY(take_series(r, get(root, "y"), "y"));
+    WF_TRY(check_periods(r, root));
+    for (int k = 0; k < 2; k++) {
+        at(r, name[k]);
+        if (!cJSON_IsObject(map[k])) return wrong(r, map[k], "an object with a list for each step");
+        if (cJSON_GetArraySize(map[k]) != r->g->E)
+            return miscounted(r, cJSON_GetArraySize(map[k]), "steps", r->g->E);
+    }
     WF_TRY(make_graphs(r, r->g->E));
     for (ptrdiff_t t = 0; t < r->g->E; t++) {
-        char key[24];
-        snprintf(key, sizeof key, "%td", t);
-        const cJSON *weights = get(get(mapping, "edge_weight"), key);
-        if (!weights) return bad(r, "edge_weight", t);
-        WF_TRY(take_edges(r, t, get(get(mapping, "edge_index"), key), weights));
+        at_item(r, name[0], t);
+        WF_TRY(take_pairs(r, &r->g->edges[t], get_step(map[0], t)));
+        at_item(r, name[1], t);
+        WF_TRY(take_weights(r, &r->g->edges[t], get_step(map[1], t)));
     }
     return WF_OK;
 }
 
+/* N lists of C numbers at key; those of the first step decide C. */
 static enum wf_status take_features(struct reader *r, const cJSON *lists, ptrdiff_t t)
 {
     struct wf_temporal_graph *g = r->g;
-    if (length(lists) != g->N) return bad(r, "X", t);
+    char key[32];
+    snprintf(key, sizeof key, "%td.X", t);
+    at(r, key);
+    if (!cJSON_IsArray(lists)) return wrong(r, lists, "a list of features for each node");
+    if (length(lists) != g->N) return miscounted(r, length(lists), "nodes", g->N);
     if (!g->x) {
         g->C = length(lists->child);
         WF_TRY(make_floats(r, &g->x, g->E, g->N, g->C < 0 ? 0 : g->C));
     }
-    float *out = g->x + t * g->N * g->C;
-    for (const cJSON *v = lists->child; v; v = v->next, out += g->C)
-        WF_TRY(take_numbers(r, v, g->C, out, 1));
+    ptrdiff_t n = 0;
+    for (const cJSON *v = lists->child; v; v = v->next, n++) {
+        at_item(r, key, n);
+        WF_TRY(take_numbers(r, v, g->C, g->x + (t * g->N + n) * g->C, 1));
+    }
     return WF_OK;
+}
+
+/* The object of step t: y, edges, weights or none, X in all steps or none. */
+static enum wf_status take_step(struct reader *r, const cJSON *step, ptrdiff_t t)
+{
+    struct wf_temporal_graph *g = r->g;
+    const cJSON *y = get(step, "y"), *x = get(step, "X"), *weights = get(step, "weights");
+    snprintf(r->at, sizeof r->at, "%td", t);
+    if (!cJSON_IsObject(step)) return wrong(r, step, "an object for the step");
+    snprintf(r->at, sizeof r->at, "%td.y", t);
+    if (length(y) < 1) return wrong(r, y, "a list of numbers, at least one");
+    if (t == 0) {
+        g->N = length(y);
+        WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
+    }
+    WF_TRY(take_numbers(r, y, g->N, g->y + t * g->N, 1));
+    snprintf(r->at, sizeof r->at, "%td.edges", t);
+    WF_TRY(take_pairs(r, &g->edges[t], get(step, "edges")));
+    snprintf(r->at, sizeof r->at, "%td.weights", t);
+    if (weights) WF_TRY(take_weights(r, &g->edges[t], weights));
+    snprintf(r->at, sizeof r->at, "%td.X", t);
+    if (t > 0 && (x != NULL) != (g->x != NULL))
+        return wrong(r, x, x ? "nothing, as in step 0" : "features, as in step 0");
+    return x ? take_features(r, x, t) : WF_OK;
 }
 
 static enum wf_status read_steps(struct reader *r, const cJSON *root)
 {
-    struct wf_temporal_graph *g = r->g;
     const cJSON *periods = get(root, "time_periods");
     double E = cJSON_IsNumber(periods) ? periods->valuedouble : 0;
-    if (!(E >= 1 && E < cJSON_GetArraySize(root)) || E != floor(E))
-        return bad(r, "time_periods", 0);
-    g->E = (ptrdiff_t)E;
-    WF_TRY(make_graphs(r, g->E));
-    for (ptrdiff_t t = 0; t < g->E; t++) {
-        char key[24];
-        snprintf(key, sizeof key, "%td", t);
-        const cJSON *step = get(root, key), *y = get(step, "y");
-        if (length(y) < 1) return bad(r, "y", t);
-        if (t == 0) {
-            g->N = length(y);
-            WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
-        }
-        WF_TRY(take_numbers(r, y, g->N, g->y + t * g->N, 1));
-        WF_TRY(take_edges(r, t, get(step, "edges"), get(step, "weights")));
-        const cJSON *x = get(step, "X");
-        if (t > 0 && (x != NULL) != (g->x != NULL)) return bad(r, "X", t);
-        if (x) WF_TRY(take_features(r, x, t));
+    at(r, "time_periods");
+    if (!cJSON_IsNumber(periods)) return wrong(r, periods, "the number of steps");
+    if (!(E >= 1 && E < cJSON_GetArraySize(root)) || E != floor(E) ||
+        get_step(root, (ptrdiff_t)E)) {
+        ptrdiff_t steps = 0;
+        while (get_step(root, steps)) steps++;
+        return wf_fail(r->err, WF_EFORMAT, "time_periods: found %g, expected %td, the steps", E,
+                       steps);
     }
+    r->g->E = (ptrdiff_t)E;
+    WF_TRY(make_graphs(r, r->g->E));
+    for (ptrdiff_t t = 0; t < r->g->E; t++) WF_TRY(take_step(r, get_step(root, t), t));
     return take_ids(r, get(root, "node_ids"));
 }
 
@@ -231,15 +349,20 @@ static enum wf_status take_node(struct reader *r, const cJSON *node, ptrdiff_t n
 {
     struct wf_temporal_graph *g = r->g;
     const cJSON *id = get(node, "bus_stop"), *x = get(node, "X");
+    int features = x ? cJSON_GetArraySize(x) : 0;
     char text[32];
-    if (!cJSON_IsNumber(id) || (x ? cJSON_GetArraySize(x) : 0) != g->C) return bad(r, "nodes", n);
+    snprintf(r->at, sizeof r->at, "nodes.%td.bus_stop", n);
+    if (!cJSON_IsNumber(id)) return wrong(r, id, "its number");
+    snprintf(r->at, sizeof r->at, "nodes.%td.X", n);
+    if (features != g->C) return miscounted(r, features, "features", g->C);
     stop[n] = (struct stop){ id->valuedouble, n };
     int len = snprintf(text, sizeof text, "%.15g", id->valuedouble);
     WF_TRY(wf_names_set(&g->ids, n, text, (size_t)len, r->err));
-    WF_TRY(take_numbers(r, get(node, "y"), g->E, g->y + n, g->N));
     ptrdiff_t c = 0;
     for (const cJSON *v = x ? x->child : NULL; v; v = v->next, c++)
         WF_TRY(take_numbers(r, v, g->E, g->x + n * g->C + c, g->N * g->C));
+    snprintf(r->at, sizeof r->at, "nodes.%td.y", n);
+    WF_TRY(take_numbers(r, get(node, "y"), g->E, g->y + n, g->N));
     return WF_OK;
 }
 
@@ -253,19 +376,21 @@ static const struct stop *find_stop(const struct reader *r, const struct stop *s
 static enum wf_status take_links(struct reader *r, const cJSON *links, const struct stop *stop)
 {
     struct wf_json_edges *e = r->g->edges;
-    if (length(links) < 0) return bad(r, "links", 0);
+    at(r, "links");
+    if (!cJSON_IsArray(links)) return wrong(r, links, "a list of links");
     WF_TRY(make_edges(r, e, length(links)));
     ptrdiff_t i = 0;
     for (const cJSON *v = links->child; v; v = v->next, i++) {
         const struct stop *from = find_stop(r, stop, get(v, "source"));
         const struct stop *to = find_stop(r, stop, get(v, "target"));
         const cJSON *weight = get(v, "weight");
-        if (!from || !to || !cJSON_IsNumber(weight) || !isfinite(weight->valuedouble))
-            return wf_fail(r->err, WF_EFORMAT, "link %td lacks a known source, target or weight",
-                           i);
+        if (!from || !to || !cJSON_IsNumber(weight))
+            return wf_fail(r->err, WF_EFORMAT,
+                           "links: link %td lacks a known source, target or weight", i);
         e->from[i] = from->at;
         e->to[i] = to->at;
         e->weight[i] = (float)weight->valuedouble;
+        WF_TRY(check_weight(r, i, e->weight[i]));
     }
     return WF_OK;
 }
@@ -288,7 +413,11 @@ static enum wf_status read_network(struct reader *r, const cJSON *root)
 {
     struct wf_temporal_graph *g = r->g;
     const cJSON *nodes = get(root, "nodes"), *first = cJSON_IsArray(nodes) ? nodes->child : NULL;
-    if (!first || length(get(first, "y")) < 1) return bad(r, "nodes", 0);
+    at(r, "nodes");
+    if (!first) return wrong(r, nodes, "a list of nodes, at least one");
+    at(r, "nodes.0.y");
+    if (length(get(first, "y")) < 1)
+        return wrong(r, get(first, "y"), "a list of numbers, at least one");
     g->N = length(nodes);
     g->E = length(get(first, "y"));
     g->C = get(first, "X") ? cJSON_GetArraySize(get(first, "X")) : 0;
@@ -324,7 +453,7 @@ enum wf_status wf_json_parse(const void *bytes, size_t size, struct wf_temporal_
                              struct wf_error *err)
 {
     const char *text = bytes, *stop = text;
-    struct reader r = { out, size, err };
+    struct reader r = { .g = out, .size = size, .err = err };
     *out = (struct wf_temporal_graph){ 0 };
     cJSON *root = cJSON_ParseWithLengthOpts(text, size, &stop, false);
     enum wf_status s;

@@ -3,7 +3,8 @@
  *
  * Knows five layouts by their keys: chickenpox (FX), pedalme (X, weights), england_covid
  * (edge_mapping), montevideo_bus (nodes, links) and twitter_tennis (one object per step). Values
- * come raw: no lags, no standardisation, no logarithms; null is missing (NaN). The caller frees. */
+ * come raw: no lags, no standardisation, no logarithms; null is missing (NaN). Messages name the
+ * key with what was found there and what was expected. The caller frees. */
 #ifndef WF_JSON_H
 #define WF_JSON_H
 
@@ -16,7 +17,7 @@ extern "C" {
 struct wf_json_edges {
     ptrdiff_t count;
     int64_t *from, *to; /* node indices, below N */
-    float *weight;      /* 1 where the file has none */
+    float *weight;      /* finite, >= 0; 1 where the file has none */
 };
 
 struct wf_temporal_graph {
@@ -32,6 +33,19 @@ enum wf_status wf_json_read(const char *path, struct wf_temporal_graph *out, str
 enum wf_status wf_json_parse(const void *bytes, size_t size, struct wf_temporal_graph *out,
                              struct wf_error *err);
 void wf_temporal_graph_free(struct wf_temporal_graph *g);
+
+/* The edges of all steps as one list, by source and target, and what each weighs in every step: 0
+ * where it is not there. Parallel edges stay apart; a step with fewer of them than others has the
+ * last ones, so that the last of several loops, which is the one that counts (nn/graph.h), is
+ * always the same. */
+struct wf_edge_union {
+    ptrdiff_t count;
+    int *source, *target;
+    float *weight; /* [graphs, count] */
+};
+enum wf_status wf_edge_union_make(struct wf_edge_union *u, const struct wf_temporal_graph *g,
+                                  struct wf_error *err);
+void wf_edge_union_free(struct wf_edge_union *u);
 
 #ifdef __cplusplus
 }

@@ -185,6 +185,7 @@ static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
     struct wf_graph_config gc = graph_config(x);
     gc.hops = x->cfg.hops;
     gc.compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
+    if (d->weights.values) gc.dominant = false; /* one eigenvalue would not be that of all steps */
     return wf_graph_init(&x->graph, x->be, &ed, &gc, err);
 }
 
@@ -293,12 +294,14 @@ struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
 {
     const struct wf_experiment_config *c = &x->cfg;
     bool pgt = c->compat == WF_EXPERIMENT_PGT;
+    bool changes = x->data.weights.values && x->graph.supports.count > 0;
     return (struct wf_window_config){ .T = c->T,
                                       .Q = c->Q,
                                       .targets = pgt ? x->data.series.C : 1,
                                       .time_of_day = c->time_of_day && !pgt,
                                       .day_of_week = c->day_of_week,
-                                      .to = x->be };
+                                      .to = x->be,
+                                      .weights = changes ? &x->data.weights : NULL };
 }
 
 static enum wf_status open_device(struct wf_experiment *x, FILE *log, struct wf_error *err)
@@ -332,10 +335,11 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
     const struct wf_series *s = &x->data.series;
     const int *count = x->place.all.count;
     fprintf(log,
-            "%s: %lld steps x %d nodes x %d channels, %d edges; windows: %d training, %d "
+            "%s: %lld steps x %d nodes x %d channels, %d edges%s; windows: %d training, %d "
             "validation, %d test; %s: %td parameters\n",
-            x->source.data, (long long)x->place.E, s->N, s->C, x->graph.edges, count[0], count[1],
-            count[2], x->model.type->name, wf_params_size(&x->params));
+            x->source.data, (long long)x->place.E, s->N, s->C, x->graph.edges,
+            x->windows.cfg.weights ? " that change" : "", count[0], count[1], count[2],
+            x->model.type->name, wf_params_size(&x->params));
     if (x->dist->size > 1)
         fprintf(log, "%d ranks on %d machine%s, %s: batches of %d x %d windows\n", x->dist->size,
                 x->dist->nodes, x->dist->nodes > 1 ? "s" : "", wf_mode_names[x->place.mode],

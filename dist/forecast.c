@@ -96,8 +96,13 @@ static enum wf_status rebuild(struct wf_experiment *x, const struct wf_forecast_
     return wf_experiment_load(x, err);
 }
 
+/* The windows' rows, and the graph's in them where it changes. */
+struct tail {
+    struct wf_series values, weights;
+};
+
 /* The windows' rows in tail, the model over them, and the parameters with their scaler. */
-static enum wf_status open_tail(struct wf_experiment *x, struct wf_series *tail,
+static enum wf_status open_tail(struct wf_experiment *x, struct tail *tail,
                                 const struct wf_forecast_request *r, struct wf_error *err)
 {
     const struct wf_series *s = &x->data.series;
@@ -108,9 +113,14 @@ static enum wf_status open_tail(struct wf_experiment *x, struct wf_series *tail,
                        "%s: %d windows of %d rows that end at row %lld; the series has rows 0 to "
                        "%lld",
                        x->source.data, r->count, T, (long long)at, (long long)s->E - 1);
-    WF_TRY(cut_tail(tail, s, first, (int64_t)T + Q + r->count - 1, err));
-    WF_TRY(wf_windows_init(&x->windows, tail, wf_experiment_windows(x), NULL,
-                           r->count < B ? r->count : B, err));
+    struct wf_window_config wc = wf_experiment_windows(x);
+    int64_t rows = (int64_t)T + Q + r->count - 1;
+    WF_TRY(cut_tail(&tail->values, s, first, rows, err));
+    if (wc.weights) {
+        WF_TRY(cut_tail(&tail->weights, wc.weights, first, rows, err));
+        wc.weights = &tail->weights;
+    }
+    WF_TRY(wf_windows_init(&x->windows, &tail->values, wc, NULL, r->count < B ? r->count : B, err));
     WF_TRY(wf_experiment_build(x, err));
     struct wf_checkpoint c = { .params = &x->params, .model = x->model.type->name };
     WF_TRY(wf_checkpoint_load(r->checkpoint, &c, err));
@@ -186,13 +196,14 @@ enum wf_status wf_forecast_checkpoint(struct wf_forecast *f, const struct wf_for
                                       struct wf_error *err)
 {
     struct wf_experiment x = { 0 };
-    struct wf_series tail = { 0 };
+    struct tail tail = { 0 };
     *f = (struct wf_forecast){ 0 };
     enum wf_status s = rebuild(&x, r, err);
     if (s == WF_OK) s = open_tail(&x, &tail, r, err);
-    if (s == WF_OK) s = fill(f, &x, &tail, r, err);
+    if (s == WF_OK) s = fill(f, &x, &tail.values, r, err);
     wf_experiment_free(&x);
-    wf_series_free(&tail);
+    wf_series_free(&tail.values);
+    wf_series_free(&tail.weights);
     if (s != WF_OK) wf_forecast_free(f);
     return s;
 }

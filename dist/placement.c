@@ -136,6 +136,14 @@ static enum wf_status adopt_shared(struct wf_placement *p, struct wf_series *s,
     return rc;
 }
 
+static enum wf_status load_whole(struct wf_placement *p, struct wf_dataset *ds,
+                                 struct wf_backend *be, const struct wf_dataset_source *src,
+                                 struct wf_error *err)
+{
+    WF_TRY(wf_dataset_load(ds, be, src, err));
+    return plan(p, ds->series.E, err);
+}
+
 static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
                                   const struct wf_dataset_source *src, struct wf_error *err)
 {
@@ -144,6 +152,10 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
     enum wf_status s = load_piece(ds, src, &shape, err);
     if (s == WF_OK) s = plan(p, ds->total, err);
     WF_TRY(wf_dist_agree(d, s, err));
+    if (ds->weights.values) {
+        wf_dataset_free(ds);
+        return wf_dist_agree(d, load_whole(p, ds, wf_backend_cpu(), src, err), err);
+    }
     size_t row = (size_t)ds->series.N * (size_t)ds->series.C;
     s = wf_shared_init(&p->values, d, (size_t)p->E * row * sizeof(wf_real), err);
     if (s == WF_OK) s = wf_shared_init(&p->times, d, (size_t)p->E * sizeof(int64_t), err);
@@ -189,6 +201,10 @@ static enum wf_status load_device(struct wf_placement *p, struct wf_dataset *ds,
     struct piece shape = { 0 };
     struct wf_series whole;
     WF_TRY(load_piece(ds, src, &shape, err));
+    if (ds->weights.values) { /* of a graph that changes: such sets are small */
+        wf_dataset_free(ds);
+        return load_whole(p, ds, be, src, err);
+    }
     WF_TRY(plan(p, ds->total, err));
     struct wf_series *row = &ds->series;
     WF_TRY(wf_series_init(&whole, be, ds->total, row->N, row->C, err));
@@ -201,15 +217,6 @@ static enum wf_status load_device(struct wf_placement *p, struct wf_dataset *ds,
     wf_series_free(row);
     *row = whole;
     return rc;
-}
-
-static enum wf_status load_whole(struct wf_placement *p, struct wf_dataset *ds,
-                                 struct wf_backend *be, const struct wf_dataset_source *src,
-                                 struct wf_error *err)
-{
-    if (be->device) return load_device(p, ds, be, src, err);
-    WF_TRY(wf_dataset_load(ds, be, src, err));
-    return plan(p, ds->series.E, err);
 }
 
 enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
@@ -226,7 +233,8 @@ enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
     if (many && p->mode == WF_MODE_INDEX && be == wf_backend_cpu())
         s = load_shared(p, ds, src, err);
     else if (p->whole && !p->own_windows)
-        s = wf_dist_agree(p->dist, load_whole(p, ds, be, src, err), err);
+        s = wf_dist_agree(p->dist, (be->device ? load_device : load_whole)(p, ds, be, src, err),
+                          err);
     else
         s = wf_dist_agree(p->dist, load_own(p, ds, be, src, err), err);
     if (s != WF_OK) wf_dataset_free(ds);
@@ -354,6 +362,10 @@ enum wf_status wf_placement_windows(struct wf_placement *p, struct wf_windows *w
     bool ddp = p->mode == WF_MODE_DDP;
     if (ddp && s->be != wf_backend_cpu())
         return wf_fail(err, WF_EINVAL, "--mode ddp keeps its windows in host memory: want the CPU");
+    if (ddp && cfg.weights)
+        return wf_fail(err, WF_EINVAL,
+                       "--mode ddp fetches windows without the graph of their steps, and this one "
+                       "changes: want index, partitioned or ddp-batch");
     cfg.base = p->mode == WF_MODE_BASE || p->mode == WF_MODE_DDP_BATCH || ddp;
     cfg.elsewhere = ddp;
     if (ddp) WF_TRY(open_windows(p, s, &cfg, sc, err));

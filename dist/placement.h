@@ -9,7 +9,9 @@
  *                  by one-sided reads (what base means on several ranks)
  *     ddp-batch    as partitioned, and each rank's windows are materialised
  *
- * index and ddp shuffle all windows, the others each rank's batches (dist/sampler.h). */
+ * index and ddp shuffle all windows, the others each rank's batches (dist/sampler.h). The weights
+ * of a graph that changes lie where the rows lie, but for index, where every rank has all of both
+ * to itself; ddp, which fetches windows without them, is refused. */
 #ifndef WF_PLACEMENT_H
 #define WF_PLACEMENT_H
 

@@ -13,20 +13,12 @@
 #ifndef WF_GMAN_H
 #define WF_GMAN_H
 
+#include "models/gman_layers.h"
 #include "models/model.h"
-#include "nn/conv.h"
-#include "nn/norm.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* A layer of FC: BN(x W + b), x [.., in] -> [.., out]. Parameters name.weight [in, out], name.bias,
- * name.norm. */
-struct wf_gman_fc {
-    struct wf_conv map;
-    struct wf_batch_norm norm;
-};
 
 enum { WF_GMAN_BLOCKS = 8 };
 struct wf_gman_sizes {
@@ -35,51 +27,26 @@ struct wf_gman_sizes {
     int heads, blocks; /* of an attention; before and after the attention to the past */
     int steps_per_day;
     bool days;       /* the day of the week is known */
-    bool causal;     /* no step attends to a later one */
+    bool causal;     /* no step of a block attends to a later one */
     double scale;    /* of the scores; 0: 1 / sqrt(D / heads) */
     double momentum; /* of the running moments */
 };
-
-struct wf_gman_attention {
-    struct wf_gman_fc q, k, v, out;
-    int heads;
-    double scale;
-    bool steps, causal; /* over steps, not nodes */
-};
-void wf_gman_attention_init(struct wf_gman_attention *l, struct wf_params *ps, const char *name,
-                            int in, bool steps, const struct wf_gman_sizes *s);
-/* q [B, P, N, in], k and v [B, T, N, in] -> [B, P, N, D]; over nodes P = T. */
-struct wf_tensor *wf_gman_attention(struct wf_tape *g, const struct wf_gman_attention *l,
-                                    struct wf_tensor *q, struct wf_tensor *k, struct wf_tensor *v);
-/* SpatialAttention, TemporalAttention and TransformAttention of PyTorch Geometric Temporal; with
- * its K and d it has d heads of K channels, and a scale of 1 / sqrt(d). */
-void wf_gman_attention_names(const struct wf_gman_attention *l, struct wf_renames *t,
-                             const char *theirs, const char *ours);
-
 struct wf_gman_block {
     struct wf_gman_attention space, time;
     struct wf_gman_fc gate_space, gate_time, out[2];
 };
-
 struct wf_gman_net {
     struct wf_gman_sizes sizes;
-    struct wf_gman_fc place[2], moment[2], in[2], out[2];
+    struct wf_gman_embedding embedding;
+    struct wf_gman_fc in[2], out[2];
     struct wf_gman_block past[WF_GMAN_BLOCKS], future[WF_GMAN_BLOCKS];
     struct wf_gman_attention bridge;
 };
 void wf_gman_net_init(struct wf_gman_net *l, struct wf_params *ps, const char *name,
                       struct wf_gman_sizes sizes);
-/* STE [B, P, N, D] of places [N, D], the time of day [B, P] in days, which may run on into the next
- * ones, and the day of the week when it began, [B, P] in weeks (not read without days). */
-struct wf_tensor *wf_gman_embed(struct wf_tape *g, const struct wf_gman_net *l,
-                                struct wf_tensor *places, struct wf_tensor *time,
-                                struct wf_tensor *day);
-/* x [B, T, N, in], STE of T + Q steps -> [B, Q, N, out] */
+/* x [B, T, N, in], STE of T + Q steps, as wf_gman_embed() makes it -> [B, Q, N, out] */
 struct wf_tensor *wf_gman_net(struct wf_tape *g, const struct wf_gman_net *l, struct wf_tensor *x,
                               struct wf_tensor *STE);
-/* GMAN of PyTorch Geometric Temporal. */
-void wf_gman_net_names(const struct wf_gman_net *l, struct wf_renames *t, const char *theirs,
-                       const char *ours);
 
 /* The forecast: places are learned, times follow from the inputs' last channels. */
 struct wf_gman_config {

@@ -264,6 +264,7 @@ const struct op_case op_cases[] = {
     { "pick", pick, { { 2, 5, 3 } }, 0 },
     { "scatter", scatter, { { 2, 3, 2 }, { 2, 5, 3 } }, 0 },
     { "row_normalize", row_normalize, { { 7 } }, 2 },
+    { "row_normalize/samples", row_normalize, { { 3, 7 } }, 2 },
     { "dconv_op", dconv_none, DCONV_IN, 0 },
     { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },
     { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },

@@ -7,6 +7,7 @@
 #include "tensor/backend.h"
 #include "tests/program.h"
 #include "tests/scratch.h"
+#include "tests/tiny.h"
 
 /* A small data set in one file; the path stays valid in `data`. */
 static char data[512], out[512];
@@ -100,6 +101,40 @@ Test(apps, chickenpox_trains_on_the_real_set)
     program_works("chickenpox", "--data '%s' --out '%s' -e 2", shared("data/pgt/chickenpox.json"),
                   out);
     expect_file("per_epoch_stats.csv", "epoch,runtime,t_mae,v_mae", 3);
+}
+
+/* The same seed makes the same bits. */
+Test(apps, graphs_that_change_train_the_models_made_for_them)
+{
+    static const char *const models[] = { "evolvegcn-o", "evolvegcn-h --lags 2", "lrgcn --hidden 8",
+                                          "dygrencoder --hidden 8 --channels 8" };
+    static char before[sizeof program_said];
+    snprintf(out, sizeof out, "%s", scratch("out"));
+    snprintf(data, sizeof data, "%s", tiny_snapshots("s.json"));
+    for (int k = 0; k < 8; k++) {
+        program_works("chickenpox", "--data '%s' --out '%s' -e 2 --pictures False --model %s", data,
+                      out, models[k / 2]);
+        cr_expect(strstr(program_said, "80 steps x 6 nodes x 1 channels, 6 edges that change"),
+                  "%s", program_said);
+        const char *errors = strstr(program_said, "Errors on the test part");
+        cr_assert(errors, "%s", program_said);
+        if (k % 2) cr_expect_str_eq(errors, before);
+        snprintf(before, sizeof before, "%s", errors);
+    }
+    program_refuses("goes by the order of all edges", "chickenpox",
+                    "--data '%s' --out '%s' -e 1 --compat pgt", data, out);
+}
+
+Test(apps, real_graphs_that_change_are_trained_on)
+{
+    NEED_SHARED();
+    snprintf(out, sizeof out, "%s", scratch("out"));
+    program_works("chickenpox", "--data '%s' --out '%s' -e 1 --pictures False --model evolvegcn-h",
+                  shared("data/pgt/england_covid.json"), out);
+    program_works("chickenpox",
+                  "--data '%s' --out '%s' -e 1 -d True -bs 8 --pictures False --model evolvegcn-h",
+                  shared("data/pgt/twitter_tennis_rg17.json"), out);
+    expect_file("per_epoch_stats.csv", "epoch,runtime,t_mae,v_mae", 2);
 }
 
 Test(apps, bad_input_gets_one_clear_line)

@@ -430,6 +430,7 @@ Test(d2stgnn, graphs_that_do_not_fit_are_refused)
     struct wf_d2stgnn_graph l;
     struct wf_d2stgnn_graphs G;
     struct wf_supports many = { .count = 3 };
+    struct wf_tensor *term[WF_D2STGNN_TERMS];
     struct wf_d2stgnn_graph_config cfg = {
         .nodes = N, .hidden = H, .embedding = E, .window = T, .hops = WF_MAXTERM + 1, .given = true
     };
@@ -445,6 +446,9 @@ Test(d2stgnn, graphs_that_do_not_fit_are_refused)
     struct wf_tensor *x = dense_input(&d, 1, 3, wf_dims(2, N, T));
     wf_d2stgnn_graph(&d.g, &l, &many, x, NULL, &G);
     dense_expect_refusal(&d, "d2stgnn: 3 supports, want 1 or 2");
+    G.hops = HOPS;
+    wf_d2stgnn_terms(&d.g, &G, dense_input(&d, 1, 3, wf_dims(2, N, H)), term);
+    dense_expect_refusal(&d, "d2stgnn: [2, 3, 4], want [B, T, N, C]");
     dense_free(&d);
 }
 

@@ -117,8 +117,6 @@ static const struct {
     { "data/metr-la-week/metr-la.h5", "data/pgt/chickenpox.json", "", "no adjacency; want" },
     { "data/metr-la-week/metr-la.h5", "data/metr-la-week/metr-la.h5", "",
       "metr-la.h5: holds no 'adjacency'" },
-    { "data/pgt/england_covid.json", "", "", "the graph of england_covid changes with its 61" },
-    { "data/pgt/twitter_tennis_rg17.json", "", "", "the graph of twitter_tennis_rg17 changes" },
     { "data/pgt/chickenpox.json", "", "FX", "has no keys, 'FX' was asked for" },
     { "data/pgt/no-such-file.json", "", "", "no-such-file.json: No such file" },
 };

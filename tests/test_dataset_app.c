@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "tests/program.h"
 #include "tests/scratch.h"
+#include "tests/tiny.h"
 
 static void works(const char *arguments)
 {
@@ -32,6 +33,20 @@ Test(dataset_app, a_simulated_set_is_described_and_converted)
     cr_assert(strstr(said, "left out"));
     works("info t.csv");
     cr_assert(strstr(said, "288 steps, 8 nodes with names") && strstr(said, "graph      none"));
+}
+
+Test(dataset_app, a_graph_that_changes_is_described_and_not_converted)
+{
+    tiny_snapshots("s.json");
+    works("info s.json");
+    cr_assert(strstr(program_said, "80 steps, 6 nodes"), "%s", program_said);
+    cr_assert(strstr(program_said, "graph      6 nodes, 6 edges, 0 of them self-loops"));
+    cr_assert(strstr(program_said, "it changes: these are of all steps, of which one has 4 to 5"),
+              "%s", program_said);
+    refuses("convert s.json s.h5", "s.h5: HDF5 holds no graph that changes");
+    cr_assert(access(scratch("s.h5"), F_OK) != 0);
+    works("convert s.json s.csv");
+    cr_assert(strstr(program_said, "left out"));
 }
 
 Test(dataset_app, help_is_on_stdout)

@@ -12,6 +12,7 @@
 #include "tests/leaks.h"
 #include "tests/program.h"
 #include "tests/scratch.h"
+#include "tests/tiny.h"
 
 #define BEST   "results/demo/best.h5"
 #define FOLDER "data/pretrained/dcrnn-metr-la/"
@@ -80,13 +81,13 @@ Test(forecast, the_last_window_of_a_series_is_forecast)
 }
 
 /* What the trainer, with its own windows and scaler, forecasts. */
-static void trainers_forecast(int start, wf_real *pred)
+static void trainers_forecast(const char *best, const char *data, int start, wf_real *pred)
 {
     struct wf_experiment x = { 0 };
     char *model, *config, path[3][WF_CONFIG_TEXT];
     struct wf_error err = { 0 };
-    snprintf(path[0], sizeof path[0], "%s", scratch(BEST));
-    snprintf(path[1], sizeof path[1], "%s", scratch("results/demo/road.h5"));
+    snprintf(path[0], sizeof path[0], "%s", scratch(best));
+    snprintf(path[1], sizeof path[1], "%s", scratch(data));
     snprintf(path[2], sizeof path[2], "%s", scratch("again"));
     cr_assert_eq(wf_checkpoint_read_config(path[0], &model, &config, &err), WF_OK);
     cr_assert_eq(wf_experiment_init(&x, config, &err), WF_OK, "%s", err.message);
@@ -109,11 +110,28 @@ Test(forecast, a_forecast_is_the_trainers)
     train();
     forecast("--checkpoint " BEST " --output a.h5 --at 1511");
     struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
-    trainers_forecast(1500, pred);
+    trainers_forecast(BEST, "results/demo/road.h5", 1500, pred);
     cr_assert_eq(a.count, 12 * 8);
     for (int i = 0; i < 12 * 8; i++) /* mph; a double build rounds elsewhere */
         cr_expect_float_eq((double)a.f32[i], (double)pred[i], 1e-3);
     wf_array_free(&a);
+    expect_no_leaks();
+}
+
+/* Rows that do not exist yet have no graph, and none is asked for. */
+Test(forecast, of_a_graph_that_changes_reads_that_of_the_rows_seen)
+{
+    static wf_real pred[4 * TINY_NODES];
+    tiny_snapshots("s.json");
+    program_works("chickenpox", "--data s.json --model lrgcn --hidden 4 -e 1 --pictures False");
+    forecast("--checkpoint results/chickenpox/best.h5 --output a.h5 --at 40 --count 2");
+    struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
+    trainers_forecast("results/chickenpox/best.h5", "s.json", 37, pred);
+    cr_assert_eq(a.count, 2 * 4 * TINY_NODES);
+    for (int i = 0; i < 4 * TINY_NODES; i++)
+        cr_expect_float_eq((double)a.f32[4 * TINY_NODES + i], (double)pred[i], 1e-3);
+    wf_array_free(&a);
+    forecast("--checkpoint results/chickenpox/best.h5 --output a.h5");
     expect_no_leaks();
 }
 

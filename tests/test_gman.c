@@ -30,10 +30,12 @@ Test(gman, the_step_after_the_last_of_sunday_is_the_first_of_monday)
     wf_gman_net_init(&l, &d.ps, NULL, sizes);
     dense_commit(&d, 3);
     struct wf_tensor *places = dense_input(&d, 1, 2, wf_dims(NODES, 4));
-    struct wf_tensor *a = wf_gman_embed(&d.g, &l, places, input(&d, run_on, 2, wf_dims(1, 3)),
-                                        input(&d, sunday, 2, wf_dims(1, 3)));
-    struct wf_tensor *b = wf_gman_embed(&d.g, &l, places, input(&d, within, 2, wf_dims(1, 3)),
-                                        input(&d, monday, 2, wf_dims(1, 3)));
+    struct wf_tensor *a =
+        wf_gman_embed(&d.g, &l.embedding, places, input(&d, run_on, 2, wf_dims(1, 3)),
+                      input(&d, sunday, 2, wf_dims(1, 3)));
+    struct wf_tensor *b =
+        wf_gman_embed(&d.g, &l.embedding, places, input(&d, within, 2, wf_dims(1, 3)),
+                      input(&d, monday, 2, wf_dims(1, 3)));
     cr_assert_arr_eq(a->shape, wf_dims(1, 3, NODES, 4), 4 * sizeof(int));
     dense_expect_same(&d, a, b, 1e-12);
     for (int i = 0; i < 2; i++) { /* steps differ, places differ */
@@ -76,7 +78,7 @@ Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
         }
     struct wf_tensor *all = input(&d, x, 4, wf_dims(B, T, NODES, C));
     struct wf_tensor *STE =
-        wf_gman_embed(&d.g, &m.net, m.places, input(&d, time, 2, wf_dims(B, T + Q)),
+        wf_gman_embed(&d.g, &m.net.embedding, m.places, input(&d, time, 2, wf_dims(B, T + Q)),
                       input(&d, day, 2, wf_dims(B, T + Q)));
     struct wf_tensor *want = wf_gman_net(&d.g, &m.net, wf_slice(&d.g, all, -1, 0, 1), STE);
     struct wf_batch batch = { .B = B, .T = T, .Q = Q, .N = NODES, .C = C, .x = *all };
@@ -87,11 +89,12 @@ Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
 Test(gman, causal_attention_does_not_see_later_steps)
 {
     struct dense d;
-    struct wf_gman_sizes s = sizes;
     struct wf_gman_attention l;
-    s.causal = true;
+    struct wf_gman_attention_config cfg = {
+        .in = 4, .channels = 4, .heads = 2, .steps = true, .causal = true, .momentum = 0.1
+    };
     dense_init(&d);
-    wf_gman_attention_init(&l, &d.ps, "attention", 4, true, &s);
+    wf_gman_attention_init(&l, &d.ps, "attention", cfg);
     dense_commit(&d, 5);
     d.g.training = false;
     struct wf_tensor *x = dense_input(&d, 2, 4, wf_dims(2, 4, NODES, 4));
@@ -143,7 +146,7 @@ Test(gman, sizes_without_a_day_or_that_do_not_fit_are_refused)
     wf_gman_net(&d.g, &l, x, dense_input(&d, 2, 4, wf_dims(2, 3, NODES, 4)));
     dense_expect_refusal(&d, "gman: x [2, 3, 3, 1], STE [2, 3, 3, 4]: want");
     struct wf_tensor *far = dense_input(&d, 1, 2, wf_dims(1, 15 * DAY));
-    wf_gman_embed(&d.g, &l, dense_input(&d, 1, 2, wf_dims(NODES, 4)), far, far);
+    wf_gman_embed(&d.g, &l.embedding, dense_input(&d, 1, 2, wf_dims(NODES, 4)), far, far);
     dense_expect_refusal(&d, "gman: 17 days ahead");
     wf_gman_attention(&d.g, &l.bridge, dense_input(&d, 1, 4, wf_dims(2, 3, NODES, 5)), x, x);
     dense_expect_refusal(&d, "linear: [2, 3, 3, 5]");

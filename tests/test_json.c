@@ -80,30 +80,77 @@ static const struct {
     { "{\"FX\":[[NaN]],\"edges\":[]}", "not JSON" },
     { "{} {}", "not JSON from byte 2" },
     { "[1,2]", "none of the keys" },
-    { "{\"FX\":[[1,2]]}", "edges, step or node 0" },
-    { "{\"FX\":[],\"edges\":[]}", "FX, step or node 0" },
-    { "{\"FX\":[[1,2],[3]],\"edges\":[]}", "1 values where 2 belong" },
-    { "{\"FX\":[[1,2],3],\"edges\":[]}", "-1 values where 2 belong" },
-    { "{\"FX\":[[1,\"x\"]],\"edges\":[]}", "value 1 of a list is no finite number" },
-    { "{\"FX\":[[1,1e999]],\"edges\":[]}", "value 1 of a list is no finite number" },
-    { "{\"FX\":[[1,2]],\"edges\":[[0,2]]}", "edge 0 of step 0 is no pair of nodes below 2" },
-    { "{\"FX\":[[1,2]],\"edges\":[[0,0.5]]}", "edge 0 of step 0" },
-    { "{\"FX\":[[1,2]],\"edges\":[[0]]}", "edge 0 of step 0" },
-    { "{\"X\":[[1,2]],\"edges\":[[0,1]],\"weights\":[]}", "0 values where 1 belong" },
-    { "{\"FX\":[[1,2]],\"edges\":[],\"node_ids\":{\"a\":0}}", "node_ids" },
+    { "{\"FX\":[[1,2]]}", "edges: found nothing, expected a list of edges" },
+    { "{\"FX\":[],\"edges\":[]}", "FX: found a list, expected a list of rows, at least one" },
+    { "{\"FX\":[[]],\"edges\":[]}", "FX.0: found a list, expected a list of numbers, at least" },
+    { "{\"FX\":[[1,2],[3]],\"edges\":[]}", "FX.1: found 1 values, expected 2" },
+    { "{\"FX\":[[1,2],3],\"edges\":[]}", "FX.1: found a number, expected a list of numbers" },
+    { "{\"FX\":[[1,\"x\"]],\"edges\":[]}", "FX.0: value 1 is a text, expected a finite number" },
+    { "{\"FX\":[[1,1e999]],\"edges\":[]}", "FX.0: value 1 is infinite, expected a finite" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0,2]]}",
+      "edges: edge 0 is [0, 2], expected two nodes from 0 to 1" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0,1],[0,0.5]]}", "edges: edge 1 is [0, 0.5], expected two" },
+    { "{\"FX\":[[1,2]],\"edges\":[[0]]}", "edges: edge 0 is a list of 1, expected two nodes" },
+    { "{\"FX\":[[1,2]],\"edges\":[true]}", "edges: edge 0 is true or false, expected two nodes" },
+    { "{\"X\":[[1,2]],\"edges\":[[0,1]],\"weights\":[]}", "weights: found 0 values, expected 1" },
+    { "{\"FX\":[[1,2]],\"edges\":[],\"node_ids\":{\"a\":0}}",
+      "node_ids: found 1 names, expected 2" },
     { "{\"FX\":[[1,2]],\"edges\":[],\"node_ids\":{\"a\":0,\"b\":0}}", "'b' has no index" },
-    { "{\"edge_mapping\":{},\"y\":[[1]]}", "edge_weight, step or node 0" },
-    { "{\"nodes\":[],\"links\":[]}", "nodes, step or node 0" },
-    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"y\":[1]}],\"links\":[]}", "node 1" },
+    { "{\"edge_mapping\":{},\"y\":[[1]]}",
+      "edge_mapping.edge_index: found nothing, expected an object with a list for each step" },
+    { "{\"edge_mapping\":{\"edge_index\":{},\"edge_weight\":{}}}", "y: found nothing, expected" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"0\":[]},\"edge_weight\":{}},\"y\":[[1]]}",
+      "edge_mapping.edge_weight: found 0 steps, expected 1" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"1\":[]},\"edge_weight\":{\"0\":[]}},\"y\":[[1]]}",
+      "edge_mapping.edge_index.0: found nothing, expected a list of edges" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0],[1,0]]},\"edge_weight\":{\"0\":[1,1]}},"
+      "\"y\":[[1]]}",
+      "edge_mapping.edge_index.0: edge 1 is [1, 0], expected two nodes from 0 to 0" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0]]},\"edge_weight\":{\"0\":[1,1]}},"
+      "\"y\":[[1]]}",
+      "edge_mapping.edge_weight.0: found 2 values, expected 1" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"0\":[]},\"edge_weight\":{\"0\":[]}},\"y\":[[1]],"
+      "\"time_periods\":2}",
+      "time_periods: found 2, expected 1, the rows of y" },
+    { "{\"edge_mapping\":{},\"y\":[[1]],\"time_periods\":[]}", "time_periods: found a list" },
+    { "{\"nodes\":[],\"links\":[]}", "nodes: found a list, expected a list of nodes, at least" },
+    { "{\"nodes\":[{\"bus_stop\":1}],\"links\":[]}", "nodes.0.y: found nothing, expected" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"y\":[1]}],\"links\":[]}",
+      "nodes.1.bus_stop: found nothing, expected its number" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"bus_stop\":2,\"y\":[]}],\"links\":[]}",
+      "nodes.1.y: found 0 values, expected 1" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1],\"X\":{\"a\":[1]}},{\"bus_stop\":2,\"y\":[1]}],"
+      "\"links\":[]}",
+      "nodes.1.X: found 0 features, expected 1" },
+    { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]}],\"links\":3}", "links: found a number, expected" },
     { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"bus_stop\":1,\"y\":[1]}],\"links\":[]}",
       "bus stop 1 is there twice" },
     { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]}],\"links\":[{\"source\":1,\"target\":2}]}",
       "link 0 lacks" },
-    { "{\"0\":{\"y\":[1],\"edges\":[]}}", "time_periods" },
-    { "{\"0\":{\"y\":[1],\"edges\":[]},\"time_periods\":2,\"a\":1}", "y, step or node 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]}}", "time_periods: found nothing, expected the number" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"1\":{\"y\":[1],\"edges\":[]},\"time_periods\":1}",
+      "time_periods: found 1, expected 2, the steps" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"time_periods\":0.5}", "found 0.5, expected 1, the steps" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"time_periods\":2,\"a\":1}",
+      "1: found nothing, expected an object for the step" },
+    { "{\"0\":{\"edges\":[]},\"time_periods\":1}", "0.y: found nothing, expected a list" },
+    { "{\"0\":{\"y\":[1]},\"time_periods\":1}", "0.edges: found nothing, expected a list" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"1\":{\"y\":[1,2],\"edges\":[]},\"time_periods\":2}",
+      "1.y: found 2 values, expected 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[[0,0]],\"weights\":[1,2]},\"time_periods\":1}",
+      "0.weights: found 2 values, expected 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[]},\"time_periods\":1}",
+      "0.X: found 0 nodes, expected 1" },
+    { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":1},\"time_periods\":1}", "0.X: found a number" },
+    { "{\"0\":{\"y\":[1],\"edges\":[]},\"1\":{\"y\":[1],\"edges\":[],\"X\":[[1]]},"
+      "\"time_periods\":2}",
+      "1.X: found a list, expected nothing, as in step 0" },
+    { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[[1]]},\"1\":{\"y\":[1],\"edges\":[],"
+      "\"X\":[[1,2]]},\"time_periods\":2}",
+      "1.X.0: found 2 values, expected 1" },
     { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[[1]]},\"1\":{\"y\":[1],\"edges\":[]},"
       "\"time_periods\":2}",
-      "X, step or node 1" },
+      "1.X: found nothing, expected features, as in step 0" },
     { "{\"0\":{\"y\":[1],\"edges\":[],\"X\":[1]},\"time_periods\":1}", "shape [1, 1, 0]" },
 };
 
@@ -120,6 +167,64 @@ Test(json, bad_graphs_are_refused_by_name)
     }
     FAILS(WF_EIO, wf_json_read(scratch("absent.json"), &g, &err));
     FAILS(WF_EIO, wf_json_read("/", &g, &err));
+}
+
+Test(json, weights_that_are_none_are_refused_by_name)
+{
+    static const struct {
+        const char *text, *says;
+    } row[] = {
+        { "{\"X\":[[1]],\"edges\":[[0,0]],\"weights\":[-1]}",
+          "weights: weight of edge 0 is -1, expected a finite one >= 0" },
+        { "{\"0\":{\"y\":[1],\"edges\":[[0,0],[0,0]],\"weights\":[1,null]},\"time_periods\":1}",
+          "0.weights: weight of edge 1 is nan" },
+        { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0]]},\"edge_weight\":{\"0\":[1e99]}},"
+          "\"y\":[[1]]}",
+          "edge_mapping.edge_weight.0: weight of edge 0 is inf" },
+        { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]}],"
+          "\"links\":[{\"source\":1,\"target\":1,\"weight\":-2}]}",
+          "links: weight of edge 0 is -2" },
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct wf_temporal_graph g;
+        FAILS(WF_ENUMERIC, parse(row[i].text, &g));
+        SAYS(row[i].says);
+        cr_expect_eq(wf_alloc_live(), 0);
+    }
+}
+
+/* ---- one list of edges for all steps ---- */
+
+/* Loops at 0: two, none, one; parallel edges 1 -> 0: one, two, none; 0 -> 1 in the last step. */
+static const char steps[] =
+    "{\"0\":{\"y\":[1,2],\"edges\":[[1,0],[0,0],[0,0]],\"weights\":[1,2,3]},"
+    "\"1\":{\"y\":[3,4],\"edges\":[[1,0],[1,0]],\"weights\":[4,5]},"
+    "\"2\":{\"y\":[5,6],\"edges\":[[0,1],[0,0]],\"weights\":[6,7]},\"time_periods\":3}";
+
+Test(json, edges_of_all_steps_are_one_list_with_a_weight_for_each)
+{
+    struct wf_temporal_graph g;
+    struct wf_edge_union u;
+    const int source[] = { 0, 0, 0, 1, 1 }, target[] = { 0, 0, 1, 0, 0 };
+    const float weight[] = { 2, 3, 0, 0, 1, 0, 0, 0, 4, 5, 0, 7, 6, 0, 0 };
+    OK(parse(steps, &g));
+    OK(wf_edge_union_make(&u, &g, &err));
+    cr_assert_eq(u.count, 5);
+    cr_expect_arr_eq(u.source, source, sizeof source);
+    cr_expect_arr_eq(u.target, target, sizeof target);
+    cr_expect_arr_eq(u.weight, weight, sizeof weight);
+    wf_edge_union_free(&u);
+    EACH_ALLOCATION_FAILS(err, wf_edge_union_make(&u, &g, &err), wf_edge_union_free(&u));
+    for (int t = 0; t < 3; t++) g.edges[t].count = 0;
+    OK(wf_edge_union_make(&u, &g, &err));
+    cr_expect_eq(u.count, 0);
+    wf_edge_union_free(&u);
+    ptrdiff_t many = (ptrdiff_t)1 << 30;
+    g.edges[0].count = g.edges[1].count = many; /* which are not there */
+    FAILS(WF_EINVAL, wf_edge_union_make(&u, &g, &err));
+    SAYS("2147483648 edges of all steps, expected at most 2147483647");
+    wf_temporal_graph_free(&g);
+    cr_expect_eq(wf_alloc_live(), 0);
 }
 
 Test(json, truncated_and_damaged_graphs_are_refused_cleanly)

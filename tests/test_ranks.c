@@ -17,6 +17,7 @@
 #include "tensor/alloc.h"
 #include "tests/leaks.h"
 #include "tests/scratch.h"
+#include "tests/tiny.h"
 
 /* Sums over ranks are taken in another order than over one batch. */
 static const double tolerance = sizeof(wf_real) == sizeof(float) ? 1e-6 : 1e-12;
@@ -136,6 +137,12 @@ ON_BOTH(gradients_are_those_of_one_rank_on_the_joined_batch)
         expect_like_one(P, "ddp", "first", 1, loss[P - 1], tolerance);
     }
     expect_like_one(2, "index", "first", 1, loss[4], tolerance);
+}
+
+Test(ranks, graphs_that_change_are_whole_on_every_rank)
+{
+    snprintf(data, sizeof data, "%s", tiny_snapshots("s.json"));
+    expect_like_one(2, "index", "first", 1, "time-of-day=False", tolerance);
 }
 
 ON_BOTH(train_like_one_rank_for_a_hundred_steps_and_stay_equal)

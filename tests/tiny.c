@@ -1,6 +1,8 @@
 #include "tests/tiny.h"
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tests/leaks.h"
 #include "tests/scratch.h"
@@ -101,6 +103,33 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     t->trainer.cfg.epochs = 3;
     t->trainer.cfg.batch_size = 16;
     t->trainer.cfg.seed = cfg.seed;
+}
+
+const char *tiny_snapshots(const char *name)
+{
+    enum { ROWS = 80 };
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    cr_assert(f);
+    fprintf(f, "{\"time_periods\":%d", ROWS);
+    for (int t = 0; t < ROWS; t++) {
+        fprintf(f, ",\"%d\":{\"y\":[", t);
+        for (int n = 0; n < TINY_NODES; n++)
+            fprintf(f, "%s%.6f", n ? "," : "", 50 + 10 * sin(0.4 * t - 0.8 * n));
+        fputs("],\"edges\":[[0,1]", f);
+        for (int n = 1; n < TINY_NODES; n++)
+            if ((t + n) % 3) fprintf(f, ",[%d,%d]", n, (n + 1) % TINY_NODES);
+        fputs("],\"weights\":[2", f);
+        for (int n = 1; n < TINY_NODES; n++)
+            if ((t + n) % 3) fprintf(f, ",%d.5", (t * n) % 7);
+        fputs("]}", f);
+    }
+    fputs("}", f);
+    cr_assert_eq(fclose(f), 0);
+    const char *path = scratch_file(name, text, size);
+    free(text);
+    return path;
 }
 
 void tiny_trainer(struct tiny *t)

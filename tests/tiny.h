@@ -27,6 +27,10 @@ struct tiny {
     struct wf_trainer trainer;
 };
 
+/* The same wave for 80 rows on a ring whose edges come and go, as a data set of PyTorch Geometric
+ * Temporal with an object for each step; the file's path. */
+const char *tiny_snapshots(const char *name);
+
 /* Everything up to a trainer that writes to folder `out`; asserts that it works. The trainer's
  * settings may be changed before tiny_trainer(). */
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out);

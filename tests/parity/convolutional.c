@@ -1,5 +1,5 @@
 /* convolutional.c - PyTorch Geometric Temporal's layers of convolutions over time. */
-#include "models/aagcn.h"
+#include "models/aagcn_names.h"
 #include "models/stgcn.h"
 #include "tests/parity/spectral.h"
 

@@ -1,5 +1,5 @@
 /* gman.c - GMAN of PyTorch Geometric Temporal. Its K and d are d heads of K channels. */
-#include "models/gman.h"
+#include "models/gman_names.h"
 #include <math.h>
 #include <string.h>
 #include "tests/parity/spectral.h"
@@ -22,9 +22,16 @@ static struct wf_gman_sizes sizes_of(struct run *r)
 static enum wf_status attention(struct run *r, struct named *n)
 {
     struct wf_gman_sizes s = sizes_of(r);
+    bool steps = strcmp(r->name, "temporal_attention") == 0;
     struct wf_gman_attention l;
-    wf_gman_attention_init(&l, &n->ps, "attention", 2 * s.channels,
-                           strcmp(r->name, "temporal_attention") == 0, &s);
+    wf_gman_attention_init(&l, &n->ps, "attention",
+                           (struct wf_gman_attention_config){ .in = 2 * s.channels,
+                                                              .channels = s.channels,
+                                                              .heads = s.heads,
+                                                              .steps = steps,
+                                                              .causal = steps && s.causal,
+                                                              .scale = s.scale,
+                                                              .momentum = s.momentum });
     wf_gman_attention_names(&l, &n->names, NULL, "attention");
     WF_TRY(load_named(r, &n->ps, &n->names));
     struct wf_tensor *x = wf_concat(&r->g, leaf(r, "inputs/X"), leaf(r, "inputs/STE"));
@@ -43,7 +50,7 @@ static enum wf_status net(struct run *r, struct named *n)
     struct wf_tensor *TE = leaf(r, "inputs/TE"); /* [B, P, 2] */
     struct wf_tensor *day = wf_affine(g, wf_select(g, TE, 2, 0), 1.0 / 7, 0);
     struct wf_tensor *time = wf_affine(g, wf_select(g, TE, 2, 1), 1.0 / s.steps_per_day, 0);
-    struct wf_tensor *STE = wf_gman_embed(g, &l, leaf(r, "inputs/SE"), time, day);
+    struct wf_tensor *STE = wf_gman_embed(g, &l.embedding, leaf(r, "inputs/SE"), time, day);
     struct wf_tensor *x = wf_unsqueeze(g, leaf(r, "inputs/X"), -1);
     output(r, "outputs/out", wf_select(g, wf_gman_net(g, &l, x, STE), -1, 0));
     return finish_named(r, &n->ps, &n->names);

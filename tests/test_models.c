@@ -262,7 +262,8 @@ static bool reads(struct tiny *t, int from, int to)
 /* models/README.md says which; the future is known to none of them. */
 FOR_EVERY_MODEL(the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
 {
-    static const char *const last[] = { "mpnnlstm", "stgcn", "gwnet", "aagcn", "evolvegcn-o" };
+    static const char *const last[] = { "mpnnlstm", "stgcn",       "gwnet",
+                                        "aagcn",    "evolvegcn-o", "d2stgnn" };
     struct tiny_config config;
     struct tiny t;
     bool every = true;

@@ -13,14 +13,16 @@ usage: ./build.sh COMMAND
   deps [--no-install]  install the packages that are missing, or only name them
   build                libraries, programs and tests, in build/release
   demo [ARGS]          train and forecast on synthetic traffic
-  test                 every test in float and in double, an install in a scratch folder, lint
+  test                 every test in float and in double, those of the CUDA backend on an emulated
+                       device too, an install in a scratch folder, lint
   double [ARGS]        the tests of the double build alone; ARGS go to Criterion
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
   fuzz [SECONDS]       every fuzz target for SECONDS (300); needs clang
   bench [NAME]         the benchmark bench_NAME, or all
   leaderboard [--minutes M] [--models a,b] [--data FILE ..]
                        trains every model for M minutes (10), writes the table of README.md
-  parity [DIR]         results against those of the published implementations in DIR
+  parity [--device cuda] [DIR]
+                       results against those of the published implementations in DIR
   lint                 the rules of the house, on the sources
   format               clang-format, in place
   install PREFIX       headers, libraries, programs, pkg-config and CMake files
@@ -117,6 +119,18 @@ run_tests()
     return $rc
 }
 
+# The tests of the CUDA backend on the emulated device, where none has a reason to be skipped.
+run_emulated()
+{
+    local dir=$1 program
+    "$dir"/emulator_check || return 1
+    for program in "$dir"/tests "$dir"/tests_double; do
+        echo "== on an emulated device"
+        LD_LIBRARY_PATH=$PWD/$dir/emulated run_tests "$program" --filter='cuda/*' || return 1
+        if grep '# SKIP' "$program.tap"; then return 1; fi
+    done
+}
+
 # ---- commands ----
 
 cmd_deps()
@@ -148,9 +162,10 @@ cmd_demo()
 
 cmd_test()
 {
-    release
+    release all emulated
     run_tests build/release/tests
     run_tests build/release/tests_double
+    run_emulated build/release
     tests/install.sh build/release
     tests/new_model.sh build/release
     tests/lint.sh
@@ -168,13 +183,14 @@ cmd_sanitize()
     local dir=build/sanitize
     mkdir -p $dir
     rm -rf $dir/reports && mkdir $dir/reports
-    compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_SANITIZE=address,undefined"
+    compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_SANITIZE=address,undefined" all emulated
     export ASAN_OPTIONS=detect_leaks=1:log_path=$PWD/$dir/reports/asan
     export LSAN_OPTIONS=print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:log_path=$PWD/$dir/reports/ubsan
     local rc=0
     run_tests $dir/tests "$@" || rc=1
     run_tests $dir/tests_double "$@" || rc=1
+    run_emulated $dir || rc=1
     # A refused allocation is a warning there, and what some tests ask for.
     if grep -hE -A 30 'ERROR:|runtime error:' $dir/reports/* 2>/dev/null; then rc=1; fi
     return $rc

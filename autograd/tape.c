@@ -83,6 +83,11 @@ void wf_tape_reset(struct wf_tape *g)
     g->error = (struct wf_error){ 0 };
 }
 
+ptrdiff_t wf_tape_node_count(const struct wf_tape *g)
+{
+    return g->nodes->n;
+}
+
 void wf_tape_set_step(struct wf_tape *g, const struct wf_step *step)
 {
     WF_RUN(g, g->be->upload(g->be, g->step, step, sizeof *step));
@@ -119,9 +124,12 @@ struct wf_tensor *wf_tape_new(struct wf_tape *g, int ndim, const int *shape)
     t->data = wf_arena_alloc(&g->mem, bytes);
     if (t->data) return t;
     char text[WF_SHAPE_TEXT];
-    return wf_tape_fail(
-        g, WF_ENOMEM, "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held",
-        g->be->name, bytes, wf_tensor_shape_text(t, text), g->mem.used, g->mem.committed);
+    size_t available, total;
+    g->be->memory(g->be, &available, &total);
+    return wf_tape_fail(g, WF_ENOMEM,
+                        "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held, %zu free",
+                        g->be->name, bytes, wf_tensor_shape_text(t, text), g->mem.used,
+                        g->mem.committed, available);
 }
 
 struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view)

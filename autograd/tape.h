@@ -64,6 +64,9 @@ void wf_tape_set_step(struct wf_tape *g, const struct wf_step *step);
  * added to what its gradient block holds. */
 void wf_tape_backward(struct wf_tape *g, struct wf_tensor *loss);
 
+/* How many nodes the step has appended. */
+ptrdiff_t wf_tape_node_count(const struct wf_tape *g);
+
 /* The reverse sweep alone, after the caller has filled wf_tape_grad() of the outputs. */
 void wf_tape_sweep(struct wf_tape *g);
 
@@ -107,7 +110,9 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t);
             enum wf_status wf_run_ = (call);                                                       \
             if (wf_run_ != WF_OK)                                                                  \
                 wf_tape_fail((g), wf_run_, "%s: %s: %s", __func__, #call,                          \
-                             wf_status_text(wf_run_));                                             \
+                             wf_run_ == WF_EDEVICE && (g)->be->reason[0]                           \
+                                 ? (g)->be->reason                                                 \
+                                 : wf_status_text(wf_run_));                                       \
         }                                                                                          \
     } while (0)
 

@@ -5,8 +5,26 @@
 #include "tensor/alloc.h"
 
 /* Values on their way between host and backend pass through a piece of the stack: no second copy
- * of the series, and nothing that can fail. A multiple of every channel count up to 8. */
-enum { PIECE = 3360 };
+ * of the series, and nothing that can fail. A device gets larger ones out of memory it copies fast
+ * from, where there is some. Multiples of every channel count up to 8. */
+enum { PIECE = 3360, DEVICE_PIECE = 840 * 1248 };
+struct piece {
+    wf_real stack[PIECE], *at;
+    int size;
+};
+
+static void piece_init(struct piece *p, struct wf_backend *be)
+{
+    p->at = NULL;
+    if (be->device) p->at = be->device->host_alloc(be, DEVICE_PIECE * sizeof *p->at);
+    p->size = p->at ? DEVICE_PIECE : PIECE;
+    if (!p->at) p->at = p->stack;
+}
+
+static void piece_free(struct piece *p, struct wf_backend *be)
+{
+    if (p->at != p->stack) be->device->host_free(be, p->at);
+}
 
 static size_t value_bytes(const struct wf_series *s)
 {
@@ -28,6 +46,23 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
                    (long long)E, N, C, value_bytes(s), be->name);
 }
 
+enum wf_status wf_series_to_host(struct wf_series *host, const struct wf_series *s,
+                                 struct wf_error *err)
+{
+    size_t times = (size_t)s->E * sizeof *s->time_s;
+    WF_TRY(wf_series_init(host, wf_backend_cpu(), s->E, s->N, s->C, err));
+    host->interval_s = s->interval_s;
+    if (s->time_s && !(host->time_s = host->be->alloc(host->be, times))) {
+        wf_series_free(host);
+        return wf_fail(err, WF_ENOMEM, "no memory for a clock of %zu bytes", times);
+    }
+    enum wf_status rc = s->be->download(s->be, host->values, s->values, value_bytes(s));
+    if (rc == WF_OK && s->time_s) rc = s->be->download(s->be, host->time_s, s->time_s, times);
+    if (rc == WF_OK) return WF_OK;
+    wf_series_free(host);
+    return wf_fail(err, rc, "cannot read the series from %s", s->be->name);
+}
+
 void wf_series_free(struct wf_series *s)
 {
     if (s->values && !s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
@@ -41,18 +76,21 @@ enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, c
                              bool zero_missing)
 {
     if (first < 0 || rows < 0 || first > s->E - rows) return WF_EINVAL;
-    wf_real piece[PIECE];
+    struct piece piece;
     ptrdiff_t row = (ptrdiff_t)s->N * s->C, n = rows * row;
     wf_real *to = s->values + first * row;
-    for (ptrdiff_t at = 0; at < n; at += PIECE) {
-        int size = n - at < PIECE ? (int)(n - at) : PIECE;
+    enum wf_status rc = WF_OK;
+    piece_init(&piece, s->be);
+    for (ptrdiff_t at = 0; at < n && rc == WF_OK; at += piece.size) {
+        int size = n - at < piece.size ? (int)(n - at) : piece.size;
         for (int i = 0; i < size; i++) {
             bool missing = zero_missing && i % s->C == 0 && host[at + i] == 0;
-            piece[i] = missing ? (wf_real)NAN : (wf_real)host[at + i];
+            piece.at[i] = missing ? (wf_real)NAN : (wf_real)host[at + i];
         }
-        WF_TRY(s->be->upload(s->be, to + at, piece, (size_t)size * sizeof *piece));
+        rc = s->be->upload(s->be, to + at, piece.at, (size_t)size * sizeof *piece.at);
     }
-    return WF_OK;
+    piece_free(&piece, s->be);
+    return rc;
 }
 
 enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_missing)
@@ -138,29 +176,35 @@ enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int
     return WF_OK;
 }
 
+static void add_piece(struct wf_moments *m, const wf_real *v, int n, int C, const double *mean)
+{
+    for (int i = 0; i < n; i++) {
+        int c = i % C;
+        double x = (double)v[i] - (mean ? mean[c] : 0);
+        if (x != x) continue;
+        if (mean)
+            m->square[c] += x * x;
+        else
+            m->sum[c] += x;
+        m->count[c] += !mean;
+    }
+}
+
 enum wf_status wf_moments_add(struct wf_moments *m, const struct wf_series *s, int64_t from,
                               int64_t to, const double *mean, struct wf_error *err)
 {
-    wf_real piece[PIECE];
+    struct piece piece;
     ptrdiff_t row = (ptrdiff_t)s->N * s->C, end = to * row;
-    for (ptrdiff_t at = from * row; at < end; at += PIECE) {
-        int size = end - at < PIECE ? (int)(end - at) : PIECE;
-        enum wf_status rc =
-            s->be->download(s->be, piece, s->values + at, (size_t)size * sizeof *piece);
-        if (rc != WF_OK)
-            return wf_fail(err, rc, "scaler: cannot read the series from %s", s->be->name);
-        for (int i = 0; i < size; i++) {
-            int c = i % s->C;
-            double v = (double)piece[i] - (mean ? mean[c] : 0);
-            if (v != v) continue;
-            if (mean)
-                m->square[c] += v * v;
-            else
-                m->sum[c] += v;
-            m->count[c] += !mean;
-        }
+    enum wf_status rc = WF_OK;
+    piece_init(&piece, s->be);
+    for (ptrdiff_t at = from * row; at < end && rc == WF_OK; at += piece.size) {
+        int size = end - at < piece.size ? (int)(end - at) : piece.size;
+        rc = s->be->download(s->be, piece.at, s->values + at, (size_t)size * sizeof *piece.at);
+        if (rc == WF_OK) add_piece(m, piece.at, size, s->C, mean);
     }
-    return WF_OK;
+    piece_free(&piece, s->be);
+    if (rc == WF_OK) return WF_OK;
+    return wf_fail(err, rc, "scaler: cannot read the series from %s", s->be->name);
 }
 
 void wf_moments_mean(const struct wf_moments *m, int C, double *mean)

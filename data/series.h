@@ -38,6 +38,10 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
 enum wf_status wf_series_put(struct wf_series *s, int64_t first, int64_t rows, const float *host,
                              bool zero_missing);
 
+/* A copy on the CPU, for what reads values one by one. */
+enum wf_status wf_series_to_host(struct wf_series *host, const struct wf_series *s,
+                                 struct wf_error *err);
+
 /* Leaves borrowed values alone. */
 void wf_series_free(struct wf_series *s);
 
@@ -89,6 +93,8 @@ struct wf_window_config {
     int targets;                   /* first channels that are forecast; default 1 */
     bool base;                     /* materialise all windows */
     bool elsewhere;                /* base mode whose windows the caller fetches, batch by batch */
+    struct wf_backend *to;         /* where batches are wanted; NULL: where the series is. A device
+                                    * whose series stays with the host gets them copied */
     const struct wf_series *weights; /* [E, edges, 1] of a graph that changes, who outlives w; NULL:
                                       * it does not; not with windows from elsewhere */
 };
@@ -114,15 +120,16 @@ struct wf_windows {
     const struct wf_series *series;
     struct wf_window_config cfg;
     struct wf_scaler scaler;
-    int count;                    /* windows in the series */
-    int B;                        /* largest batch */
-    int channels;                 /* input channels with the features of time */
-    struct wf_tensor x, y, y_std; /* buffers of a whole batch */
-    struct wf_tensor weights;     /* [B, T, edges] alike, with cfg.weights */
-    struct wf_supports *made;     /* [T] */
-    wf_real *base_x, *base_y;     /* base mode: every window, [windows, T or Q, N, C]; elsewhere:
-                                   * those of the current batch, [B, T or Q, N, C] */
-    int *start, *place;           /* [B] of the current batch, and 0 .. B-1; backend memory */
+    int count;                /* windows in the series */
+    int B;                    /* largest batch */
+    int channels;             /* input channels with the features of time */
+    struct wf_backend *to;    /* of the batches */
+    wf_real *batch;           /* x, y, y_std and weights of one, one after another */
+    struct wf_supports *made; /* [T], with cfg.weights */
+    wf_real *base_x, *base_y; /* base mode: every window, [windows, T or Q, N, C]; elsewhere:
+                               * those of the current batch, [B, T or Q, N, C] */
+    int *start, *place;       /* [B] of the current batch, and 0 .. B-1; backend memory */
+    struct wf_stage *stage;   /* batches on their way from the host to a device; else NULL */
 
     /* With cfg.elsewhere, set by the caller before the first batch: fills x [n, T, N, C] and
      * y [n, Q, N, C], in the backend's memory, with windows start[0..n) (host memory) as
@@ -150,6 +157,18 @@ enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const 
  * 0, which a masked loss does not count. 0 <= valid <= n; the padding's starts are windows too. */
 enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
                                        int n, int valid, wf_real pad);
+
+/* Bytes of a batch of n windows. */
+size_t wf_windows_batch_bytes(const struct wf_windows *w, int n);
+
+/* What a batch of n windows is that lies at `at` in the memory of be, before its values. */
+void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
+                         wf_real *at, int n, int valid);
+
+/* Says which batch comes next, so that its way from host to device lies beside what the device is
+ * doing now; start is copied. Does nothing where there is no such way. */
+enum wf_status wf_windows_prepare(struct wf_windows *w, const int *start, int n, int valid,
+                                  wf_real pad);
 
 /* Windows first .. first + count - 1 of a series, as base mode holds them. */
 struct wf_window_blocks {

@@ -1,5 +1,6 @@
 #include "data/file.h"
 #include "data/series.h"
+#include "data/stage.h"
 #include "tensor/alloc.h"
 
 struct wf_window_config wf_window_defaults(void)
@@ -177,19 +178,36 @@ static enum wf_status base_init(struct wf_windows *w, struct wf_error *err)
     return wf_windows_materialise(s, &w->cfg, &w->scaler, &all, err);
 }
 
+/* Of a tensor in a batch: whole cache lines, so that the next one begins at one. */
+static size_t part_size(int n, int steps, int nodes, int channels)
+{
+    size_t count = (size_t)n * (size_t)steps * (size_t)nodes * (size_t)channels;
+    return (count + 15) / 16 * 16;
+}
+
+size_t wf_windows_batch_bytes(const struct wf_windows *w, int n)
+{
+    const struct wf_window_config *c = &w->cfg;
+    int N = w->series->N;
+    size_t graph = c->weights ? part_size(n, c->T, c->weights->N, 1) : 0;
+    return sizeof(wf_real) *
+           (part_size(n, c->T, N, w->channels) + 2 * part_size(n, c->Q, N, c->targets) + graph);
+}
+
 static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
 {
     const struct wf_series *s = w->series;
     const struct wf_window_config *c = &w->cfg;
+    size_t bytes = wf_windows_batch_bytes(w, w->B);
     w->start = s->be->alloc(s->be, (size_t)w->B * sizeof *w->start);
-    if (!w->start) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d starts", w->B);
-    WF_TRY(wf_tensor_alloc(&w->x, s->be, 4, wf_dims(w->B, c->T, s->N, w->channels), err));
-    WF_TRY(wf_tensor_alloc(&w->y, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
-    WF_TRY(wf_tensor_alloc(&w->y_std, s->be, 4, wf_dims(w->B, c->Q, s->N, c->targets), err));
+    w->batch = w->to->alloc(w->to, bytes);
+    if (!w->start || !w->batch)
+        return wf_fail(err, WF_ENOMEM, "windows: no %zu bytes on %s for a batch of %d", bytes,
+                       w->to->name, w->B);
+    if (w->to != s->be) WF_TRY(wf_stage_init(&w->stage, w->to, w->B, bytes, err));
     if (c->weights) {
         w->made = wf_calloc((size_t)c->T, sizeof *w->made);
         if (!w->made) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
-        WF_TRY(wf_tensor_alloc(&w->weights, s->be, 3, wf_dims(w->B, c->T, c->weights->N), err));
     }
     return c->base || c->elsewhere ? base_init(w, err) : WF_OK;
 }
@@ -202,6 +220,7 @@ enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
     WF_TRY(check_config(s, &cfg, sc, B, err));
     w->count = (int)window_count(s, cfg.T, cfg.Q);
     w->channels = s->C + cfg.time_of_day + cfg.day_of_week;
+    w->to = cfg.to ? cfg.to : s->be;
     w->scaler = scaler_or_none(sc, s->C);
     enum wf_status rc = buffers_init(w, err);
     if (rc != WF_OK) wf_windows_free(w);
@@ -211,10 +230,8 @@ enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
 void wf_windows_free(struct wf_windows *w)
 {
     const struct wf_series *s = w->series;
-    wf_tensor_free(&w->x);
-    wf_tensor_free(&w->y);
-    wf_tensor_free(&w->y_std);
-    wf_tensor_free(&w->weights);
+    wf_stage_free(w->stage);
+    if (w->batch) w->to->free(w->to, w->batch, wf_windows_batch_bytes(w, w->B));
     wf_free(w->made);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
@@ -223,28 +240,30 @@ void wf_windows_free(struct wf_windows *w)
     *w = (struct wf_windows){ 0 };
 }
 
-/* A view of the first n samples that is itself the root of no gradient. */
-static struct wf_tensor head(const struct wf_tensor *buffer, int n)
+void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
+                         wf_real *at, int n, int valid)
 {
-    struct wf_tensor t = *buffer;
-    t.shape[0] = n;
-    return t;
-}
-
-/* What a batch is, before its values. */
-static void describe(const struct wf_windows *w, struct wf_batch *b, int n, int valid)
-{
-    b->x = head(&w->x, n);
-    b->y = head(&w->y, n);
-    b->y_std = head(&w->y_std, n);
+    const struct wf_window_config *c = &w->cfg;
+    int N = w->series->N;
+    b->x = b->y = b->y_std = (struct wf_tensor){ .be = be };
+    wf_tensor_shape(&b->x, 4, wf_dims(n, c->T, N, w->channels));
+    wf_tensor_shape(&b->y, 4, wf_dims(n, c->Q, N, c->targets));
+    wf_tensor_shape(&b->y_std, 4, wf_dims(n, c->Q, N, c->targets));
+    b->x.data = at;
+    b->y.data = b->x.data + part_size(n, c->T, N, w->channels);
+    b->y_std.data = b->y.data + part_size(n, c->Q, N, c->targets);
     b->weights = (struct wf_tensor){ 0 };
-    if (w->weights.data) b->weights = head(&w->weights, n);
+    if (c->weights) {
+        b->weights.be = be;
+        wf_tensor_shape(&b->weights, 3, wf_dims(n, c->T, c->weights->N));
+        b->weights.data = b->y_std.data + part_size(n, c->Q, N, c->targets);
+    }
     b->made = w->made;
     b->B = n;
     b->valid = valid;
-    b->T = w->cfg.T;
-    b->Q = w->cfg.Q;
-    b->N = w->series->N;
+    b->T = c->T;
+    b->Q = c->Q;
+    b->N = N;
     b->C = w->channels;
 }
 
@@ -263,9 +282,9 @@ static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, stru
 }
 
 /* By row of the series, however the windows themselves are kept. */
-static enum wf_status gather_weights(struct wf_windows *w, struct wf_batch *b)
+static enum wf_status gather_weights(const struct wf_windows *w, struct wf_batch *b)
 {
-    if (!b->weights.data) return WF_OK;
+    if (!w->cfg.weights) return WF_OK;
     struct wf_window_in in = gather_rule(w->cfg.weights, &w->scaler);
     struct wf_tensor edges = b->weights;
     wf_tensor_shape(&edges, 4, wf_dims(b->B, b->T, w->cfg.weights->N, 1));
@@ -275,7 +294,7 @@ static enum wf_status gather_weights(struct wf_windows *w, struct wf_batch *b)
     return wfk_window(w->series->be, &edges, &in);
 }
 
-static enum wf_status gather(struct wf_windows *w, struct wf_batch *b)
+static enum wf_status gather(const struct wf_windows *w, struct wf_batch *b)
 {
     const struct wf_window_config *c = &w->cfg;
     struct wf_backend *be = w->series->be;
@@ -294,23 +313,49 @@ static enum wf_status gather(struct wf_windows *w, struct wf_batch *b)
     return wfk_window(be, &b->y, &y);
 }
 
-enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
-                                       int n, int valid, wf_real pad)
+/* Windows start[0..n) into b, which lies with the series; the targets of padding are all `pad`. */
+static enum wf_status fill(struct wf_windows *w, struct wf_batch *b, const int *start, wf_real pad)
 {
     struct wf_backend *be = w->series->be;
+    if (w->fetch) WF_TRY(w->fetch(w->fetch_ctx, start, b->B, w->base_x, w->base_y));
+    WF_TRY(be->upload(be, w->start, start, (size_t)b->B * sizeof *start));
+    WF_TRY(gather(w, b));
+    WF_TRY(gather_weights(w, b));
+    if (b->valid == b->B) return WF_OK;
+    struct wf_tensor rest = wf_view_slice(&b->y, 0, b->valid, b->B);
+    return wfk_fill(be, &rest, (double)pad);
+}
+
+static enum wf_status check_starts(const struct wf_windows *w, const int *start, int n, int valid)
+{
     if (n < 1 || n > w->B || valid < 0 || valid > n || w->cfg.elsewhere != (w->fetch != NULL))
         return WF_EINVAL;
     for (int i = 0; i < n; i++)
         if (start[i] < 0 || start[i] >= w->count) return WF_EINVAL;
-    if (w->fetch) WF_TRY(w->fetch(w->fetch_ctx, start, n, w->base_x, w->base_y));
-    WF_TRY(be->upload(be, w->start, start, (size_t)n * sizeof *start));
-    describe(w, b, n, valid);
-    WF_TRY(gather(w, b));
-    WF_TRY(gather_weights(w, b));
-    if (valid == n) return WF_OK;
-    struct wf_tensor rest = head(&w->y, n - valid);
-    rest.data += valid * rest.stride[0];
-    return wfk_fill(be, &rest, (double)pad);
+    return WF_OK;
+}
+
+enum wf_status wf_windows_prepare(struct wf_windows *w, const int *start, int n, int valid,
+                                  wf_real pad)
+{
+    struct wf_batch b;
+    WF_TRY(check_starts(w, start, n, valid));
+    if (!w->stage) return WF_OK;
+    wf_windows_describe(w, &b, w->series->be, wf_stage_begin(w->stage, start, n, valid, pad), n,
+                        valid);
+    WF_TRY(fill(w, &b, start, pad));
+    return wf_stage_send(w->stage, n, wf_windows_batch_bytes(w, n));
+}
+
+enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
+                                       int n, int valid, wf_real pad)
+{
+    WF_TRY(check_starts(w, start, n, valid));
+    wf_windows_describe(w, b, w->to, w->batch, n, valid);
+    if (!w->stage) return fill(w, b, start, pad);
+    if (!wf_stage_holds(w->stage, start, n, valid, pad))
+        WF_TRY(wf_windows_prepare(w, start, n, valid, pad));
+    return wf_stage_take(w->stage, w->batch, wf_windows_batch_bytes(w, n));
 }
 
 enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n)

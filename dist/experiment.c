@@ -20,7 +20,14 @@ static const struct wf_field experiment_fields[] = {
     FIELD("out", WF_FIELD_TEXT, out, 0, 0, NULL, "folder for checkpoints, tables and pictures"),
     FIELD("mode", WF_FIELD_ENUM, mode, 0, 0, wf_mode_names,
           "index-batching, or materialise every window; on several ranks see dist/README.md"),
-    FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL, "train on a GPU"),
+    FIELD("device", WF_FIELD_ENUM, device, 0, 0, wf_device_names,
+          "what computes; auto: a GPU where there is one"),
+    FIELD("precision", WF_FIELD_ENUM, precision, 0, 0, wf_precision_names,
+          "of products on a GPU; sums and weights are float32 always"),
+    FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL,
+          "the series lives on the GPU; else batches are copied there"),
+    FIELD("dry-run", WF_FIELD_BOOL, dry_run, 0, 1, NULL,
+          "say how much memory it will take, and stop"),
     FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
     FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
     FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
@@ -128,6 +135,7 @@ void wf_experiment_free(struct wf_experiment *x)
     wf_graph_free(&x->graph);
     wf_dataset_free(&x->data);
     wf_placement_free(&x->place);
+    wf_backend_close(x->be);
     free(x->text); /* from open_memstream */
     *x = (struct wf_experiment){ 0 };
 }
@@ -178,7 +186,7 @@ static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
     gc.hops = x->cfg.hops;
     gc.compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
     if (d->weights.values) gc.dominant = false; /* one eigenvalue would not be that of all steps */
-    return wf_graph_init(&x->graph, d->series.be, &ed, &gc, err);
+    return wf_graph_init(&x->graph, x->be, &ed, &gc, err);
 }
 
 static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf_error *err)
@@ -196,20 +204,26 @@ static enum wf_status open_windows(struct wf_experiment *x, FILE *log, struct wf
                                 x->train.batch_size, err);
 }
 
+struct wf_task wf_experiment_task(const struct wf_experiment *x)
+{
+    const struct wf_series *s = &x->data.series;
+    return (struct wf_task){ .nodes = s->N,
+                             .channels = x->windows.channels,
+                             .targets = x->windows.cfg.targets,
+                             .T = x->cfg.T,
+                             .Q = x->cfg.Q,
+                             .terms = x->graph.supports.terms,
+                             .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
+                             .hops = x->cfg.hops,
+                             .time_of_day = x->windows.cfg.time_of_day,
+                             .day_of_week = x->windows.cfg.day_of_week };
+}
+
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_series *s = &x->data.series;
-    struct wf_task task = { .nodes = s->N,
-                            .channels = x->windows.channels,
-                            .targets = x->windows.cfg.targets,
-                            .T = x->cfg.T,
-                            .Q = x->cfg.Q,
-                            .terms = x->graph.supports.terms,
-                            .steps_per_day = s->interval_s > 0 ? 86400 / s->interval_s : 0,
-                            .hops = x->cfg.hops,
-                            .time_of_day = x->windows.cfg.time_of_day,
-                            .day_of_week = x->windows.cfg.day_of_week };
-    wf_params_init(&x->params, s->be);
+    struct wf_task task = wf_experiment_task(x);
+    wf_params_init(&x->params, x->be);
     x->model.residual = x->cfg.residual;
     x->model.type->init(x->model.layers, &x->params, x->model.cfg, &task);
     x->mean = wf_params_add_state(&x->params, "scaler.mean", 1, &s->C, 0);
@@ -217,7 +231,7 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
     WF_TRY(wf_params_commit(&x->params, x->train.seed, err));
     enum wf_status rc = wf_tensor_upload(x->mean, x->windows.scaler.mean);
     if (rc == WF_OK) rc = wf_tensor_upload(x->std, x->windows.scaler.std);
-    return rc == WF_OK ? WF_OK : wf_fail(err, rc, "cannot copy the scaler to %s", s->be->name);
+    return rc == WF_OK ? WF_OK : wf_fail(err, rc, "cannot copy the scaler to %s", x->be->name);
 }
 
 /* A debugging run sees four batches. */
@@ -257,7 +271,8 @@ static struct wf_dataset_source *source_of(struct wf_experiment *x)
 
 enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
 {
-    WF_TRY(wf_dataset_load(&x->data, wf_backend_cpu(), source_of(x), err));
+    x->be = wf_backend_cpu();
+    WF_TRY(wf_dataset_load(&x->data, x->be, source_of(x), err));
     return open_graph(x, err);
 }
 
@@ -269,7 +284,8 @@ static enum wf_status load_placed(struct wf_experiment *x, struct wf_error *err)
     x->place.share[WF_TRAIN] = c->train_share;
     x->place.share[WF_VALID] = c->valid_share;
     x->place.share[WF_TEST] = 1 - c->train_share - c->valid_share;
-    WF_TRY(wf_placement_load(&x->place, &x->data, wf_backend_cpu(), source_of(x), err));
+    struct wf_backend *home = c->gpu ? x->be : wf_backend_cpu();
+    WF_TRY(wf_placement_load(&x->place, &x->data, home, source_of(x), err));
     x->split = x->place.split;
     return wf_dist_agree(x->dist, open_graph(x, err), err);
 }
@@ -284,7 +300,15 @@ struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
                                       .targets = pgt ? x->data.series.C : 1,
                                       .time_of_day = c->time_of_day && !pgt,
                                       .day_of_week = c->day_of_week,
+                                      .to = x->be,
                                       .weights = changes ? &x->data.weights : NULL };
+}
+
+static enum wf_status open_device(struct wf_experiment *x, FILE *log, struct wf_error *err)
+{
+    const struct wf_experiment_config *c = &x->cfg;
+    struct wf_device_choice choice = { c->device, c->precision, c->gpu, x->dist->node_rank };
+    return wf_device_open(&x->be, &choice, log, err);
 }
 
 /* Rank 0 makes the folder; the others may not see that disk. */
@@ -296,13 +320,13 @@ static enum wf_status open_folder(struct wf_experiment *x, struct wf_error *err)
 
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err)
 {
-    if (x->cfg.gpu) return wf_fail(err, WF_EDEVICE, "--gpu True: this build has no GPU backend");
     if (x->cfg.debug) x->train.epochs = 1;
     if (!x->dist) {
         x->alone = wf_dist_alone();
         x->dist = &x->alone;
     }
     WF_TRY(make_text(x, err));
+    WF_TRY(wf_dist_agree(x->dist, open_device(x, log, err), err));
     WF_TRY(open_folder(x, err));
     WF_TRY(load_placed(x, err));
     WF_TRY(open_windows(x, log, err));

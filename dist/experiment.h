@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "dist/cli.h"
+#include "dist/device.h"
 #include "dist/placement.h"
 #include "dist/trainer.h"
 #include "models/model.h"
@@ -23,7 +24,10 @@ struct wf_experiment_config {
     char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     enum wf_mode mode;
     char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
-    bool gpu, debug, stats, dist;
+    enum wf_device device;
+    enum wf_precision precision;
+    bool gpu; /* the series lives on the device; else batches go there one by one */
+    bool dry_run, debug, stats, dist;
     int npar;
     int T, Q, hops;
     int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
@@ -44,6 +48,7 @@ struct wf_experiment {
     struct wf_train_config train;
     struct wf_config tables[WF_EXPERIMENT_TABLES];
     struct wf_dist *dist, alone; /* dist is the caller's; NULL: this process is the only rank */
+    struct wf_backend *be;       /* what computes */
     struct wf_placement place;
     struct wf_dataset data; /* what of it this rank keeps */
     struct wf_graph graph;
@@ -70,6 +75,7 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
  * x->windows are there, model and parameters. */
 enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err);
 struct wf_window_config wf_experiment_windows(const struct wf_experiment *x);
+struct wf_task wf_experiment_task(const struct wf_experiment *x); /* what the data ask of a model */
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err);
 
 /* Makes a folder and those above it, and sees that files can be written there. */

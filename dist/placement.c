@@ -166,6 +166,59 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
     return adopt_shared(p, &ds->series, err);
 }
 
+/* ---- a series in a device's memory ---- */
+
+/* Rows of the device's series s, piece by piece, so that the host never holds the whole of it. */
+static enum wf_status copy_pieces(struct wf_series *s, const struct wf_dataset_source *src,
+                                  struct wf_error *err)
+{
+    const size_t most = (size_t)64 << 20; /* bytes of a piece */
+    size_t row = (size_t)s->N * (size_t)s->C * sizeof *s->values;
+    int64_t rows = (int64_t)(most / row) > 0 ? (int64_t)(most / row) : 1;
+    int pieces = (int)((s->E + rows - 1) / rows);
+    struct wf_backend *be = s->be;
+    for (int i = 0; i < pieces; i++) {
+        struct piece k = { i, pieces, 0, 0 };
+        struct wf_dataset part;
+        WF_TRY(load_piece(&part, src, &k, err));
+        const struct wf_series *p = &part.series;
+        enum wf_status rc =
+            be->upload(be, s->values + k.first * s->N * s->C, p->values, (size_t)k.count * row);
+        if (rc == WF_OK && s->time_s)
+            rc =
+                be->upload(be, s->time_s + k.first, p->time_s, (size_t)k.count * sizeof *p->time_s);
+        wf_dataset_free(&part);
+        if (rc != WF_OK) return wf_fail(err, rc, "cannot copy a series to %s", be->name);
+    }
+    return WF_OK;
+}
+
+/* The data set's series, of which one row has been read, whole and on be. */
+static enum wf_status load_device(struct wf_placement *p, struct wf_dataset *ds,
+                                  struct wf_backend *be, const struct wf_dataset_source *src,
+                                  struct wf_error *err)
+{
+    struct piece shape = { 0 };
+    struct wf_series whole;
+    WF_TRY(load_piece(ds, src, &shape, err));
+    if (ds->weights.values) { /* of a graph that changes: such sets are small */
+        wf_dataset_free(ds);
+        return load_whole(p, ds, be, src, err);
+    }
+    WF_TRY(plan(p, ds->total, err));
+    struct wf_series *row = &ds->series;
+    WF_TRY(wf_series_init(&whole, be, ds->total, row->N, row->C, err));
+    whole.interval_s = row->interval_s;
+    size_t bytes = (size_t)whole.E * sizeof *whole.time_s;
+    enum wf_status rc = WF_OK;
+    if (row->time_s && !(whole.time_s = be->alloc(be, bytes)))
+        rc = wf_fail(err, WF_ENOMEM, "no memory for a clock of %zu bytes on %s", bytes, be->name);
+    if (rc == WF_OK) rc = copy_pieces(&whole, src, err);
+    wf_series_free(row);
+    *row = whole;
+    return rc;
+}
+
 enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
                                  struct wf_backend *be, const struct wf_dataset_source *src,
                                  struct wf_error *err)
@@ -180,7 +233,8 @@ enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
     if (many && p->mode == WF_MODE_INDEX && be == wf_backend_cpu())
         s = load_shared(p, ds, src, err);
     else if (p->whole && !p->own_windows)
-        s = wf_dist_agree(p->dist, load_whole(p, ds, be, src, err), err);
+        s = wf_dist_agree(p->dist, (be->device ? load_device : load_whole)(p, ds, be, src, err),
+                          err);
     else
         s = wf_dist_agree(p->dist, load_own(p, ds, be, src, err), err);
     if (s != WF_OK) wf_dataset_free(ds);

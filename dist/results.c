@@ -27,9 +27,19 @@ static enum wf_status baselines(struct wf_results *r, struct wf_experiment *x, s
         struct wf_metrics *m = &r->metrics[r->count];
         WF_TRY(wf_metrics_init(m, x->cfg.Q, err));
         r->name[r->count++] = names[k];
-        WF_TRY(wf_baseline_eval((enum wf_baseline_kind)k, &x->data.series, &x->split, &c, m, err));
+        WF_TRY(wf_baseline_eval((enum wf_baseline_kind)k, r->series, &x->split, &c, m, err));
     }
     return WF_OK;
+}
+
+/* Simple forecasts and pictures read values one by one. */
+static enum wf_status host_series(struct wf_results *r, const struct wf_experiment *x,
+                                  struct wf_error *err)
+{
+    r->series = &x->data.series;
+    if (!r->series->be->device || !(x->cfg.baselines || x->cfg.pictures)) return WF_OK;
+    r->series = &r->copy;
+    return wf_series_to_host(&r->copy, &x->data.series, err);
 }
 
 enum wf_status wf_results_make(struct wf_results *r, struct wf_experiment *x, struct wf_error *err)
@@ -41,6 +51,7 @@ enum wf_status wf_results_make(struct wf_results *r, struct wf_experiment *x, st
         r->name[r->count++] = x->model.type->name;
         s = wf_trainer_evaluate(&x->trainer, WF_TEST, &r->metrics[0], err);
     }
+    if (s == WF_OK && x->dist->rank == 0) s = host_series(r, x, err);
     if (s == WF_OK && x->cfg.baselines && x->dist->rank == 0 && x->place.whole)
         s = baselines(r, x, err);
     s = wf_dist_agree(x->dist, s, err);
@@ -52,6 +63,7 @@ void wf_results_free(struct wf_results *r)
 {
     for (int k = 0; k < r->count; k++) wf_metrics_free(&r->metrics[k]);
     r->count = 0;
+    wf_series_free(&r->copy);
 }
 
 static enum wf_status write_tables(const struct wf_results *r, const struct wf_experiment *x,
@@ -79,12 +91,13 @@ enum { SENSORS = 3 };
 struct day {
     int N, steps, first; /* first row */
     int near, far;       /* steps ahead, 1-based */
+    const struct wf_series *series;
     wf_real *truth, *ahead[2];
 };
 
 static bool choose_day(struct day *d, const struct wf_experiment *x, const struct wf_results *r)
 {
-    const struct wf_series *s = &x->data.series;
+    const struct wf_series *s = d->series = r->series;
     int T = x->cfg.T, count = x->split.count[WF_TEST], start = x->split.first[WF_TEST];
     d->N = s->N;
     d->near = r->step[0];
@@ -122,7 +135,7 @@ static void keep_batch(struct day *d, const struct wf_experiment *x, const int *
 
 static enum wf_status fill_day(struct day *d, struct wf_experiment *x, struct wf_error *err)
 {
-    const struct wf_series *s = &x->data.series;
+    const struct wf_series *s = d->series;
     int B = x->windows.B, T = x->cfg.T;
     ptrdiff_t cells = (ptrdiff_t)d->N * d->steps;
     size_t batch = (size_t)B * (size_t)x->cfg.Q * (size_t)d->N * (size_t)x->windows.cfg.targets;

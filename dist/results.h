@@ -17,6 +17,8 @@ struct wf_results {
     struct wf_metrics metrics[WF_RESULT_MODELS];
     int step[WF_RESULT_MODELS]; /* horizons shown: a quarter, a half and all of Q, the mean */
     struct wf_horizons horizons;
+    const struct wf_series *series; /* the experiment's, on the CPU */
+    struct wf_series copy;          /* where it lives on a device */
 };
 
 /* Errors over the test part, of the model and, when asked for and where rank 0 has the whole

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "dist/experiment.h"
 #include "dist/monitor.h"
+#include "dist/plan.h"
 #include "dist/progress.h"
 #include "dist/report.h"
 #include "dist/results.h"
@@ -140,6 +141,23 @@ static enum wf_status write_results(struct watch *w, const struct wf_results *r,
     return s == WF_OK ? summarise(w, r, clock, err) : s;
 }
 
+/* Adds to the message of a run that was out of memory which batch fits into what it had. */
+static void advise(const struct wf_experiment *x, struct wf_error *err)
+{
+    struct wf_error none = { 0 };
+    struct wf_plan p;
+    size_t used = strlen(err->message);
+    char *end = err->message + used;
+    int B;
+    if (wf_plan_make(&p, x, x->train.batch_size, &none) != WF_OK) return;
+    p.step = p.forecast = x->trainer.tape.mem.committed;
+    if (wf_plan_fit(&B, x, wf_plan_total(&p), &none) != WF_OK || B >= x->train.batch_size) return;
+    if (B > 0)
+        snprintf(end, sizeof err->message - used, "; --batch-size %d would fit", B);
+    else
+        snprintf(end, sizeof err->message - used, "; not even one window fits");
+}
+
 /* Train, test, report; the monitor runs. */
 static enum wf_status work(struct watch *w, const double started, struct wf_error *err)
 {
@@ -149,7 +167,9 @@ static enum wf_status work(struct watch *w, const double started, struct wf_erro
     double clock[3] = { started, wf_now(), 0 };
     if (d->rank == 0) x->trainer.epoch_done = on_epoch;
     x->trainer.ctx = w;
-    WF_TRY(wf_trainer_run(&x->trainer, err));
+    enum wf_status trained = wf_trainer_run(&x->trainer, err);
+    if (trained == WF_ENOMEM) advise(x, err);
+    WF_TRY(trained);
     if (w->failed.status != WF_OK) wf_fail(err, w->failed.status, "%s", w->failed.message);
     WF_TRY(wf_dist_agree(d, w->failed.status, err));
     clock[2] = wf_now();
@@ -182,11 +202,15 @@ static enum wf_status run(struct wf_experiment *x, FILE *log, struct wf_error *e
 {
     struct watch w = { .x = x, .monitor = { .append = x->train.resume } };
     struct wf_dist *d = x->dist;
+    struct wf_plan plan;
     double started = wf_now();
     enum wf_status s = wf_dist_agree(d, d->rank ? WF_OK : open_monitor(&w, err), err);
     if (s == WF_OK) s = wf_experiment_open(x, log, err);
-    if (s == WF_OK) s = wf_dist_agree(d, d->rank ? WF_OK : open_history(&w, err), err);
-    if (s == WF_OK) s = work(&w, started, err);
+    if (s == WF_OK) s = wf_plan_make(&plan, x, x->train.batch_size, err);
+    if (s == WF_OK) wf_plan_print(&plan, x, log);
+    bool only = s == WF_OK && x->cfg.dry_run;
+    if (s == WF_OK && !only) s = wf_dist_agree(d, d->rank ? WF_OK : open_history(&w, err), err);
+    if (s == WF_OK && !only) s = work(&w, started, err);
     wf_monitor_stop(&w.monitor, NULL);
     wf_history_free(&w.history);
     return s;

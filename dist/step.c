@@ -38,36 +38,119 @@ static void set_step(struct wf_trainer *t, int samples)
     wf_tape_set_step(&t->tape, &step);
 }
 
-/* Windows of the batch; where the loss counts zeros as missing, padding is zero, else NaN. */
 static enum wf_status load_batch(struct wf_trainer *t, struct wf_batch *b, const int *start, int n,
                                  int valid, struct wf_error *err)
 {
     struct wf_tape *g = &t->tape;
-    wf_real pad = t->cfg.mask == WF_MASK_ZERO_PGT ? 0 : (wf_real)NAN;
-    WF_RUN(g, wf_windows_batch_padded(t->windows, b, start, n, valid, pad));
+    WF_RUN(g, wf_windows_batch_padded(t->windows, b, start, n, valid, wf_trainer_padding(t)));
     return tape_status(g, err);
 }
 
-/* Forward and backward on this rank's part; mean and count of its loss. With several ranks the
- * gradient is that of the sum, and an RMSE is taken for the MSE it is the root of. */
-static enum wf_status gradient(struct wf_trainer *t, const int *start, int n, int valid,
-                               wf_real value[2], struct wf_error *err)
-{
-    struct wf_tape *g = &t->tape;
+/* ---- work that is recorded ---- */
+
+struct work {
+    struct wf_trainer *t;
     struct wf_batch b;
+};
+
+/* Forward and backward on this rank's part; loss and count [2]. With several ranks the gradient is
+ * that of the sum, and an RMSE is taken for the MSE it is the root of. */
+static struct wf_tensor *gradient(void *ctx)
+{
+    struct work *w = ctx;
+    struct wf_trainer *t = w->t;
+    struct wf_tape *g = &t->tape;
     bool many = wf_trainer_ranks(t) > 1;
     enum wf_loss_kind kind = many && t->cfg.loss == WF_RMSE ? WF_MSE : t->cfg.loss;
     WF_RUN(g, wf_params_zero_grad(t->params));
-    WF_TRY(load_batch(t, &b, start, n, valid, err));
-    struct wf_tensor *both = wf_loss_counted(g, forecast(t, &b), &b.y, kind, t->cfg.mask);
+    struct wf_tensor *both = wf_loss_counted(g, forecast(t, &w->b), &w->b.y, kind, t->cfg.mask);
     struct wf_tensor *mean = wf_slice(g, both, 0, 0, 1), *count = wf_slice(g, both, 0, 1, 2);
     wf_tape_backward(g, many ? wf_mul(g, mean, count) : mean);
-    WF_RUN(g, wf_tensor_download(both, value));
-    WF_TRY(tape_status(g, err));
-    if (!isfinite((double)value[0]))
-        return wf_fail(err, WF_ENUMERIC, "epoch %d, step %lld: the loss is %g", t->state.epoch,
-                       (long long)t->state.step, (double)value[0]);
+    return both;
+}
+
+static struct wf_tensor *update(void *ctx)
+{
+    struct wf_trainer *t = ctx;
+    WF_RUN(&t->tape, wf_optim_step(&t->optim, t->tape.step));
+    return NULL;
+}
+
+static struct wf_tensor *prediction(void *ctx)
+{
+    struct work *w = ctx;
+    return wf_contiguous(&w->t->tape, forecast(w->t, &w->b));
+}
+
+/* The recording for batches of n; without one left, as if it ran for the first time. */
+static struct wf_tensor *run(struct wf_trainer *t, struct work *w, bool training)
+{
+    struct wf_tensor *(*what)(void *ctx) = training ? gradient : prediction;
+    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) {
+        struct wf_train_replay *p = &t->replay[i];
+        if (p->n && (p->n != w->b.B || p->training != training)) continue;
+        p->n = w->b.B;
+        p->training = training;
+        return wf_replay(&p->replay, &t->tape, what, w);
+    }
+    return what(w);
+}
+
+/* ---- losses ---- */
+
+enum wf_status wf_trainer_losses(struct wf_trainer *t, struct wf_step_result *r,
+                                 struct wf_error *err)
+{
+    wf_real value[2 * WF_TRAIN_LOSSES];
+    struct wf_backend *be = t->losses.be;
+    int n = t->unread;
+    *r = (struct wf_step_result){ 0 };
+    t->unread = 0;
+    if (n == 0) return WF_OK;
+    enum wf_status s = be->download(be, value, t->losses.data, (size_t)n * 2 * sizeof *value);
+    if (s != WF_OK) return wf_fail(err, s, "cannot read %d losses from %s", n, be->name);
+    for (int k = 0; k < n; k++) {
+        double loss = (double)value[2 * k];
+        if (!isfinite(loss))
+            return wf_fail(err, WF_ENUMERIC, "epoch %d, step %lld: the loss is %g", t->state.epoch,
+                           (long long)t->state.step - n + k, loss);
+        r->loss += loss * t->windows_of[k];
+        r->windows += t->windows_of[k];
+    }
+    if (r->windows > 0) r->loss /= r->windows;
     return WF_OK;
+}
+
+/* Keeps loss and count of the step until they are read. */
+static void keep_loss(struct wf_trainer *t, const struct wf_tensor *both, int valid)
+{
+    struct wf_tape *g = &t->tape;
+    wf_real *to = t->losses.data + 2 * t->unread;
+    WF_RUN(g, g->be->move(g->be, to, both->data, 2 * sizeof *to));
+    if (g->error.status == WF_OK) t->windows_of[t->unread++] = valid;
+}
+
+/* This rank's gradient; its loss and count where they are looked at now. */
+static enum wf_status own_step(struct wf_trainer *t, const int *start, int n, int valid,
+                               wf_real value[2], struct wf_error *err)
+{
+    struct wf_tape *g = &t->tape;
+    struct work w = { .t = t };
+    wf_tape_reset(g);
+    g->training = g->recording = true;
+    set_step(t, n);
+    WF_TRY(load_batch(t, &w.b, start, n, valid, err));
+    struct wf_tensor *both = run(t, &w, true);
+    if (t->inspects) {
+        WF_RUN(g, wf_tensor_download(both, value));
+        WF_TRY(tape_status(g, err));
+        if (!isfinite((double)value[0]))
+            return wf_fail(err, WF_ENUMERIC, "epoch %d, step %lld: the loss is %g", t->state.epoch,
+                           (long long)t->state.step, (double)value[0]);
+    } else {
+        keep_loss(t, both, valid);
+    }
+    return tape_status(g, err);
 }
 
 enum { SUM, COUNT, WINDOWS, FAILED, STOP, SPENT, LANES };
@@ -98,12 +181,9 @@ enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, in
     struct wf_tape *g = &t->tape;
     wf_real value[2] = { 0 };
     double at = wf_now();
-    wf_tape_reset(g);
-    g->training = g->recording = true;
-    set_step(t, n);
-    enum wf_status s = gradient(t, start, n, valid, value, err);
+    enum wf_status s = own_step(t, start, n, valid, value, err);
     bool asked = t->stop && *t->stop, spent = wf_trainer_spent(t);
-    *r = (struct wf_step_result){ (double)value[0], valid, asked, spent };
+    *r = (struct wf_step_result){ (double)value[0], t->inspects ? valid : 0, asked, spent };
     if (wf_trainer_ranks(t) > 1) {
         double lane[LANES] = { (double)value[0] * (double)value[1],
                                (double)value[1],
@@ -118,9 +198,12 @@ enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, in
                                       lane[SPENT] > 0 };
     }
     WF_TRY(s);
-    WF_RUN(g, wf_optim_step(&t->optim, g->step));
-    t->state.step++;
+    wf_replay(&t->update, g, update, t);
     WF_TRY(tape_status(g, err));
+    t->state.step++;
+    if (t->unread == WF_TRAIN_LOSSES) WF_TRY(wf_trainer_losses(t, r, err));
+    r->stop |= asked;
+    r->spent |= spent;
     t->state.seconds += wf_now() - at;
     return WF_OK;
 }
@@ -129,13 +212,12 @@ enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n,
                                   struct wf_error *err)
 {
     struct wf_tape *g = &t->tape;
-    struct wf_batch b;
+    struct work w = { .t = t };
     wf_tape_reset(g);
     g->training = g->recording = false;
-    WF_TRY(load_batch(t, &b, start, n, n, err));
-    struct wf_tensor *y = forecast(t, &b);
-    WF_RUN(g, wf_tensor_download(y, pred));
-    WF_RUN(g, wf_tensor_download(&b.y, t->host[1]));
+    WF_TRY(load_batch(t, &w.b, start, n, n, err));
+    WF_RUN(g, wf_tensor_download(run(t, &w, false), pred));
+    WF_RUN(g, wf_tensor_download(&w.b.y, t->host[1]));
     return tape_status(g, err);
 }
 

@@ -1,6 +1,7 @@
 #include "dist/trainer.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "dist/progress.h"
 #include "dist/trainer_private.h"
@@ -110,11 +111,14 @@ static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
     enum wf_status s = wf_tensor_upload(&t->mean, w->scaler.mean);
     if (s == WF_OK) s = wf_tensor_upload(&t->std, w->scaler.std);
     if (s != WF_OK) return wf_fail(err, s, "cannot copy the scaler to %s", be->name);
-    t->start = wf_malloc((size_t)w->B * sizeof *t->start);
+    WF_TRY(wf_tensor_alloc(&t->losses, be, 2, wf_dims(WF_TRAIN_LOSSES, 2), err));
+    t->start = wf_malloc(2 * (size_t)w->B * sizeof *t->start);
     for (int k = 0; k < 2; k++) t->host[k] = wf_malloc(batch * sizeof(wf_real));
-    bool device = wf_trainer_ranks(t) > 1 && be != wf_backend_cpu();
-    if (device) t->staging = wf_malloc((size_t)wf_tensor_count(&t->params->grad) * sizeof(wf_real));
-    if (t->start && t->host[0] && t->host[1] && (t->staging || !device)) return WF_OK;
+    bool stages = wf_trainer_ranks(t) > 1 && be->device;
+    size_t gradient = (size_t)wf_tensor_count(&t->params->grad) * sizeof(wf_real);
+    if (stages) t->staging = be->device->host_alloc(be, gradient);
+    t->inspects = wf_trainer_ranks(t) > 1 || !be->device;
+    if (t->start && t->host[0] && t->host[1] && (t->staging || !stages)) return WF_OK;
     return wf_fail(err, WF_ENOMEM, "no memory for batches of %d windows", w->B);
 }
 
@@ -141,7 +145,10 @@ enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
     t->host[0] = t->host[1] = t->staging = NULL;
     t->sampler = (struct wf_sampler){ 0 };
     t->optim = (struct wf_optim){ 0 };
-    t->mean = t->std = (struct wf_tensor){ 0 };
+    t->mean = t->std = t->losses = (struct wf_tensor){ 0 };
+    memset(t->replay, 0, sizeof t->replay);
+    t->update = (struct wf_replay){ 0 };
+    t->unread = 0;
     t->late = (struct wf_error){ 0 };
     t->state = (struct wf_train_state){ .seed = t->cfg.seed,
                                         .ranks = wf_trainer_ranks(t),
@@ -159,7 +166,10 @@ enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
 
 void wf_trainer_free(struct wf_trainer *t)
 {
+    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) wf_replay_free(&t->replay[i].replay);
+    wf_replay_free(&t->update);
     wf_tape_free(&t->tape);
+    wf_tensor_free(&t->losses);
     wf_optim_free(&t->optim);
     wf_tensor_free(&t->mean);
     wf_tensor_free(&t->std);
@@ -167,7 +177,7 @@ void wf_trainer_free(struct wf_trainer *t)
     wf_free(t->start);
     wf_free(t->host[0]);
     wf_free(t->host[1]);
-    wf_free(t->staging);
+    if (t->staging) t->params->be->device->host_free(t->params->be, t->staging);
     t->start = NULL;
     t->host[0] = t->host[1] = t->staging = NULL;
 }
@@ -186,6 +196,42 @@ static enum wf_status save_now(struct wf_trainer *t, bool stop, struct wf_error 
     return agree(t, s, err);
 }
 
+static void add_losses(struct wf_train_state *st, const struct wf_step_result *r)
+{
+    st->loss_sum += r->loss * r->windows;
+    st->loss_count += r->windows;
+}
+
+/* Those a device still has. */
+static enum wf_status read_losses(struct wf_trainer *t, struct wf_error *err)
+{
+    struct wf_step_result r;
+    WF_TRY(wf_trainer_losses(t, &r, err));
+    add_losses(&t->state, &r);
+    return WF_OK;
+}
+
+static void show(const struct wf_trainer *t, struct wf_progress *bar, int batch, int steps)
+{
+    const struct wf_train_state *st = &t->state;
+    char text[120], loss[32] = "-";
+    if (st->loss_count > 0) snprintf(loss, sizeof loss, "%.4f", st->loss_sum / st->loss_count);
+    snprintf(text, sizeof text, "epoch %d/%d, batch %d/%d, loss %s", st->epoch + 1, t->cfg.epochs,
+             batch, steps, loss);
+    wf_progress_show(bar, st->epoch * steps + batch, text);
+}
+
+/* While a device is at work, the host gathers what comes next. */
+static enum wf_status prepare_next(struct wf_trainer *t, struct wf_error *err)
+{
+    struct wf_draw draw;
+    int *next = t->start + t->windows->B;
+    if (!wf_sampler_draw(&t->sampler, t->state.seen, next, &draw)) return WF_OK;
+    enum wf_status s =
+        wf_windows_prepare(t->windows, next, draw.n, draw.valid, wf_trainer_padding(t));
+    return s == WF_OK ? WF_OK : wf_fail(err, s, "cannot prepare a batch of %d windows", draw.n);
+}
+
 /* The batches of an epoch from where the state stands, or as many as there is time for. */
 static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar, bool *spent,
                                   struct wf_error *err)
@@ -198,15 +244,13 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
     while (wf_sampler_draw(&t->sampler, st->seen, t->start, &draw)) {
         struct wf_step_result r;
         WF_TRY(wf_trainer_step(t, t->start, draw.n, draw.valid, &r, err));
-        st->loss_sum += r.loss * r.windows;
-        st->loss_count += r.windows;
+        add_losses(st, &r);
         st->seen += draw.taken;
+        WF_TRY(prepare_next(t, err));
         int batch = (st->seen + all - 1) / all;
-        char text[120];
-        snprintf(text, sizeof text, "epoch %d/%d, batch %d/%d, loss %.4f", st->epoch + 1,
-                 t->cfg.epochs, batch, steps, st->loss_sum / st->loss_count);
-        wf_progress_show(bar, st->epoch * steps + batch, text);
+        show(t, bar, batch, steps);
         if (r.stop || wf_now() - saved > t->cfg.save_s) {
+            WF_TRY(read_losses(t, err));
             WF_TRY(save_now(t, r.stop, err));
             saved = wf_now();
         }
@@ -216,7 +260,7 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
         *spent = r.spent;
         if (r.spent) break;
     }
-    return WF_OK;
+    return read_losses(t, err);
 }
 
 /* Every rank computes the parameters for itself, and they must come out the same. Running

@@ -14,6 +14,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include "autograd/replay.h"
 #include "data/metrics.h"
 #include "data/series.h"
 #include "dist/dist.h"
@@ -56,6 +57,15 @@ struct wf_epoch_stats {
     double train_loss, valid_mae;
 };
 
+/* On a device a step is a recording, of which there is one per size of batch; its loss is read
+ * after so many steps. */
+enum { WF_TRAIN_REPLAYS = 8, WF_TRAIN_LOSSES = 64 };
+struct wf_train_replay {
+    int n; /* windows of the batch; 0: not used yet */
+    bool training;
+    struct wf_replay replay;
+};
+
 struct wf_trainer {
     /* filled by the caller */
     struct wf_train_config cfg;
@@ -79,9 +89,15 @@ struct wf_trainer {
     struct wf_train_state state;
     struct wf_tensor mean, std; /* [targets] of the scaler */
     struct wf_sampler sampler;
-    int *start;           /* [B] windows of the current batch */
-    wf_real *host[2];     /* one batch of forecasts and targets */
+    struct wf_train_replay replay[WF_TRAIN_REPLAYS];
+    struct wf_replay update;
+    struct wf_tensor losses; /* [WF_TRAIN_LOSSES, 2]: loss and counted targets of the steps */
+    int unread;              /* that nobody has looked at yet, */
+    int windows_of[WF_TRAIN_LOSSES]; /* and how many windows each counted */
+    int *start;                      /* [2, B] windows of the current batch and of the next */
+    wf_real *host[2];                /* one batch of forecasts and targets */
     wf_real *staging;     /* gradients on their way, where the backend's memory is not the host's */
+    bool inspects;        /* every loss at once: on the CPU, and where ranks exchange them */
     struct wf_error late; /* what rank 0 could not save, told to the others in the next step */
 };
 
@@ -93,15 +109,20 @@ void wf_trainer_free(struct wf_trainer *t);
 enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err);
 
 /* One optimizer step of all ranks, on windows start[0..n) of this one, of which the first `valid`
- * count. *loss gets the mean over all of them. */
+ * count. On one rank with a device the losses of several steps come back together, or when asked
+ * for by wf_trainer_losses. */
 struct wf_step_result {
-    double loss;
-    int windows; /* that counted, on all ranks */
+    double loss; /* mean over the windows of the steps whose loss came back */
+    int windows; /* of them that counted, on all ranks; 0: none came back */
     bool stop;   /* a rank was asked to stop */
     bool spent;  /* a rank's minutes are over */
 };
 enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, int valid,
                                struct wf_step_result *r, struct wf_error *err);
+
+/* The losses that have not come back yet. WF_ENUMERIC when one is not finite. */
+enum wf_status wf_trainer_losses(struct wf_trainer *t, struct wf_step_result *r,
+                                 struct wf_error *err);
 
 /* Masked errors over a whole part of the split, of all ranks, in the data's units. */
 enum wf_status wf_trainer_evaluate(struct wf_trainer *t, enum wf_part part, struct wf_metrics *m,

@@ -3,7 +3,8 @@
  * tensor/kernels.def lists every kernel once; that list makes the table here, the prototypes and
  * tables of the backends, and the wfk_NAME() dispatchers. A backend without a kernel does not link.
  * Kernels take shapes that the ops above have checked; they return WF_OK, WF_ENOMEM for lack of
- * scratch memory, or WF_EDEVICE. One thread at a time may use a backend. */
+ * scratch memory, or WF_EDEVICE. They are queued in order and may still run when they return; what
+ * reads their results on the host waits for them. One thread at a time may use a backend. */
 #ifndef WF_BACKEND_H
 #define WF_BACKEND_H
 
@@ -134,10 +135,46 @@ struct wf_backend {
     void *(*reserve)(struct wf_backend *be, size_t bytes);
     bool (*commit)(struct wf_backend *be, void *base, size_t from, size_t to);
     void (*unreserve)(struct wf_backend *be, void *base, size_t bytes);
-    /* Copies between host and backend; `move` stays inside and allows overlap. */
+    /* Copies between host and backend, after which the caller may use the host's memory again;
+     * `move` stays inside and allows overlap. */
     enum wf_status (*upload)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
     enum wf_status (*download)(struct wf_backend *be, void *host, const void *src, size_t bytes);
     enum wf_status (*move)(struct wf_backend *be, void *dst, const void *src, size_t bytes);
+    /* Waits for everything queued; WF_EDEVICE when some of it failed. */
+    enum wf_status (*sync)(struct wf_backend *be);
+    /* Bytes that can still be had, and there are. */
+    void (*memory)(struct wf_backend *be, size_t *free, size_t *total);
+
+    /* What only a device has; NULL on the CPU. */
+    const struct wf_device_ops *device;
+    size_t workspace; /* bytes its libraries hold for themselves */
+    char reason[160]; /* what the device said when a call last returned WF_EDEVICE */
+};
+
+/* Work recorded once and run again as one piece (a CUDA graph): the same kernels with the same
+ * arguments at the same addresses. */
+struct wf_recording;
+
+struct wf_device_ops {
+    /* From `record` to `recorded` kernels, moves and small uploads are noted down, not run; nothing
+     * may be allocated, downloaded or waited for. *r is NULL after a failure. */
+    enum wf_status (*record)(struct wf_backend *be);
+    enum wf_status (*recorded)(struct wf_backend *be, struct wf_recording **r);
+    enum wf_status (*replay)(struct wf_backend *be, struct wf_recording *r);
+    void (*forget)(struct wf_backend *be, struct wf_recording *r);
+    /* Host memory that copies reach without a detour; NULL when there is none. */
+    void *(*host_alloc)(struct wf_backend *be, size_t bytes);
+    void (*host_free)(struct wf_backend *be, void *p);
+    /* A copy beside the queue: `fetch` starts once everything queued before the last `fetched` is
+     * done and returns at once, host (from host_alloc) stays untouched until `fetched`, after which
+     * whatever is queued sees dst filled. */
+    enum wf_status (*fetch)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
+    enum wf_status (*fetched)(struct wf_backend *be);
+    /* Gives this point of the queue the number k >= 0, anew if there was one; not while recording.
+     * The seconds between two such points that the device has passed. */
+    enum wf_status (*mark)(struct wf_backend *be, int k);
+    double (*seconds)(struct wf_backend *be, int from, int to);
+    void (*close)(struct wf_backend *be);
 };
 
 #define K(name, params, args)                                                                      \
@@ -150,6 +187,27 @@ struct wf_backend {
 
 /* The CPU: OpenMP threads and BLAS. One per process is enough; it is never freed. */
 struct wf_backend *wf_backend_cpu(void);
+
+/* Addresses without memory, on which kernels do nothing: what ran on it tells by its arena how much
+ * memory it would take. Never freed. */
+struct wf_backend *wf_backend_dry(void);
+
+/* How products are computed; sums and everything else are float32 (double in the double build). */
+enum wf_precision { WF_FLOAT32, WF_TF32, WF_BF16 };
+
+/* A CUDA device, through the plugin libweft_cuda.so, which is looked for as any shared library is.
+ * WF_EDEVICE with the reason when there is no plugin, no CUDA library, no driver or no device, or
+ * the plugin was built from other sources. index counts the devices the process sees, round and
+ * round. */
+struct wf_device_config {
+    int index;
+    enum wf_precision precision;
+};
+enum wf_status wf_backend_cuda(struct wf_backend **be, struct wf_device_config cfg,
+                               struct wf_error *err);
+
+/* Frees a device; nothing of it may be used any more. Leaves the CPU alone. */
+void wf_backend_close(struct wf_backend *be);
 
 #ifdef __cplusplus
 }

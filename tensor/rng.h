@@ -12,13 +12,19 @@
 extern "C" {
 #endif
 
+#ifdef __CUDACC__
+#define WF_HOST_DEVICE __host__ __device__
+#else
+#define WF_HOST_DEVICE
+#endif
+
 struct wf_philox {
     uint32_t v[4];
 };
 
 /* Four random words for counter (index, step) under key (seed, stream). */
-static inline struct wf_philox wf_philox(uint64_t seed, uint32_t stream, uint64_t step,
-                                         uint64_t index)
+WF_HOST_DEVICE static inline struct wf_philox wf_philox(uint64_t seed, uint32_t stream,
+                                                        uint64_t step, uint64_t index)
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32) ^ stream;
     uint32_t c2 = (uint32_t)step, c3 = (uint32_t)(step >> 32) ^ (stream * 0x85EBCA6Bu);
@@ -38,12 +44,12 @@ static inline struct wf_philox wf_philox(uint64_t seed, uint32_t stream, uint64_
 }
 
 /* Uniform in [0, 1), 24 and 53 bits. */
-static inline float wf_uniform_f32(uint32_t u)
+WF_HOST_DEVICE static inline float wf_uniform_f32(uint32_t u)
 {
     return (float)(u >> 8) * 0x1p-24f;
 }
 
-static inline double wf_uniform_f64(uint32_t hi, uint32_t lo)
+WF_HOST_DEVICE static inline double wf_uniform_f64(uint32_t hi, uint32_t lo)
 {
     return (double)(((uint64_t)hi << 21) ^ (lo >> 11)) * 0x1p-53;
 }

@@ -1,23 +1,38 @@
 #include "tests/cases.h"
+#include <string.h>
+#include "tensor/alloc.h"
+#include "tensor/rng.h"
 
 /* A directed graph with a self-loop, parallel edges (3 -> 1) and a node without edges (2). */
 static const int square_row[] = { 0, 3, 1, 4, 3, 0, 1 }, square_col[] = { 1, 1, 4, 0, 1, 3, 1 };
 static const int wide_row[] = { 3, 0, 1, 0, 3 }, wide_col[] = { 4, 2, 0, 1, 1 };
 static const int index_rows[] = { 2, 0, 2, 4, 2, 1 };
 
-enum wf_status case_graph_init(struct case_graph *G, struct wf_error *err)
+static enum wf_status small_graph(struct case_graph *G, struct wf_backend *be, struct wf_error *err)
 {
-    struct wf_backend *be = wf_backend_cpu();
-    *G = (struct case_graph){ 0 };
-    enum wf_status s =
-        wf_csr_from_pairs(&G->square, be, 5, 5, 7, square_row, square_col, NULL, err);
-    if (s == WF_OK) s = wf_csr_from_pairs(&G->wide, be, 4, 5, 5, wide_row, wide_col, NULL, err);
-    if (s == WF_OK) s = wf_index_init(&G->index, be, 5, 6, index_rows, err);
-    if (s != WF_OK) case_graph_free(G);
-    return s;
+    WF_TRY(wf_csr_from_pairs(&G->square, be, 5, 5, 7, square_row, square_col, NULL, err));
+    WF_TRY(wf_csr_from_pairs(&G->wide, be, 4, 5, 5, wide_row, wide_col, NULL, err));
+    return wf_index_init(&G->index, be, 5, 6, index_rows, err);
 }
 
-void case_graph_free(struct case_graph *G)
+/* NODES, EDGES of the square pattern; ROWS, ENTRIES of the wide one; PICKS of the index. */
+enum { NODES = 150, EDGES = 1400, ROWS = 90, ENTRIES = 600, PICKS = 400 };
+
+/* Row 3 has a fifth of all entries, the last rows have none. */
+static enum wf_status large_graph(struct case_graph *G, struct wf_backend *be, struct wf_error *err)
+{
+    int row[EDGES], col[EDGES];
+    struct wf_rng rng = { .seed = 17 };
+    for (int e = 0; e < EDGES; e++) {
+        row[e] = e % 5 == 0 ? 3 : (int)(wf_rng_uniform(&rng) * (ROWS - 5));
+        col[e] = (int)(wf_rng_uniform(&rng) * NODES);
+    }
+    WF_TRY(wf_csr_from_pairs(&G->square, be, NODES, NODES, EDGES, row, col, NULL, err));
+    WF_TRY(wf_csr_from_pairs(&G->wide, be, ROWS, NODES, ENTRIES, row, col, NULL, err));
+    return wf_index_init(&G->index, be, NODES, PICKS, col, err);
+}
+
+static void graph_free(struct case_graph *G)
 {
     wf_csr_free(&G->square);
     wf_csr_free(&G->wide);
@@ -138,14 +153,16 @@ static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, st
                                enum wf_diffusion kind, enum wf_act act)
 {
     static struct wf_supports S;
-    S = (struct wf_supports){
-        .count = 2, .nodes = 5, .pattern = { &G->square, &G->square }, .value = { in[4], in[5] }
-    };
+    S = (struct wf_supports){ .count = 2,
+                              .nodes = G->square.rows,
+                              .pattern = { &G->square, &G->square },
+                              .value = { in[4], in[5] } };
     WF_RUN(g, wf_supports_terms(&S, 3, kind));
     return wf_dconv_op(g, &S, in[0], in[1], in[2], in[3], act);
 }
 OP(dconv_none, dconv(g, G, in, WF_DIFFUSION, WF_ACT_NONE))
 OP(dconv_carry, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_SIGMOID))
+OP(dconv_carry_sum, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_NONE))
 OP(dconv_fixed, dconv(g, G, in, WF_DIFFUSION_FIXED, WF_ACT_TANH))
 
 /* The same with constant supports: another path through the gradient. */
@@ -153,8 +170,8 @@ static struct wf_tensor *dconv_fast(struct wf_tape *g, const struct case_graph *
                                     struct wf_tensor **in)
 {
     struct wf_tensor *v[6] = { in[0], in[1], in[2], in[3] };
-    v[4] = wf_full(g, 0.5, 1, wf_dims(7));
-    v[5] = wf_full(g, -0.25, 1, wf_dims(7));
+    v[4] = wf_full(g, 0.5, 1, &G->square.nnz);
+    v[5] = wf_full(g, -0.25, 1, &G->square.nnz);
     return dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH);
 }
 
@@ -261,3 +278,130 @@ const struct op_case op_cases[] = {
     { "loss/huber", huber, { { 2, 3, 4 }, { 2, 3, 4 } }, 1 },
 };
 const int op_cases_count = sizeof op_cases / sizeof *op_cases;
+
+/* Sums are of numbers around 1: those around 0 cancel, and nothing is left of their precision.
+ * Carried diffusion grows to hundreds, where the slope of a sigmoid is that of the rounding. */
+const struct op_case large_cases[] = {
+    { "tanh", tanh_, { { 7, 300, 65 } }, 0 },
+    { "mul/broadcast", mul, { { 7, 300, 65 }, { 65 } }, 1 },
+    { "mul/broadcast both", mul, { { 70, 1, 33 }, { 70, 40, 1 } }, 1 },
+    { "div", div_, { { 7, 300, 65 }, { 300, 1 } }, 2 },
+    { "lerp", lerp, { { 7, 300, 65 }, { 7, 300, 65 }, { 7, 300, 65 } }, 0 },
+    { "dropout", dropout, { { 7, 300, 65 } }, 0 },
+    { "contiguous", contiguous, { { 30, 40, 65 } }, 0 },
+    { "concat", concat, { { 9, 300, 4 }, { 9, 300, 2 } }, 0 },
+    { "take", take, { { NODES, 40 } }, 0 },
+    { "lookup", lookup, { { 160, 24 }, { 4, 900 } }, 60 },
+    { "sum", sum, { { 7, 300, 65 } }, 1 },
+    { "sum/few", sum, { { 3, 5000, 2 } }, 1 },
+    { "mean", mean, { { 700, 9, 5 } }, 1 },
+    { "sum_all", sum_all, { { 7, 300, 65 } }, 1 },
+    { "max_all", max_all, { { 300, 50 } }, 0 },
+    { "softmax", softmax, { { 200, 37, 5 } }, 0 },
+    { "softmax/long", softmax, { { 3, 1500, 4 } }, 0 },
+    { "matmul", matmul, { { 3, 130, 70 }, { 70, 90 } }, 0 },
+    { "matmul/batched", matmul, { { 5, 67, 33 }, { 5, 33, 129 } }, 0 },
+    { "linear_op", linear, { { 4, 150, 65 }, { 65, 130 }, { 130 } }, 0 },
+    { "layer_norm_op", layer_norm, { { 6, 150, 64 }, { 64 }, { 64 } }, 0 },
+    { "layer_norm_op/two axes", layer_norm2, { { 5, 150, 40 }, { 150, 40 } }, 0 },
+    { "batch_norm_op", batch_norm, { { 64, 100, 33 }, { 33 }, { 33 } }, 0 },
+    { "batch_norm_op/nodes", batch_norm_nodes, { { 6, 150, 12 }, { 150 }, { 150 } }, 0 },
+    { "conv_op", conv_plain, { { 3, 24, 150, 8 }, { 24, 20 }, { 20 } }, 0 },
+    { "conv_op/both axes", conv_wide, { { 2, 25, 60, 8 }, { 48, 33 }, { 33 } }, 0 },
+    { "attention", attention, { { 2, 150, 32 }, { 2, 140, 32 }, { 2, 140, 48 } }, 0 },
+    { "attention/long", attention, { { 1, 40, 8 }, { 1, 1100, 8 }, { 1, 1100, 6 } }, 0 },
+    { "attention/many", attention, { { 90, 12, 64 }, { 90, 12, 64 }, { 90, 12, 64 } }, 0 },
+    { "attention/learned mask",
+      attention_mask,
+      { { 2, 70, 32 }, { 2, 90, 32 }, { 2, 90, 24 }, { 70, 90 } },
+      0 },
+    { "spmm", spmm, { { 5, NODES, 40 }, { ENTRIES } }, 0 },
+    { "spmm/transposed", spmm_t, { { 3, ROWS, 70 }, { ENTRIES } }, 0 },
+    { "spmm/values per sample", spmm, { { 5, NODES, 40 }, { 5, ENTRIES } }, 0 },
+    { "spmm/one channel", spmm, { { 5, NODES, 1 }, { ENTRIES } }, 0 },
+    { "edge_sum", edge_sum, { { 3, EDGES } }, 1 },
+    { "edge_spread", edge_spread, { { 3, NODES } }, 0 },
+    { "edge_softmax", edge_softmax, { { 2, 3, EDGES } }, 0 },
+    { "edge_max", edge_max, { { 3, NODES, 40 }, { EDGES } }, 0 },
+    { "topk", topk, { { 5, 300, 17 }, { 5, 300 } }, 0 },
+    { "row_normalize", row_normalize, { { EDGES } }, 2 },
+    { "dconv_op",
+      dconv_none,
+      { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 }, { EDGES }, { EDGES } },
+      0 },
+    { "dconv_op/carry",
+      dconv_carry_sum,
+      { { 2, NODES, 2 }, { 2, NODES, 64 }, { 7 * 66, 20 }, { 20 }, { EDGES }, { EDGES } },
+      0 },
+    { "dconv_op/constant",
+      dconv_fast,
+      { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 } },
+      0 },
+    { "loss/mae", mae, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },
+    { "loss/rmse", rmse, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },
+};
+const int large_cases_count = sizeof large_cases / sizeof *large_cases;
+
+static enum wf_status fill(struct wf_tensor *t, uint32_t stream, double shift, struct wf_error *err)
+{
+    ptrdiff_t n = wf_tensor_count(t);
+    struct wf_rng rng = { .seed = 11, .stream = stream };
+    wf_real *v = wf_malloc((size_t)n * sizeof *v);
+    if (!v) return wf_fail(err, WF_ENOMEM, "no memory for %td inputs", n);
+    for (ptrdiff_t i = 0; i < n; i++) v[i] = (wf_real)(2 * wf_rng_uniform(&rng) - 1 + shift);
+    enum wf_status s = wf_tensor_upload(t, v);
+    wf_free(v);
+    return s == WF_OK ? s : wf_fail(err, s, "upload: %s", t->be->reason);
+}
+
+enum wf_status case_run_init(struct case_run *r, struct wf_backend *be, const struct op_case *row,
+                             bool strided, bool large, struct wf_error *err)
+{
+    *r = (struct case_run){ .row = row, .strided = strided };
+    WF_TRY(large ? large_graph(&r->G, be, err) : small_graph(&r->G, be, err));
+    for (int i = 0; i < CASE_INPUTS && row->shape[i][0]; i++, r->n++) {
+        int nd = 0, shape[WF_MAXDIM];
+        while (nd < WF_MAXDIM && row->shape[i][nd]) nd++;
+        for (int k = 0; k < nd; k++) shape[k] = row->shape[i][strided ? nd - 1 - k : k];
+        WF_TRY(wf_tensor_alloc(&r->leaf[i], be, nd, shape, err));
+        WF_TRY(wf_tensor_alloc(&r->grad[i], be, nd, shape, err));
+        r->leaf[i].grad = &r->grad[i];
+        r->leaf[i].needs_grad = i != 1 || strncmp(row->name, "loss", 4) != 0;
+        r->list[i] = &r->leaf[i];
+        WF_TRY(fill(&r->leaf[i], (uint32_t)i, row->shift, err));
+    }
+    return WF_OK;
+}
+
+void case_run_free(struct case_run *r)
+{
+    graph_free(&r->G);
+    for (int i = 0; i < CASE_INPUTS; i++) {
+        wf_tensor_free(&r->leaf[i]);
+        wf_tensor_free(&r->grad[i]);
+    }
+}
+
+static struct wf_tensor *reversed(struct wf_tape *g, struct wf_tensor *x)
+{
+    switch (x->ndim) {
+    case 2:
+        return wf_permute(g, x, 1, 0);
+    case 3:
+        return wf_permute(g, x, 2, 1, 0);
+    case 4:
+        return wf_permute(g, x, 3, 2, 1, 0);
+    default:
+        return x;
+    }
+}
+
+struct wf_tensor *case_run_build(struct wf_tape *g, void *run)
+{
+    struct case_run *r = run;
+    struct wf_tensor *in[CASE_INPUTS];
+    struct wf_step step = { .seed = 5, .teach = 0.6 };
+    wf_tape_set_step(g, &step);
+    for (int i = 0; i < r->n; i++) in[i] = r->strided ? reversed(g, r->list[i]) : r->list[i];
+    return r->row->build(g, &r->G, in);
+}

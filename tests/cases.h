@@ -7,11 +7,10 @@
 
 enum { CASE_INPUTS = 6 };
 
-/* Graphs of 5 nodes and 4 x 5 matrices that the rows use, with constant values; learn[] are values
- * with a gradient, set by the test. */
+/* Patterns that the rows use: 5 nodes and 4 x 5; for large rows 150 nodes and 90 x 150. */
 struct case_graph {
-    struct wf_csr square, wide; /* [5, 5] and [4, 5] */
-    struct wf_index index;      /* 6 of 5 rows, one of them three times, one never */
+    struct wf_csr square, wide;
+    struct wf_index index; /* of as many rows as there are nodes, some of them several times */
 };
 
 struct op_case {
@@ -24,7 +23,24 @@ struct op_case {
 extern const struct op_case op_cases[];
 extern const int op_cases_count;
 
-enum wf_status case_graph_init(struct case_graph *G, struct wf_error *err);
-void case_graph_free(struct case_graph *G);
+/* Ops with so much work that a device divides it. */
+extern const struct op_case large_cases[];
+extern const int large_cases_count;
+
+/* One row with its inputs, in the memory of a backend. Strided: a leaf is stored with its axes
+ * reversed and permuted back. Large: of large_cases. The target of a loss has no gradient. */
+struct case_run {
+    const struct op_case *row;
+    struct case_graph G;
+    struct wf_tensor leaf[CASE_INPUTS], grad[CASE_INPUTS], *list[CASE_INPUTS];
+    int n;
+    bool strided;
+};
+enum wf_status case_run_init(struct case_run *r, struct wf_backend *be, const struct op_case *row,
+                             bool strided, bool large, struct wf_error *err);
+void case_run_free(struct case_run *r);
+
+/* The row's output; run is a struct case_run. */
+struct wf_tensor *case_run_build(struct wf_tape *g, void *run);
 
 #endif

@@ -1,8 +1,10 @@
 /* The experiment programs from outside: what they leave behind, and how they refuse. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "tensor/backend.h"
 #include "tests/program.h"
 #include "tests/scratch.h"
 #include "tests/tiny.h"
@@ -149,7 +151,8 @@ Test(apps, bad_input_gets_one_clear_line)
         { "--horizon 400 --input-steps 400 --model dcrnn", "400" },
         { "--train-share 0.9 --valid-share 0.2", "share" },
         { "--train-share 0.999 --valid-share 0.0005", "0 " },
-        { "--gpu True", "GPU" },
+        { "--gpu True --device cpu", "--gpu True with --device cpu" },
+        { "--precision tf32 --device cpu", "--precision tf32: the CPU has float32 alone" },
         { "--out /proc/weft/out", "/proc/weft" },
         { "--data /nonexistent.h5", "/nonexistent.h5" },
         { "--key nothing", "nothing" },
@@ -159,6 +162,49 @@ Test(apps, bad_input_gets_one_clear_line)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         program_refuses(rows[i].text, "pems_bay", "--data '%s' --adjacency '' --out '%s' %s", data,
                         out, rows[i].arguments);
+}
+
+static bool device_is_there(void)
+{
+    struct wf_backend *be;
+    struct wf_error err = { 0 };
+    bool there = wf_backend_cuda(&be, (struct wf_device_config){ 0 }, &err) == WF_OK;
+    wf_backend_close(be);
+    return there;
+}
+
+Test(apps, without_a_device_the_cpu_computes_and_one_line_says_so)
+{
+    if (device_is_there()) cr_skip_test("there is a device");
+    small_set();
+    program_works("pems_bay", "--data '%s' --adjacency '' --out '%s' -d True " QUICK, data, out);
+    cr_expect(strstr(program_said, "\nno CUDA device: ") &&
+                  strstr(program_said, ": the CPU computes\n"),
+              "said: %s", program_said);
+    program_refuses("--device cuda: no CUDA device", "pems_bay",
+                    "--data '%s' --adjacency '' --out '%s' --device cuda", data, out);
+    program_refuses("--gpu True: no CUDA device", "pems_bay",
+                    "--data '%s' --adjacency '' --out '%s' --gpu True", data, out);
+    program_refuses("--precision tf32: no CUDA device", "pems_bay",
+                    "--data '%s' --adjacency '' --out '%s' --precision tf32", data, out);
+}
+
+/* A machine without CUDA: the plugin's libraries are not to be had. */
+Test(apps, without_cuda_libraries_the_cpu_computes)
+{
+    static const char *const names[] = { "libcudart.so.13", "libcudart.so.12", "libweft_cuda.so" };
+    char folder[512];
+    small_set();
+    snprintf(folder, sizeof folder, "%s", scratch_folder("hidden"));
+    for (int i = 0; i < 3; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        FILE *f = fopen(path, "w");
+        cr_assert(f && fclose(f) == 0);
+    }
+    setenv("LD_LIBRARY_PATH", folder, 1);
+    program_works("pems_bay", "--data '%s' --adjacency '' --out '%s' -d True " QUICK, data, out);
+    cr_expect(strstr(program_said, "file too short: the CPU computes\n"), "said: %s", program_said);
 }
 
 Test(apps, files_that_do_not_belong_together_are_refused)

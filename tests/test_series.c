@@ -545,6 +545,6 @@ Test(series, every_failing_allocation_is_clean)
         wf_series_free(&s);
         cr_assert_eq(wf_alloc_live(), 0, "allocation %d", failures);
     }
-    cr_assert_eq(failures, 10, "series, clock, starts, x, y, y_std, base x, base y, a start: %d",
+    cr_assert_eq(failures, 8, "series, clock, starts, a batch, base x, base y, a start: %d",
                  failures);
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "tensor/alloc.h"
 #include "tensor/cpu/cpu.h"
 
@@ -54,6 +55,21 @@ static enum wf_status cpu_move(struct wf_backend *be, void *dst, const void *src
     return WF_OK;
 }
 
+static enum wf_status cpu_sync(struct wf_backend *be)
+{
+    (void)be;
+    return WF_OK;
+}
+
+static void cpu_memory(struct wf_backend *be, size_t *available, size_t *total)
+{
+    long page = sysconf(_SC_PAGESIZE), have = sysconf(_SC_AVPHYS_PAGES),
+         all = sysconf(_SC_PHYS_PAGES);
+    (void)be;
+    *available = have > 0 ? (size_t)have * (size_t)page : 0;
+    *total = all > 0 ? (size_t)all * (size_t)page : 0;
+}
+
 static const struct wf_kernels kernels = {
 #define K(name, params, args) .name = wf_cpu_##name,
 #include "tensor/kernels.def"
@@ -71,7 +87,9 @@ struct wf_backend *wf_backend_cpu(void)
                                       .unreserve = cpu_unreserve,
                                       .upload = cpu_move,
                                       .download = cpu_move,
-                                      .move = cpu_move } };
+                                      .move = cpu_move,
+                                      .sync = cpu_sync,
+                                      .memory = cpu_memory } };
     return &cpu.be;
 }
 

@@ -1,4 +1,4 @@
-/* parity [DIR] - runs every case of every reference file *.h5 in DIR and compares.
+/* parity [--device D] [DIR] - runs every case of every reference file *.h5 in DIR and compares.
  *
  * One line per case: file, case, pass, fail or not-covered, largest error and where. Error of an
  * array: max |a - b| / max(max |b|, 0.01 x the largest value compared in its case). */
@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dist/cli.h"
+#include "dist/device.h"
 #include "tensor/alloc.h"
 #include "tests/parity/parity.h"
 
@@ -60,15 +62,15 @@ static void release(struct run *r)
     wf_tape_free(&r->g);
 }
 
-static void run_case(struct wf_h5 *h5, const char *path, const char *stem, const char *name,
-                     struct total *sum)
+static void run_case(struct wf_backend *be, struct wf_h5 *h5, const char *path, const char *stem,
+                     const char *name, struct total *sum)
 {
     static struct run r; /* its leaves are too many for a stack */
     const char *where;
     runner *run = find(stem);
     r = (struct run){ .file = path, .name = name, .h5 = h5, .covered = run != NULL };
     enum wf_status s = WF_OK;
-    if (run) s = wf_tape_init(&r.g, wf_backend_cpu(), &r.err);
+    if (run) s = wf_tape_init(&r.g, be, &r.err);
     r.g.training = integer(&r, "training", 0) != 0;
     if (run && !s) s = run(&r);
     if (!s) s = r.err.status; /* an attribute that could not be read */
@@ -87,7 +89,7 @@ static void run_case(struct wf_h5 *h5, const char *path, const char *stem, const
     release(&r);
 }
 
-static void run_file(const char *path, const char *stem, struct total *sum)
+static void run_file(struct wf_backend *be, const char *path, const char *stem, struct total *sum)
 {
     struct wf_h5 *h5;
     struct wf_error err = { 0 };
@@ -96,7 +98,7 @@ static void run_file(const char *path, const char *stem, struct total *sum)
         sum->failed++;
         printf("%-20s %-28s fail        %s\n", stem, "-", err.status ? err.message : "no cases");
     }
-    for (ptrdiff_t i = 0; i < cases.count; i++) run_case(h5, path, stem, cases.name[i], sum);
+    for (ptrdiff_t i = 0; i < cases.count; i++) run_case(be, h5, path, stem, cases.name[i], sum);
     wf_names_free(&cases);
     wf_h5_close(h5);
 }
@@ -107,25 +109,48 @@ static int is_h5(const struct dirent *e)
     return n > 3 && strcmp(e->d_name + n - 3, ".h5") == 0;
 }
 
-int main(int argc, char **argv)
+static int run_folder(struct wf_backend *be, const char *dir)
 {
-    const char *dir = argc > 1 ? argv[1] : "../shared/fixtures";
     struct dirent **list = NULL;
     struct total sum = { 0 };
-    int n = argc > 2 ? -1 : scandir(dir, &list, is_h5, alphasort);
+    int n = scandir(dir, &list, is_h5, alphasort);
     if (n <= 0) {
-        fprintf(stderr, "usage: parity [DIR]; no .h5 file in '%s'\n", dir);
+        fprintf(stderr, "parity: no .h5 file in '%s'\n", dir);
         return 1;
     }
     for (int i = 0; i < n; i++) {
         char path[PATH_TEXT], *stem = list[i]->d_name;
         snprintf(path, sizeof path, "%s/%s", dir, stem);
         stem[strlen(stem) - 3] = 0;
-        run_file(path, stem, &sum);
+        run_file(be, path, stem, &sum);
         free(list[i]);
     }
     free(list);
     printf("%d passed, %d failed, %d not covered\n", sum.passed, sum.failed, sum.other);
     if (wf_alloc_live() != 0) fprintf(stderr, "parity: %ld blocks leak\n", wf_alloc_live());
     return sum.failed > 0 || wf_alloc_live() != 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct wf_field fields[] = { { "device", WF_FIELD_ENUM,
+                                                offsetof(struct wf_device_choice, device), 0, 0,
+                                                wf_device_names, "what computes" },
+                                              { 0 } };
+    struct wf_device_choice choice = { .device = WF_DEVICE_CPU };
+    struct wf_config options = { fields, &choice, "parity [--device D] [DIR]" };
+    struct wf_cli cli = { 0 };
+    struct wf_error err = { 0 };
+    struct wf_backend *be;
+    enum wf_status s = wf_cli_parse(argc, argv, &options, 1, &cli, &err);
+    if (s == WF_OK && cli.positionals > 1) s = wf_fail(&err, WF_EINVAL, "want one folder");
+    if (s == WF_OK && cli.help) {
+        wf_config_help(&options, 1, stdout);
+        return 0;
+    }
+    if (s == WF_OK) s = wf_device_open(&be, &choice, stdout, &err);
+    if (s != WF_OK) return wf_cli_fail(argv[0], &err);
+    int failed = run_folder(be, cli.positionals ? cli.positional[0] : "../shared/fixtures");
+    wf_backend_close(be);
+    return failed;
 }

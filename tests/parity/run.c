@@ -167,19 +167,34 @@ enum wf_status compare_tensor(struct run *r, const char *path, const struct wf_t
     return s;
 }
 
+/* Both tensors have n elements; host has room for twice as many. */
+static enum wf_status compare_pair(struct run *r, const char *where, const struct wf_tensor *got,
+                                   const struct wf_tensor *want, wf_real *host, ptrdiff_t n)
+{
+    enum wf_status s = wf_tensor_download(got, host);
+    if (s == WF_OK) s = wf_tensor_download(want, host + n);
+    if (s != WF_OK) return wf_fail(&r->err, s, "cannot download %s", where);
+    struct check *c = next_check(r, where);
+    if (!c) return wf_fail(&r->err, WF_ENOMEM, "no memory for a comparison");
+    for (ptrdiff_t k = 0; k < n; k++) note(c, (double)host[k], (double)host[n + k]);
+    return WF_OK;
+}
+
 enum wf_status compare_params(struct run *r, const char *group, const struct wf_params *got,
                               bool grad, const struct wf_params *want)
 {
     char where[PATH_TEXT];
-    for (int i = 0; i < got->count; i++) {
+    enum wf_status s = WF_OK;
+    for (int i = 0; i < got->count && !s; i++) {
         const struct wf_param *p = got->param[i], *q = wf_params_find(want, p->name);
+        ptrdiff_t n = wf_tensor_count(&p->value);
         if (grad && p->state) continue;
-        struct check *c =
-            next_check(r, (snprintf(where, sizeof where, "%s/%s", group, p->name), where));
-        if (!c || !q) return wf_fail(&r->err, WF_EINVAL, "%s: nothing to compare with", where);
-        const wf_real *a = grad ? p->grad.data : p->value.data, *b = q->value.data;
-        for (ptrdiff_t k = 0; k < wf_tensor_count(&p->value); k++)
-            note(c, (double)a[k], (double)b[k]);
+        snprintf(where, sizeof where, "%s/%s", group, p->name);
+        if (!q) return wf_fail(&r->err, WF_EINVAL, "%s: nothing to compare with", where);
+        wf_real *host = wf_malloc(2 * (size_t)n * sizeof *host);
+        if (!host) return wf_fail(&r->err, WF_ENOMEM, "no memory for %td values", n);
+        s = compare_pair(r, where, grad ? &p->grad : &p->value, &q->value, host, n);
+        wf_free(host);
     }
-    return WF_OK;
+    return s;
 }

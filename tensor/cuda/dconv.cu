@@ -1,0 +1,543 @@
+/* dconv.cu - the diffusion convolution and its gradient.
+ *
+ * Y = act(sum_m T_m(X) W_m + b). With P_m the polynomial of term m there are two orders,
+ *     hops first:  Z_m = P_m X, Y = sum_m Z_m W_m              hops on the C input channels
+ *     mix first:   U_m = X W_m, Y = sum_m P_m U_m (fold)       hops on the O output channels
+ * and for the gradient, with D = dY act'(Y),
+ *     mix last:    G_m = P_m^T D, dX = sum_m G_m W_m^T, dW_m = X^T G_m    hops on O, once
+ *     hops last:   E_m = D W_m^T, dX = sum_m P_m^T E_m (fold), dW_m = (P_m X)^T D
+ *                                                              hops on C, for dX and for dW
+ * Mix first and mix last turn the order of the hops round, so they need hops that commute; the
+ * gradient of the supports needs the terms that hops last makes. Products cost the same in all.
+ *
+ * The terms of a tile of samples lie side by side, [rows, M C], so that each sum above is one
+ * product; they are written by the hops and read by the product while they are in the L2 cache.
+ * Activations and their gradients, the bias, its gradient, the joining of x0 and x1 and the packing
+ * of the weights ride on the kernels of the hops. Launches: hops first 3, mix first 3, mix last
+ * 4 or 5, hops last 6.
+ *
+ * METR-LA, hidden 64 (B 64, N 207, M 5, E 1722 a support; C 66 or 128, O 128 or 64), counted, not
+ * measured: at C = O = 128 a product is 2.2 GFLOP, 7 us at 300 TFLOP/s (tf32) or 43 at 50
+ * (float32); X and Y are 7 MB each, the terms 34 MB, written and read once through the L2 cache, 14
+ * us at 5 TB/s; the hops read 226 MB of rows from shared memory, 9 us at 26 TB/s. The 96
+ * convolutions of an iteration come to some 2.3 ms forward and 3 ms backward in tf32, in float32 to
+ * 6 ms more. */
+#include "tensor/cuda/gemm.cuh"
+#include "tensor/cuda/hops.cuh"
+
+/* The terms of a tile should stay in the L2 cache of an H100. */
+static const size_t TILE_BYTES = (size_t)40 << 20;
+
+struct dconv {
+    struct wf_backend *be;
+    const struct wf_dconv_in *in;
+    const struct wf_dconv_grad *grad;
+    const struct wf_tensor *y, *dy;
+    int B, N, C, O, M;
+    int C1;           /* columns of x[1], which comes first: mostly the wide and aligned one */
+    int Cx;           /* leading columns whose gradient is wanted */
+    int pc, po, px;   /* C, O and Cx, padded to whole vectors */
+    bool mix_outside; /* mix first, or mix last */
+    bool want_x, want_w, want_value;
+    int tile;            /* samples at a time */
+    int first, samples;  /* of the tile at hand */
+    int sum_rows;        /* of sum */
+    wf_real *pack;       /* weights, as the product with them wants them */
+    wf_real *terms;      /* of X or of D; E where X's have served, or were not needed */
+    wf_real *e;          /* E */
+    wf_real *x, *d;      /* X or dX, and D, where they are not the first of the terms */
+    wf_real *part, *sum; /* partial sums of dW and db */
+};
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The cost model: products cost the same in every order, so it counts the vectors that pass through
+ * hops. */
+static bool mix_outside_wins(const struct dconv *d)
+{
+    if (d->want_value || d->M == 1 || !wf_supports_commute(d->in->S)) return false;
+    if (d->grad == NULL) return d->po < d->pc;
+    return d->po <= (d->want_w ? d->pc : 0) + (d->want_x ? d->px : 0);
+}
+
+/* As many samples as the cache holds the terms of, in tiles of about one size. */
+static int tile_of(const struct dconv *d)
+{
+    int width = d->mix_outside ? d->po : d->pc;
+    size_t sample = sizeof(wf_real) * (size_t)d->N * (size_t)d->M * (size_t)width + 1;
+    int fit =
+        sample < TILE_BYTES ? (int)(TILE_BYTES / sample < 65536 ? TILE_BYTES / sample : 65536) : 1;
+    return ceil_div(d->B, ceil_div(d->B, fit));
+}
+
+static void dconv_init(struct dconv *d)
+{
+    const struct wf_dconv_in *in = d->in;
+    const struct wf_dconv_grad *grad = d->grad;
+    const struct wf_tensor *x0 = in->x[0], *x1 = in->x[1];
+    d->B = x0->shape[0];
+    d->N = x0->shape[1];
+    d->C1 = x1 ? x1->shape[2] : 0;
+    d->C = x0->shape[2] + d->C1;
+    d->O = in->w->shape[in->w->ndim - 1];
+    d->M = in->S->terms;
+    if (grad != NULL) {
+        d->want_w = grad->dw != NULL;
+        for (int s = 0; s < in->S->count; s++) d->want_value |= grad->dvalue[s] != NULL;
+        bool all = grad->dx[0] != NULL || d->want_value;
+        d->want_x = all || grad->dx[1] != NULL;
+        d->Cx = all ? d->C : d->C1;
+    }
+    d->pc = wf_vecs(d->C) * WF_VEC;
+    d->po = wf_vecs(d->O) * WF_VEC;
+    d->px = wf_vecs(d->Cx) * WF_VEC;
+    d->mix_outside = mix_outside_wins(d);
+}
+
+/* ---- scratch memory: laid out twice, without memory to learn the size, and with it ---- */
+
+struct arena {
+    char *base;
+    size_t used;
+};
+
+static wf_real *carve(struct arena *a, bool wanted, size_t rows, size_t width)
+{
+    if (!wanted) return NULL;
+    wf_real *p = a->base ? (wf_real *)(a->base + a->used) : NULL;
+    a->used += (rows * width * sizeof(wf_real) + 255) / 256 * 256;
+    return p;
+}
+
+static int rows(const struct dconv *d)
+{
+    return d->samples * d->N;
+}
+
+/* dW of the tile at hand, by pieces: [pc, M po] from X and the G, or [M pc, po] from the Z and D.
+ */
+static struct wf_product weight_gradient(const struct dconv *d)
+{
+    struct wf_product p = {};
+    int left = d->mix_outside ? d->pc : d->M * d->pc, right = d->mix_outside ? d->M * d->po : d->po;
+    p.a = { d->mix_outside ? d->x : d->terms, 0, left, true };
+    p.b = { d->mix_outside ? d->terms : d->d, 0, right, false };
+    p.G = 1;
+    p.M = left;
+    p.N = right;
+    p.K = rows(d);
+    return p;
+}
+
+static int pieces_of(const struct dconv *d, int samples)
+{
+    struct dconv tile = *d;
+    tile.samples = samples;
+    struct wf_product p = weight_gradient(&tile);
+    return ceil_div(p.K, wf_cuda_piece(d->be, &p));
+}
+
+static void lay_out(struct dconv *d, struct arena *a)
+{
+    size_t n = (size_t)d->tile * (size_t)d->N, M = (size_t)d->M;
+    size_t pc = (size_t)d->pc, po = (size_t)d->po, px = (size_t)d->px;
+    bool back = d->grad != NULL, build = d->want_w || d->want_value;
+    d->pack = carve(a, !back || d->want_x, M * po, back ? px : pc);
+    d->terms = carve(a, true, n * M, d->mix_outside ? po : back && !build ? px : pc);
+    d->e = d->want_value ? carve(a, true, n * M, px) : d->terms;
+    d->x = carve(a, d->mix_outside, n, pc);
+    d->d = carve(a, back && !d->mix_outside, n, po);
+    if (!back) return;
+    int whole = pieces_of(d, d->tile), last = pieces_of(d, (d->B - 1) % d->tile + 1);
+    d->part = carve(a, d->want_w, (size_t)(whole > last ? whole : last), pc * M * po);
+    int sums = wf_cuda_of(d->be)->sms > d->tile ? wf_cuda_of(d->be)->sms : d->tile;
+    d->sum = carve(a, d->grad->db != NULL, (size_t)sums, po);
+}
+
+static enum wf_status allocate(struct dconv *d)
+{
+    struct arena a = {};
+    d->tile = tile_of(d);
+    lay_out(d, &a);
+    a = { (char *)wf_cuda_scratch(d->be, a.used), 0 };
+    if (a.base == NULL) return WF_ENOMEM;
+    lay_out(d, &a);
+    return WF_OK;
+}
+
+/* ---- the steps ---- */
+
+/* count terms of `width` channels each, side by side. */
+static struct wf_terms terms(const struct dconv *d, wf_real *data, int width, int count)
+{
+    struct wf_terms T = {};
+    T.data = data;
+    T.term = width;
+    T.row = (ptrdiff_t)width * count;
+    T.sample = T.row * d->N;
+    T.samples = d->samples;
+    T.rows = d->N;
+    T.vecs = width / WF_VEC;
+    return T;
+}
+
+static struct wf_source source_x(const struct dconv *d)
+{
+    struct wf_source s = {};
+    const struct wf_tensor *x0 = d->in->x[0], *x1 = d->in->x[1];
+    s.part[0] = wf_columns_of(x1 ? x1 : x0, d->first);
+    if (x1) s.part[1] = wf_columns_of(x0, d->first);
+    return s;
+}
+
+static struct wf_source source_d(const struct dconv *d)
+{
+    struct wf_source s = {};
+    s.part[0] = wf_columns_of(d->dy, d->first);
+    s.act = d->in->act;
+    if (s.act != WF_ACT_NONE) s.y = wf_columns_of(d->y, d->first);
+    return s;
+}
+
+static struct wf_sink sink_y(const struct dconv *d)
+{
+    struct wf_sink s = {};
+    s.part[0] = wf_columns_of(d->y, d->first);
+    s.act = d->in->act;
+    s.bias = d->in->b ? d->in->b->data : NULL;
+    s.bias_stride = d->in->b ? d->in->b->stride[0] : 0;
+    return s;
+}
+
+static struct wf_sink sink_dx(const struct dconv *d)
+{
+    struct wf_sink s = {};
+    const struct wf_tensor *dx0 = d->grad->dx[0], *dx1 = d->grad->dx[1];
+    s.part[0] = wf_columns_of(d->C1 ? dx1 : dx0, d->first);
+    if (d->C1) s.part[1] = wf_columns_of(dx0, d->first);
+    s.part[0].width = d->C1 ? d->C1 : d->C; /* also where it is not wanted */
+    s.add = true;
+    return s;
+}
+
+/* The weights [M, channels, outputs] with these strides. */
+static struct wf_pack pack(const struct dconv *d, int channels, ptrdiff_t sm, ptrdiff_t sc,
+                           ptrdiff_t so)
+{
+    struct wf_pack p = {};
+    p.w = d->in->w->data;
+    p.to = d->pack;
+    p.M = d->M;
+    p.C = d->C;
+    p.O = d->O;
+    p.C1 = d->C1;
+    p.rows = channels;
+    p.cols = d->po;
+    p.sm = sm;
+    p.sc = sc;
+    p.so = so;
+    return p;
+}
+
+/* c [rows, width] = a [rows, K] (packed weights, from column `first` on) + beta c */
+static enum wf_status mix(const struct dconv *d, const wf_real *a, int K, int ld, int first,
+                          struct wf_matrix c, int width, wf_real beta)
+{
+    struct wf_product p = {};
+    p.a = { const_cast<wf_real *>(a), 0, K, false };
+    p.b = { d->pack + first, 0, ld, false };
+    p.c = c;
+    p.G = 1;
+    p.M = rows(d);
+    p.N = width;
+    p.K = K;
+    p.beta = beta;
+    return wf_cuda_product(d->be, &p);
+}
+
+/* ---- forward ---- */
+
+template <int W>
+static __global__ void bias_act_kernel(wf_real *y, ptrdiff_t count, int O, const wf_real *bias,
+                                       ptrdiff_t bias_stride, enum wf_act act)
+{
+    EACH_ITEM(i, count / W)
+    {
+        wf_vec<W> x = wf_vec_load<W>(y + i * W);
+        ptrdiff_t o = i * W - wf_div(i * W, O) * O;
+        for (int k = 0; k < W; k++)
+            x.v[k] = wf_activate(act, bias ? x.v[k] + bias[(o + k) * bias_stride] : x.v[k]);
+        wf_vec_store(y + i * W, x);
+    }
+}
+
+/* y = act(y + bias) */
+static enum wf_status bias_act(const struct dconv *d, wf_real *y)
+{
+    const struct wf_tensor *b = d->in->b;
+    const wf_real *bias = b ? b->data : NULL;
+    ptrdiff_t stride = b ? b->stride[0] : 0, count = (ptrdiff_t)rows(d) * d->O;
+    if (!b && d->in->act == WF_ACT_NONE) return WF_OK;
+    if (d->O % WF_VEC == 0 && wf_aligned(y, 0, 0))
+        return LAUNCH(d->be, (bias_act_kernel<WF_VEC>),
+                      wf_cuda_blocks(wf_cuda_of(d->be), count / WF_VEC), WF_CUDA_BLOCK, 0, y, count,
+                      d->O, bias, stride, d->in->act);
+    return LAUNCH(d->be, (bias_act_kernel<1>), wf_cuda_blocks(wf_cuda_of(d->be), count),
+                  WF_CUDA_BLOCK, 0, y, count, d->O, bias, stride, d->in->act);
+}
+
+static enum wf_status hops_first(struct dconv *d)
+{
+    struct wf_build job = {};
+    wf_real *y = d->y->data + (ptrdiff_t)d->first * d->N * d->O;
+    job.S = d->in->S;
+    job.source = source_x(d);
+    job.T = terms(d, d->terms, d->pc, d->M);
+    job.side.pack = pack(d, d->pc, (ptrdiff_t)d->pc * d->po, d->po, 1);
+    WF_TRY(wf_cuda_build(d->be, &job));
+    WF_TRY(mix(d, d->terms, d->M * d->pc, d->po, 0, { y, 0, d->O, false }, d->O, 0));
+    return bias_act(d, y);
+}
+
+static enum wf_status mix_first(struct dconv *d)
+{
+    struct wf_side side = {};
+    struct wf_fold job = {};
+    int width = d->M * d->po;
+    side.pack = pack(d, d->pc, d->po, width, 1);
+    side.copy[0] = { source_x(d), terms(d, d->x, d->pc, 1), NULL };
+    WF_TRY(wf_cuda_side(d->be, &side));
+    WF_TRY(mix(d, d->x, d->pc, width, 0, { d->terms, 0, width, false }, width, 0));
+    job.S = d->in->S;
+    job.T = terms(d, d->terms, d->po, d->M);
+    job.sink = sink_y(d);
+    return wf_cuda_fold(d->be, &job);
+}
+
+extern "C" enum wf_status wf_cuda_dconv(struct wf_backend *be, struct wf_tensor *y,
+                                        const struct wf_dconv_in *in)
+{
+    struct dconv d = {};
+    d.be = be;
+    d.in = in;
+    d.y = y;
+    dconv_init(&d);
+    if (d.B == 0 || d.N == 0 || d.O == 0) return WF_OK;
+    WF_TRY(allocate(&d));
+    for (; d.first < d.B; d.first += d.tile) {
+        d.samples = d.B - d.first < d.tile ? d.B - d.first : d.tile;
+        WF_TRY(d.mix_outside ? mix_first(&d) : hops_first(&d));
+    }
+    return WF_OK;
+}
+
+/* ---- backward ---- */
+
+struct reduce {
+    const wf_real *part, *sum;
+    int pieces, sums, po;
+    ptrdiff_t size, sm, sc; /* of a piece; between its terms and its channels */
+    int M, C, C1, O;
+    wf_real *dw, *db; /* NULL: not wanted */
+    ptrdiff_t db_stride;
+    int blocks; /* of dw */
+};
+
+static __device__ void reduce_dw(const struct reduce &p, int i)
+{
+    int row = i / p.O, o = i - row * p.O, m = row / p.C, channel = row - m * p.C;
+    int c = channel < p.C - p.C1 ? p.C1 + channel : channel - (p.C - p.C1);
+    const wf_real *part = p.part + m * p.sm + c * p.sc + o;
+    wf_real sum = 0;
+    WF_UNROLL(8)
+    for (int k = 0; k < p.pieces; k++) sum += part[k * p.size];
+    p.dw[i] += sum;
+}
+
+/* dw += the pieces and db += the sums, in their order; a warp for each element of db. */
+static __global__ void reduce_kernel(const __grid_constant__ struct reduce p)
+{
+    int block = (int)blockIdx.x, thread = (int)threadIdx.x;
+    if (block < p.blocks) {
+        for (int i = block * WF_CUDA_BLOCK + thread; i < p.M * p.C * p.O;
+             i += p.blocks * WF_CUDA_BLOCK)
+            reduce_dw(p, i);
+        return;
+    }
+    int o = (block - p.blocks) * (WF_CUDA_BLOCK / 32) + thread / 32;
+    wf_real sum = 0;
+    for (int r = thread % 32; o < p.O && r < p.sums; r += 32) sum += p.sum[r * p.po + o];
+    for (int k = 16; k > 0; k /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, k);
+    if (thread % 32 == 0 && o < p.O) p.db[o * p.db_stride] += sum;
+}
+
+static enum wf_status add_sums(struct dconv *d, int pieces)
+{
+    struct reduce p = {};
+    const struct wf_dconv_grad *grad = d->grad;
+    if (!grad->dw && !grad->db) return WF_OK;
+    p.part = d->part;
+    p.sum = d->sum;
+    p.pieces = pieces;
+    p.sums = d->sum_rows;
+    p.po = d->po;
+    p.size = (ptrdiff_t)d->M * d->pc * d->po;
+    p.sm = d->mix_outside ? d->po : (ptrdiff_t)d->pc * d->po;
+    p.sc = d->mix_outside ? (ptrdiff_t)d->M * d->po : d->po;
+    p.M = d->M;
+    p.C = d->C;
+    p.C1 = d->C1;
+    p.O = d->O;
+    if (grad->dw) {
+        p.dw = grad->dw->data;
+        p.blocks = (int)wf_cuda_blocks(wf_cuda_of(d->be), (ptrdiff_t)d->M * d->C * d->O);
+    }
+    if (grad->db) {
+        p.db = grad->db->data;
+        p.db_stride = grad->db->stride[0];
+    }
+    int blocks = p.blocks + (grad->db ? ceil_div(d->O, WF_CUDA_BLOCK / 32) : 0);
+    return LAUNCH(d->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p);
+}
+
+static enum wf_status multiply_dw(struct dconv *d, int *pieces)
+{
+    if (!d->want_w) return WF_OK;
+    struct wf_product p = weight_gradient(d);
+    int piece = wf_cuda_piece(d->be, &p);
+    *pieces = ceil_div(p.K, piece);
+    return wf_cuda_partial_products(d->be, &p, piece, d->part);
+}
+
+/* dx as a matrix to add a product to; false when its rows do not follow each other evenly. */
+static bool as_matrix(const struct dconv *d, const struct wf_tensor *dx, struct wf_matrix *m)
+{
+    ptrdiff_t ld = dx->stride[d->N > 1 ? 1 : 0];
+    *m = { dx->data + d->first * dx->stride[0], 0, (int)ld, false };
+    return (d->N == 1 || d->samples == 1 || dx->stride[0] == d->N * ld) && ld >= dx->shape[2] &&
+           ld <= 0x7fffffff;
+}
+
+/* Products of few columns are not worth reading the terms again for. */
+enum { WORTH = 32 };
+
+static enum wf_status mix_last_dx(struct dconv *d)
+{
+    const struct wf_tensor *dx0 = d->grad->dx[0], *dx1 = d->grad->dx[1];
+    struct wf_matrix m0 = {}, m1 = {};
+    int K = d->M * d->po;
+    bool direct = (!dx0 || as_matrix(d, dx0, &m0)) && (!dx1 || as_matrix(d, dx1, &m1));
+    if (dx0 && dx1) direct = direct && dx0->shape[2] >= WORTH && dx1->shape[2] >= WORTH;
+    if (direct && dx1) WF_TRY(mix(d, d->terms, K, d->px, 0, m1, d->C1, 1));
+    if (direct && dx0) WF_TRY(mix(d, d->terms, K, d->px, d->C1, m0, d->C - d->C1, 1));
+    if (direct) return WF_OK;
+    WF_TRY(mix(d, d->terms, K, d->px, 0, { d->x, 0, d->px, false }, d->px, 0));
+    struct wf_terms T = terms(d, d->x, d->px, 1);
+    struct wf_sink sink = sink_dx(d);
+    return wf_cuda_finish(d->be, &T, &sink);
+}
+
+static enum wf_status mix_last(struct dconv *d)
+{
+    struct wf_build job = {};
+    int pieces = 0;
+    job.S = d->in->S;
+    job.transpose = true;
+    job.source = source_d(d);
+    job.T = terms(d, d->terms, d->po, d->M);
+    job.sums = d->sum;
+    if (d->want_x) job.side.pack = pack(d, d->px, (ptrdiff_t)d->po * d->px, 1, d->px);
+    if (d->want_w) job.side.copy[0] = { source_x(d), terms(d, d->x, d->pc, 1), NULL };
+    WF_TRY(wf_cuda_build(d->be, &job));
+    d->sum_rows = job.sum_rows;
+    WF_TRY(multiply_dw(d, &pieces));
+    if (d->want_x) WF_TRY(mix_last_dx(d)); /* may write where X was */
+    return add_sums(d, pieces);
+}
+
+/* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
+static enum wf_status add_dvalue(struct dconv *d)
+{
+    const struct wf_supports *S = d->in->S;
+    struct wf_terms T = terms(d, d->terms, d->pc, d->M);
+    for (int m = 1; m < d->M; m++) {
+        struct wf_tensor *dvalue = d->grad->dvalue[S->hop[m].support];
+        struct wf_dots p = {};
+        if (!dvalue) continue;
+        p.a = d->e + m * T.term;
+        p.x = d->terms + S->hop[m].src * T.term;
+        p.a_sample = p.x_sample = T.sample;
+        p.a_row = p.x_row = T.row;
+        p.B = d->samples;
+        p.C = d->pc;
+        p.scale = S->hop[m].sub < 0 ? 1 : 2;
+        p.out = dvalue->data;
+        p.out_stride = dvalue->stride[0];
+        WF_TRY(wf_cuda_dots(d->be, S->pattern[S->hop[m].support], &p));
+    }
+    return WF_OK;
+}
+
+/* The terms of X, D and the weights for E. */
+static enum wf_status prepare_hops_last(struct dconv *d)
+{
+    struct wf_side side = {};
+    if (d->want_x) side.pack = pack(d, d->px, d->px, 1, (ptrdiff_t)d->M * d->px);
+    side.copy[0] = { source_d(d), terms(d, d->d, d->po, 1), d->sum };
+    if (d->want_w || d->want_value) {
+        struct wf_build job = {};
+        job.S = d->in->S;
+        job.source = source_x(d);
+        job.T = terms(d, d->terms, d->pc, d->M);
+        job.side = side;
+        WF_TRY(wf_cuda_build(d->be, &job));
+        d->sum_rows = job.side.blocks;
+        return WF_OK;
+    }
+    WF_TRY(wf_cuda_side(d->be, &side));
+    d->sum_rows = side.blocks;
+    return WF_OK;
+}
+
+static enum wf_status hops_last(struct dconv *d)
+{
+    int pieces = 0;
+    WF_TRY(prepare_hops_last(d));
+    WF_TRY(multiply_dw(d, &pieces));
+    if (d->want_x) {
+        struct wf_fold job = {};
+        int width = d->M * d->px;
+        WF_TRY(mix(d, d->d, d->po, width, 0, { d->e, 0, width, false }, width, 0));
+        job.S = d->in->S;
+        job.transpose = true;
+        job.T = terms(d, d->e, d->px, d->M);
+        job.sink = sink_dx(d);
+        job.keep = d->want_value;
+        WF_TRY(wf_cuda_fold(d->be, &job));
+    }
+    if (d->want_value) WF_TRY(add_dvalue(d));
+    return add_sums(d, pieces);
+}
+
+extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct wf_dconv_grad *grad,
+                                            const struct wf_dconv_in *in, const struct wf_tensor *y,
+                                            const struct wf_tensor *dy)
+{
+    struct dconv d = {};
+    d.be = be;
+    d.in = in;
+    d.grad = grad;
+    d.y = y;
+    d.dy = dy;
+    dconv_init(&d);
+    if (d.B == 0 || d.N == 0 || d.O == 0) return WF_OK;
+    WF_TRY(allocate(&d));
+    for (; d.first < d.B; d.first += d.tile) {
+        d.samples = d.B - d.first < d.tile ? d.B - d.first : d.tile;
+        WF_TRY(d.mix_outside ? mix_last(&d) : hops_last(&d));
+    }
+    return WF_OK;
+}

@@ -1,0 +1,359 @@
+/* elementwise.cu - functions of one element each, and random masks. */
+#include "tensor/cuda/nest.cuh"
+#include "tensor/rng.h"
+
+/* Functions f(i, p) over operands p[0] (written), p[1] ..; add: p[0] += instead. */
+
+struct fill {
+    wf_real v;
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        *p[0] = v;
+    }
+};
+
+extern "C" enum wf_status wf_cuda_fill(struct wf_backend *be, struct wf_tensor *y, double v)
+{
+    const struct wf_tensor *op[] = { y };
+    return wf_each(be, op, fill{ (wf_real)v });
+}
+
+struct affine {
+    wf_real scale, shift;
+    bool add;
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real v = scale * *p[1] + shift;
+        *p[0] = add ? *p[0] + v : v;
+    }
+};
+
+extern "C" enum wf_status wf_cuda_affine(struct wf_backend *be, struct wf_tensor *y,
+                                         const struct wf_tensor *x, double scale, double shift,
+                                         bool add)
+{
+    const struct wf_tensor *op[] = { y, x };
+    return wf_each(be, op, affine{ (wf_real)scale, (wf_real)shift, add });
+}
+
+struct copy {
+    bool add;
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        *p[0] = add ? *p[0] + *p[1] : *p[1];
+    }
+};
+
+extern "C" enum wf_status wf_cuda_copy(struct wf_backend *be, struct wf_tensor *y,
+                                       const struct wf_tensor *x, bool add)
+{
+    const struct wf_tensor *op[] = { y, x };
+    return wf_each(be, op, copy{ add });
+}
+
+static __device__ wf_real sigmoid(wf_real x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+template <enum wf_unary F> struct unary {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real a = *p[1], y = 0;
+        switch (F) {
+        case WF_SIGMOID:
+            y = sigmoid(a);
+            break;
+        case WF_TANH:
+            y = tanh(a);
+            break;
+        case WF_RELU:
+            y = a > 0 ? a : a != a ? a : 0;
+            break;
+        case WF_EXP:
+            y = exp(a);
+            break;
+        case WF_LOG:
+            y = log(a);
+            break;
+        case WF_SQRT:
+            y = sqrt(a);
+            break;
+        case WF_SQUARE:
+            y = a * a;
+            break;
+        case WF_ABS:
+            y = a < 0 ? -a : a;
+            break;
+        case WF_RECIP0:
+            y = a == 0 ? 0 : 1 / a;
+            break;
+        case WF_RSQRT0:
+            y = a == 0 ? 0 : 1 / sqrt(a);
+            break;
+        }
+        *p[0] = y;
+    }
+};
+
+/* p: dx, x, y, dy */
+template <enum wf_unary F> struct unary_bwd {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real a = *p[1], b = *p[2], c = *p[3], d = 0;
+        switch (F) {
+        case WF_SIGMOID:
+            d = c * b * (1 - b);
+            break;
+        case WF_TANH:
+            d = c * (1 - b * b);
+            break;
+        case WF_RELU:
+            d = a > 0 ? c : 0;
+            break;
+        case WF_EXP:
+            d = c * b;
+            break;
+        case WF_LOG:
+            d = c / a;
+            break;
+        case WF_SQRT:
+            d = c / (2 * b);
+            break;
+        case WF_SQUARE:
+            d = 2 * a * c;
+            break;
+        case WF_ABS:
+            d = a > 0 ? c : a < 0 ? -c : 0;
+            break;
+        case WF_RECIP0:
+            d = -c * b * b;
+            break;
+        case WF_RSQRT0:
+            d = (wf_real)-0.5 * c * b * b * b;
+            break;
+        }
+        *p[0] += d;
+    }
+};
+
+/* return RUN(F) for the F that f is. */
+#define SWITCH_UNARY(f, RUN)                                                                       \
+    switch (f) {                                                                                   \
+    case WF_SIGMOID:                                                                               \
+        return RUN(WF_SIGMOID);                                                                    \
+    case WF_TANH:                                                                                  \
+        return RUN(WF_TANH);                                                                       \
+    case WF_RELU:                                                                                  \
+        return RUN(WF_RELU);                                                                       \
+    case WF_EXP:                                                                                   \
+        return RUN(WF_EXP);                                                                        \
+    case WF_LOG:                                                                                   \
+        return RUN(WF_LOG);                                                                        \
+    case WF_SQRT:                                                                                  \
+        return RUN(WF_SQRT);                                                                       \
+    case WF_SQUARE:                                                                                \
+        return RUN(WF_SQUARE);                                                                     \
+    case WF_ABS:                                                                                   \
+        return RUN(WF_ABS);                                                                        \
+    case WF_RECIP0:                                                                                \
+        return RUN(WF_RECIP0);                                                                     \
+    case WF_RSQRT0:                                                                                \
+        return RUN(WF_RSQRT0);                                                                     \
+    }                                                                                              \
+    return WF_EINVAL
+
+extern "C" enum wf_status wf_cuda_unary(struct wf_backend *be, enum wf_unary f, struct wf_tensor *y,
+                                        const struct wf_tensor *x)
+{
+    const struct wf_tensor *op[] = { y, x };
+#define RUN(F) wf_each(be, op, unary<F>{})
+    SWITCH_UNARY(f, RUN);
+#undef RUN
+}
+
+extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary f,
+                                            struct wf_tensor *dx, const struct wf_tensor *x,
+                                            const struct wf_tensor *y, const struct wf_tensor *dy)
+{
+    const struct wf_tensor *op[] = { dx, x, y, dy };
+#define RUN(F) wf_each(be, op, unary_bwd<F>{})
+    SWITCH_UNARY(f, RUN);
+#undef RUN
+}
+
+template <enum wf_binary F> struct binary {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real a = *p[1], b = *p[2], y = 0;
+        switch (F) {
+        case WF_ADD:
+            y = a + b;
+            break;
+        case WF_SUB:
+            y = a - b;
+            break;
+        case WF_MUL:
+            y = a * b;
+            break;
+        case WF_DIV:
+            y = a / b;
+            break;
+        case WF_MAX:
+            y = a >= b ? a : b;
+            break;
+        case WF_MIN:
+            y = a <= b ? a : b;
+            break;
+        }
+        *p[0] = y;
+    }
+};
+
+/* p: d, a, b, dy; at a tie, max and min give the whole gradient to the first operand. */
+template <enum wf_binary F, bool SECOND> struct binary_bwd {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real c = *p[3], d = 0;
+        switch (F) {
+        case WF_ADD:
+            d = c;
+            break;
+        case WF_SUB:
+            d = SECOND ? -c : c;
+            break;
+        case WF_MUL:
+            d = SECOND ? *p[1] * c : *p[2] * c;
+            break;
+        case WF_DIV:
+            d = SECOND ? -c * *p[1] / (*p[2] * *p[2]) : c / *p[2];
+            break;
+        case WF_MAX:
+            d = (*p[1] >= *p[2]) != SECOND ? c : 0;
+            break;
+        case WF_MIN:
+            d = (*p[1] <= *p[2]) != SECOND ? c : 0;
+            break;
+        }
+        *p[0] += d;
+    }
+};
+
+#define SWITCH_BINARY(f, RUN)                                                                      \
+    switch (f) {                                                                                   \
+    case WF_ADD:                                                                                   \
+        return RUN(WF_ADD);                                                                        \
+    case WF_SUB:                                                                                   \
+        return RUN(WF_SUB);                                                                        \
+    case WF_MUL:                                                                                   \
+        return RUN(WF_MUL);                                                                        \
+    case WF_DIV:                                                                                   \
+        return RUN(WF_DIV);                                                                        \
+    case WF_MAX:                                                                                   \
+        return RUN(WF_MAX);                                                                        \
+    case WF_MIN:                                                                                   \
+        return RUN(WF_MIN);                                                                        \
+    }                                                                                              \
+    return WF_EINVAL
+
+extern "C" enum wf_status wf_cuda_binary(struct wf_backend *be, enum wf_binary f,
+                                         struct wf_tensor *y, const struct wf_tensor *a,
+                                         const struct wf_tensor *b)
+{
+    const struct wf_tensor *op[] = { y, a, b };
+#define RUN(F) wf_each(be, op, binary<F>{})
+    SWITCH_BINARY(f, RUN);
+#undef RUN
+}
+
+extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_binary f, int operand,
+                                             struct wf_tensor *d, const struct wf_tensor *a,
+                                             const struct wf_tensor *b, const struct wf_tensor *dy)
+{
+    const struct wf_tensor *op[] = { d, a, b, dy };
+#define RUN(F)                                                                                     \
+    (operand ? wf_each(be, op, binary_bwd<F, true>{}) : wf_each(be, op, binary_bwd<F, false>{}))
+    SWITCH_BINARY(f, RUN);
+#undef RUN
+}
+
+/* p: y, a, b, w */
+struct lerp {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        *p[0] = *p[1] + *p[3] * (*p[2] - *p[1]);
+    }
+};
+
+extern "C" enum wf_status wf_cuda_lerp(struct wf_backend *be, struct wf_tensor *y,
+                                       const struct wf_tensor *a, const struct wf_tensor *b,
+                                       const struct wf_tensor *w)
+{
+    const struct wf_tensor *op[] = { y, a, b, w };
+    return wf_each(be, op, lerp{});
+}
+
+/* p: dy, a, b, w, da, db, dw */
+struct lerp_bwd {
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        wf_real dy = *p[0], w = *p[3];
+        if (p[4]) *p[4] += (1 - w) * dy;
+        if (p[5]) *p[5] += w * dy;
+        if (p[6]) *p[6] += (*p[2] - *p[1]) * dy;
+    }
+};
+
+extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tensor *da,
+                                           struct wf_tensor *db, struct wf_tensor *dw,
+                                           const struct wf_tensor *a, const struct wf_tensor *b,
+                                           const struct wf_tensor *w, const struct wf_tensor *dy)
+{
+    const struct wf_tensor *op[] = { dy, a, b, w, da, db, dw };
+    return wf_each(be, op, lerp_bwd{});
+}
+
+/* The draws of the CPU: word e % 4 of Philox block e / 4, e the element's number in the batch of
+ * all ranks. */
+struct dropout {
+    double p;
+    const struct wf_step *step;
+    uint32_t stream;
+    bool add;
+    ptrdiff_t count;
+    __device__ void operator()(ptrdiff_t i, wf_real **q) const
+    {
+        uint64_t e = (uint64_t)i;
+        ptrdiff_t sample = step->samples ? count / step->samples : 0;
+        if (sample && count % step->samples == 0)
+            e = (uint64_t)((i / sample * step->stride + step->first) * sample + i % sample);
+        struct wf_philox r = wf_philox(step->seed, stream, step->step, e / 4);
+        wf_real v = wf_uniform_f32(r.v[e % 4]) < p ? 0 : *q[1] * (wf_real)(1 / (1 - p));
+        *q[0] = add ? *q[0] + v : v;
+    }
+};
+
+extern "C" enum wf_status wf_cuda_dropout(struct wf_backend *be, struct wf_tensor *y,
+                                          const struct wf_tensor *x, double p,
+                                          const struct wf_step *step, uint32_t stream, bool add)
+{
+    const struct wf_tensor *op[] = { y, x };
+    return wf_each(be, op, dropout{ p, step, stream, add, wf_tensor_count(x) });
+}
+
+struct coin {
+    const struct wf_step *step;
+    uint32_t stream;
+    __device__ void operator()(ptrdiff_t, wf_real **p) const
+    {
+        struct wf_philox r = wf_philox(step->seed, stream, step->step, 0);
+        *p[0] = wf_uniform_f64(r.v[0], r.v[1]) < step->teach;
+    }
+};
+
+extern "C" enum wf_status wf_cuda_coin(struct wf_backend *be, struct wf_tensor *y,
+                                       const struct wf_step *step, uint32_t stream)
+{
+    const struct wf_tensor *op[] = { y };
+    return wf_each(be, op, coin{ step, stream });
+}

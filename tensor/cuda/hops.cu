@@ -1,0 +1,459 @@
+/* hops.cu - the hops of a diffusion convolution, and what can run beside them.
+ *
+ * A sample of a graph of some hundred nodes fits in shared memory, a few channels at a time: 207
+ * rows of 32 channels are 26 KB a term, and at most three terms are alive at once for the usual
+ * recursions. Then a block makes all terms in one launch; global memory sees each of them once, as
+ * the product that follows wants it. Shared memory is what limits it: 16 bytes a lane and entry.
+ * Larger graphs go one level of hops at a time through global memory, all supports at once. */
+#include "tensor/cuda/shared.cuh"
+
+enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3 };
+
+/* ---- plans ---- */
+
+static void plan_supports(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows)
+{
+    *p = {};
+    p->rows = rows;
+    p->count = S->count;
+    p->steps = S->terms - 1;
+    for (int k = 0; k < S->count; k++) {
+        p->support[k] = wf_sparse_of(S->pattern[k], S->value[k], transpose);
+        p->first[k] = p->entries;
+        p->entries += S->pattern[k]->nnz;
+    }
+}
+
+/* Which term a slot holds: -1 none. */
+struct slots {
+    int term[WF_MAXTERM], count;
+};
+
+static short slot_take(struct slots *s, int term)
+{
+    int i = 0;
+    while (i < s->count && s->term[i] >= 0) i++;
+    if (i == s->count) s->count++;
+    s->term[i] = term;
+    return (short)i;
+}
+
+static short slot_of(const struct slots *s, int term)
+{
+    for (int i = 0; term >= 0 && i < s->count; i++)
+        if (s->term[i] == term) return (short)i;
+    return -1;
+}
+
+static void slot_drop(struct slots *s, int term)
+{
+    short i = slot_of(s, term);
+    if (i >= 0) s->term[i] = -1;
+}
+
+static struct wf_stage_hop step_of(const struct wf_supports *S, int m)
+{
+    struct wf_stage_hop h = {};
+    h.support = (short)S->hop[m].support;
+    h.term = (short)m;
+    h.src = (short)S->hop[m].src;
+    h.sub = (short)S->hop[m].sub;
+    return h;
+}
+
+void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows,
+                   bool all)
+{
+    struct slots s = {};
+    int last[WF_MAXTERM] = {}; /* the last hop that reads a term */
+    plan_supports(p, S, transpose, rows);
+    for (int m = 1; m < S->terms; m++) {
+        last[S->hop[m].src] = m;
+        if (S->hop[m].sub >= 0) last[S->hop[m].sub] = m;
+    }
+    slot_take(&s, 0);
+    for (int m = 1; m < S->terms; m++) {
+        struct wf_stage_hop *h = &p->step[m - 1];
+        *h = step_of(S, m);
+        h->at_src = slot_of(&s, h->src);
+        h->at_sub = slot_of(&s, h->sub);
+        /* a place of T_sub is read by the thread that writes T_m there */
+        if (!all && h->sub >= 0 && h->sub != h->src && last[h->sub] == m) slot_drop(&s, h->sub);
+        h->at_term = all || last[m] > m ? slot_take(&s, m) : -1;
+        if (!all && last[h->src] == m) slot_drop(&s, h->src);
+    }
+    p->slots = s.count;
+}
+
+void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows)
+{
+    struct slots s = {};
+    plan_supports(p, S, transpose, rows);
+    for (int m = S->terms - 1; m > 0; m--) {
+        struct wf_stage_hop *h = &p->step[S->terms - 1 - m];
+        *h = step_of(S, m);
+        h->new_term = slot_of(&s, m) < 0;
+        h->at_term = h->new_term ? slot_take(&s, m) : slot_of(&s, m);
+        h->new_src = slot_of(&s, h->src) < 0;
+        h->at_src = h->new_src ? slot_take(&s, h->src) : slot_of(&s, h->src);
+        h->new_sub = h->sub >= 0 && slot_of(&s, h->sub) < 0;
+        h->at_sub = h->new_sub ? slot_take(&s, h->sub) : slot_of(&s, h->sub);
+        slot_drop(&s, m);
+    }
+    p->slots = s.count;
+}
+
+size_t wf_plan_bytes(const struct wf_plan *p)
+{
+    return ((size_t)p->slots * (size_t)p->rows << p->bits) * sizeof(wf_wide) +
+           (size_t)p->entries * sizeof(struct wf_entry) +
+           (size_t)p->count * (size_t)(p->rows + 1) * sizeof(int);
+}
+
+/* Blocks and their size. */
+struct launch {
+    int slices; /* blocks per sample */
+    int threads;
+    size_t bytes;
+};
+
+static int slices_of(const struct wf_plan *p, int vecs)
+{
+    return (vecs + (1 << p->bits) - 1) >> p->bits;
+}
+
+/* As many lanes as fit, 8 at most: a row of 8 vectors is what the banks of shared memory deliver at
+ * once. Fewer where blocks would be few. False when nothing fits. */
+static bool plan_lanes(const struct wf_backend *be, struct wf_plan *p, int samples, int vecs,
+                       struct launch *l)
+{
+    const struct wf_cuda *c = (const struct wf_cuda *)be;
+    size_t room = (size_t)c->shared;
+    int least = vecs > 1;
+    while (p->bits < MOST_BITS && 1 << p->bits < vecs) p->bits++;
+    while (p->bits > least && wf_plan_bytes(p) > room) p->bits--;
+    if (wf_plan_bytes(p) > room) return false;
+    while (p->bits > least && 2 * samples * slices_of(p, vecs) <= c->sms) p->bits--;
+    l->slices = slices_of(p, vecs);
+    l->bytes = wf_plan_bytes(p);
+    l->threads = 2 * l->bytes <= room && samples * l->slices > c->sms ? BLOCK : LARGE_BLOCK;
+    return true;
+}
+
+/* ---- beside the hops ---- */
+
+static __device__ void run_pack(const struct wf_pack &p, int block, int blocks)
+{
+    int items = p.M * p.rows * p.cols, step = blocks * (int)blockDim.x;
+    for (int i = block * (int)blockDim.x + (int)threadIdx.x; i < items; i += step) {
+        int row = i / p.cols, o = i - row * p.cols, m = row / p.rows, c = row - m * p.rows;
+        int channel = c < p.C1 ? p.C - p.C1 + c : c - p.C1;
+        wf_real v = 0;
+        if (c < p.C && o < p.O) v = p.w[((ptrdiff_t)m * p.C + channel) * p.O + o];
+        p.to[m * p.sm + c * p.sc + o * p.so] = v;
+    }
+}
+
+static __device__ void run_copy(const struct wf_copy &c, int block, int blocks, wf_wide *room)
+{
+    int rows = c.to.samples * c.to.rows;
+    int from = (int)((ptrdiff_t)rows * block / blocks);
+    int to = (int)((ptrdiff_t)rows * (block + 1) / blocks);
+    for (int first = 0; first < c.to.vecs; first += (int)blockDim.x) {
+        int width = min(c.to.vecs - first, (int)blockDim.x), groups = (int)blockDim.x / width;
+        int group = (int)threadIdx.x / width, v = first + (int)threadIdx.x % width;
+        wf_wide sum = wf_vec_zero<WF_VEC>();
+        for (int r = from + group; group < groups && r < to; r += groups) {
+            int b = r / c.to.rows, n = r - b * c.to.rows;
+            wf_wide x = wf_source_load(c.from, b, n, v);
+            wf_vec_store(c.to.data + b * c.to.sample + n * c.to.row + v * WF_VEC, x);
+            wf_vec_fma(sum, 1, x);
+        }
+        if (c.sums)
+            wf_column_sums(sum, width, groups, room,
+                           c.sums + ((ptrdiff_t)block * c.to.vecs + first) * WF_VEC, width);
+    }
+}
+
+static __device__ void run_side(const struct wf_side &s, int block, wf_wide *room)
+{
+    if (s.pack.to) run_pack(s.pack, block, s.blocks);
+    for (int i = 0; i < 2; i++)
+        if (s.copy[i].to.data) run_copy(s.copy[i], block, s.blocks, room);
+}
+
+static __global__ void side_kernel(const __grid_constant__ struct wf_side s)
+{
+    DYNAMIC_SHARED(wf_wide, memory);
+    run_side(s, (int)blockIdx.x, memory);
+}
+
+/* Four items a thread, on at most all multiprocessors. */
+static void count_side(const struct wf_backend *be, struct wf_side *s, int threads)
+{
+    ptrdiff_t items = s->pack.to ? (ptrdiff_t)s->pack.M * s->pack.rows * s->pack.cols : 0;
+    for (int i = 0; i < 2; i++)
+        if (s->copy[i].to.data)
+            items += (ptrdiff_t)s->copy[i].to.samples * s->copy[i].to.rows * s->copy[i].to.vecs;
+    ptrdiff_t blocks = (items + 4 * threads - 1) / (4 * threads),
+              sms = ((const struct wf_cuda *)be)->sms;
+    s->blocks = (int)(blocks < sms ? blocks : sms);
+}
+
+enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
+{
+    count_side(be, side, WF_CUDA_BLOCK);
+    if (side->blocks == 0) return WF_OK;
+    return LAUNCH(be, side_kernel, (unsigned)side->blocks, WF_CUDA_BLOCK,
+                  WF_CUDA_BLOCK * sizeof(wf_wide), *side);
+}
+
+/* ---- in shared memory ---- */
+
+struct build {
+    struct wf_plan plan;
+    struct wf_source source;
+    struct wf_terms T;
+    wf_real *sums;
+    int slices, blocks; /* blocks: of the hops, before those beside them */
+    struct wf_side side;
+};
+
+static __global__ void __launch_bounds__(LARGE_BLOCK)
+    build_kernel(const __grid_constant__ struct build p)
+{
+    DYNAMIC_SHARED(wf_wide, memory);
+    if ((int)blockIdx.x >= p.blocks) {
+        run_side(p.side, (int)blockIdx.x - p.blocks, memory);
+        return;
+    }
+    int b = (int)blockIdx.x / p.slices, first = (int)blockIdx.x % p.slices << p.plan.bits;
+    int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
+    struct wf_stage s = wf_stage_supports(p.plan, memory);
+    wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
+    wf_wide sum = wf_vec_zero<WF_VEC>();
+    WF_EACH_PLACE(t, n, v, p.plan)
+    {
+        if (v >= lanes) continue;
+        wf_wide x = wf_source_load(p.source, b, n, first + v);
+        s.slot[t] = x;
+        wf_vec_store(T + n * p.T.row + v * WF_VEC, x);
+        wf_vec_fma(sum, 1, x);
+    }
+    __syncthreads();
+    wf_stage_build(p.plan, s, lanes, [&](int m, int n, int v, const wf_wide &x) {
+        wf_vec_store(T + m * p.T.term + n * p.T.row + v * WF_VEC, x);
+    });
+    if (p.sums)
+        wf_column_sums(sum, 1 << p.plan.bits, (int)blockDim.x >> p.plan.bits, memory,
+                       p.sums + ((ptrdiff_t)b * p.T.vecs + first) * WF_VEC, lanes);
+}
+
+static enum wf_status build_shared(struct wf_backend *be, struct wf_build *job,
+                                   const struct wf_plan *plan, struct launch l)
+{
+    struct build p = {};
+    p.plan = *plan;
+    p.source = job->source;
+    p.T = job->T;
+    p.sums = job->sums;
+    p.slices = l.slices;
+    p.blocks = job->T.samples * l.slices;
+    count_side(be, &job->side, l.threads);
+    p.side = job->side;
+    job->sum_rows = job->T.samples;
+    size_t room = (size_t)l.threads * sizeof(wf_wide); /* of the sums */
+    if (l.bytes < room) l.bytes = room;
+    WF_TRY(wf_allow_shared(be, build_kernel, l.bytes));
+    return LAUNCH(be, build_kernel, (unsigned)(p.blocks + p.side.blocks), (unsigned)l.threads,
+                  l.bytes, p);
+}
+
+struct fold {
+    struct wf_plan plan;
+    struct wf_terms T;
+    struct wf_sink sink;
+    int slices;
+};
+
+static __global__ void __launch_bounds__(LARGE_BLOCK)
+    fold_kernel(const __grid_constant__ struct fold p)
+{
+    DYNAMIC_SHARED(wf_wide, memory);
+    int b = (int)blockIdx.x / p.slices, first = (int)blockIdx.x % p.slices << p.plan.bits;
+    int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
+    const wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
+    struct wf_stage s = wf_stage_supports(p.plan, memory);
+    __syncthreads();
+    wf_stage_fold(p.plan, s, lanes, [&](int m, int n, int v) {
+        return wf_vec_load<WF_VEC>(T + m * p.T.term + n * p.T.row + v * WF_VEC);
+    });
+    const wf_wide *end = wf_slot(p.plan, s, p.plan.step[p.plan.steps - 1].at_src);
+    WF_EACH_PLACE(t, n, v, p.plan)
+    {
+        if (v < lanes) wf_sink_store(p.sink, b, n, first + v, end[t]);
+    }
+}
+
+static enum wf_status fold_shared(struct wf_backend *be, const struct wf_fold *job,
+                                  const struct wf_plan *plan, struct launch l)
+{
+    struct fold p = {};
+    p.plan = *plan;
+    p.T = job->T;
+    p.sink = job->sink;
+    p.slices = l.slices;
+    WF_TRY(wf_allow_shared(be, fold_kernel, l.bytes));
+    return LAUNCH(be, fold_kernel, (unsigned)(job->T.samples * l.slices), (unsigned)l.threads,
+                  l.bytes, p);
+}
+
+/* ---- in global memory ---- */
+
+struct level {
+    struct wf_sparse support[WF_MAXSUPPORT];
+    struct wf_terms T;
+    struct wf_stage_hop step[WF_MAXTERM];
+    int steps;
+};
+
+/* Vector v of row n of sample b for item i. Samples run before rows: a warp of few channels reads
+ * an entry once for many samples. */
+static __device__ wf_real *place(const struct wf_terms &T, ptrdiff_t i, int *n)
+{
+    ptrdiff_t q = wf_div(i, T.vecs), v = i - q * T.vecs, row = wf_div(q, T.samples);
+    *n = (int)row;
+    return T.data + (q - row * T.samples) * T.sample + v * WF_VEC;
+}
+
+static __device__ ptrdiff_t places(const struct wf_terms &T)
+{
+    return (ptrdiff_t)T.samples * T.rows * T.vecs;
+}
+
+/* One hop for each row of blocks. */
+static __global__ void build_level_kernel(const __grid_constant__ struct level p)
+{
+    const struct wf_stage_hop &h = p.step[blockIdx.y];
+    EACH_ITEM(i, places(p.T))
+    {
+        int n;
+        wf_real *T = place(p.T, i, &n);
+        wf_wide x[1];
+        wf_sparse_row<WF_VEC, 1>(x, p.support[h.support], n, T + h.src * p.T.term, p.T.row, 0);
+        T += n * p.T.row;
+        if (h.sub >= 0) {
+            wf_wide sub = wf_vec_load<WF_VEC>(T + h.sub * p.T.term);
+            for (int k = 0; k < WF_VEC; k++) x[0].v[k] = 2 * x[0].v[k] - sub.v[k];
+        }
+        wf_vec_store(T + h.term * p.T.term, x[0]);
+    }
+}
+
+static __global__ void fold_level_kernel(const __grid_constant__ struct level p)
+{
+    const struct wf_stage_hop &h = p.step[0];
+    EACH_ITEM(i, places(p.T))
+    {
+        int n;
+        wf_real *T = place(p.T, i, &n), *term = T + h.term * p.T.term;
+        wf_wide sum[1];
+        wf_sparse_row<WF_VEC, 1>(sum, p.support[h.support], n, term, p.T.row, 0);
+        T += n * p.T.row;
+        wf_wide x = wf_vec_load<WF_VEC>(T + h.src * p.T.term);
+        wf_vec_fma(x, h.sub < 0 ? 1 : 2, sum[0]);
+        wf_vec_store(T + h.src * p.T.term, x);
+        if (h.sub < 0) continue;
+        x = wf_vec_load<WF_VEC>(T + h.sub * p.T.term);
+        wf_vec_fma(x, -1, wf_vec_load<WF_VEC>(term + n * p.T.row));
+        wf_vec_store(T + h.sub * p.T.term, x);
+    }
+}
+
+static struct level level_of(const struct wf_supports *S, bool transpose, const struct wf_terms *T)
+{
+    struct level p = {};
+    for (int k = 0; k < S->count; k++)
+        p.support[k] = wf_sparse_of(S->pattern[k], S->value[k], transpose);
+    p.T = *T;
+    return p;
+}
+
+static unsigned place_blocks(struct wf_backend *be, const struct wf_terms *T)
+{
+    return wf_cuda_blocks(wf_cuda_of(be), (ptrdiff_t)T->samples * T->rows * T->vecs);
+}
+
+static enum wf_status build_levels(struct wf_backend *be, struct wf_build *job)
+{
+    const struct wf_supports *S = job->S;
+    struct wf_copy *first = &job->side.copy[job->side.copy[0].to.data != NULL];
+    *first = { job->source, job->T, job->sums };
+    WF_TRY(wf_cuda_side(be, &job->side));
+    job->sum_rows = job->side.blocks;
+    int level[WF_MAXTERM] = {}, done = 1;
+    for (int m = 1; m < S->terms; m++) {
+        int src = level[S->hop[m].src], sub = S->hop[m].sub < 0 ? 0 : level[S->hop[m].sub];
+        level[m] = 1 + (src > sub ? src : sub);
+    }
+    for (int l = 1; done < S->terms; l++) {
+        struct level p = level_of(S, job->transpose, &job->T);
+        for (int m = 1; m < S->terms; m++)
+            if (level[m] == l) p.step[p.steps++] = step_of(S, m);
+        done += p.steps;
+        WF_TRY(LAUNCH(be, build_level_kernel, dim3(place_blocks(be, &p.T), (unsigned)p.steps),
+                      WF_CUDA_BLOCK, 0, p));
+    }
+    return WF_OK;
+}
+
+static enum wf_status fold_levels(struct wf_backend *be, const struct wf_fold *job)
+{
+    struct level p = level_of(job->S, job->transpose, &job->T);
+    for (int m = job->S->terms - 1; m > 0; m--) {
+        p.step[0] = step_of(job->S, m);
+        WF_TRY(LAUNCH(be, fold_level_kernel, place_blocks(be, &p.T), WF_CUDA_BLOCK, 0, p));
+    }
+    return wf_cuda_finish(be, &job->T, &job->sink);
+}
+
+static __global__ void finish_kernel(const __grid_constant__ struct wf_terms T,
+                                     const __grid_constant__ struct wf_sink sink)
+{
+    EACH_ITEM(i, places(T))
+    {
+        ptrdiff_t q = wf_div(i, T.vecs), b = wf_div(q, T.rows);
+        int v = (int)(i - q * T.vecs), n = (int)(q - b * T.rows);
+        wf_real *x = T.data + b * T.sample + n * T.row + v * WF_VEC;
+        wf_sink_store(sink, (int)b, n, v, wf_vec_load<WF_VEC>(x));
+    }
+}
+
+enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_terms *T,
+                              const struct wf_sink *sink)
+{
+    return LAUNCH(be, finish_kernel, place_blocks(be, T), WF_CUDA_BLOCK, 0, *T, *sink);
+}
+
+/* ---- which of the two ---- */
+
+enum wf_status wf_cuda_build(struct wf_backend *be, struct wf_build *job)
+{
+    struct wf_plan plan;
+    struct launch l;
+    wf_plan_build(&plan, job->S, job->transpose, job->T.rows, false);
+    if (plan_lanes(be, &plan, job->T.samples, job->T.vecs, &l))
+        return build_shared(be, job, &plan, l);
+    return build_levels(be, job);
+}
+
+enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job)
+{
+    struct wf_plan plan;
+    struct launch l;
+    if (job->S->terms == 1) return wf_cuda_finish(be, &job->T, &job->sink);
+    wf_plan_fold(&plan, job->S, job->transpose, job->T.rows);
+    if (!job->keep && plan_lanes(be, &plan, job->T.samples, job->T.vecs, &l))
+        return fold_shared(be, job, &plan, l);
+    return fold_levels(be, job);
+}

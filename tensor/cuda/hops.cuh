@@ -1,0 +1,167 @@
+/* hops.cuh - the terms of a diffusion convolution on the device.
+ *
+ * Terms are [samples, rows, width] with channels in vectors of WF_VEC; channels beyond the width
+ * are 0. A source makes term 0 from tensors, a sink takes term 0 to tensors. Hops go both ways:
+ *     build    T_0 = source, then T_m = a S T_src - T_sub for m = 1, 2, ..
+ *     fold     T_src += a S T_m, T_sub -= T_m for m = .., 2, 1, then sink = T_0
+ * where a is 2, or 1 where there is no T_sub, and S is a support or its transpose. */
+#ifndef WF_CUDA_HOPS_CUH
+#define WF_CUDA_HOPS_CUH
+
+#include "tensor/cuda/sparse.cuh"
+
+/* ---- from tensors to vectors and back ---- */
+
+/* Columns of a [samples, N, width]; wide: vectors of it can be read at once. x NULL: none. */
+struct wf_columns {
+    wf_real *x;
+    ptrdiff_t sample, row;
+    int width;
+    bool wide;
+};
+
+static inline struct wf_columns wf_columns_of(const struct wf_tensor *t, ptrdiff_t first_sample)
+{
+    struct wf_columns c = {};
+    if (!t) return c;
+    c.x = t->data + first_sample * t->stride[0];
+    c.sample = t->stride[0];
+    c.row = t->stride[1];
+    c.width = t->shape[2];
+    c.wide = wf_aligned(c.x, c.sample, c.row);
+    return c;
+}
+
+/* [part[0] part[1]], or part[0] act'(.) where y = act(.) is given. */
+struct wf_source {
+    struct wf_columns part[2], y;
+    enum wf_act act;
+};
+
+/* [part[0] part[1]] = act(x + bias), or += x with add. */
+struct wf_sink {
+    struct wf_columns part[2];
+    const wf_real *bias; /* NULL: none */
+    ptrdiff_t bias_stride;
+    enum wf_act act;
+    bool add;
+};
+
+using wf_wide = struct wf_vec<WF_VEC>;
+
+static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
+{
+    return c.wide && first + WF_VEC <= c.width;
+}
+
+static inline __device__ wf_wide wf_columns_load(const struct wf_columns &c, int b, int n,
+                                                 int first)
+{
+    const wf_real *x = c.x + b * c.sample + n * c.row + first;
+    if (wf_whole(c, first)) return wf_vec_load<WF_VEC>(x);
+    wf_wide r;
+    for (int k = 0; k < WF_VEC; k++) r.v[k] = first + k < c.width ? x[k] : 0;
+    return r;
+}
+
+/* Vector v of row n of sample b. */
+static inline __device__ wf_wide wf_source_load(const struct wf_source &s, int b, int n, int v)
+{
+    int first = v * WF_VEC, seam = s.part[0].width;
+    wf_wide r = wf_vec_zero<WF_VEC>();
+    if (first < seam) r = wf_columns_load(s.part[0], b, n, first);
+    if (s.part[1].x && first + WF_VEC > seam) {
+        const wf_real *x = s.part[1].x + b * s.part[1].sample + n * s.part[1].row + first - seam;
+        for (int k = 0; k < WF_VEC; k++)
+            if (first + k >= seam && first + k < seam + s.part[1].width) r.v[k] = x[k];
+    }
+    if (s.y.x) {
+        wf_wide y = wf_columns_load(s.y, b, n, first);
+        for (int k = 0; k < WF_VEC; k++) r.v[k] = wf_activate_bwd(s.act, y.v[k], r.v[k]);
+    }
+    return r;
+}
+
+static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int n, int v, wf_wide x)
+{
+    int first = v * WF_VEC, seam = s.part[0].width;
+    if (s.bias)
+        for (int k = 0; k < WF_VEC; k++)
+            if (first + k < seam) x.v[k] += s.bias[(first + k) * s.bias_stride];
+    for (int k = 0; k < WF_VEC; k++) x.v[k] = wf_activate(s.act, x.v[k]);
+    if (s.part[0].x && wf_whole(s.part[0], first)) {
+        wf_real *to = s.part[0].x + b * s.part[0].sample + n * s.part[0].row + first;
+        if (s.add) wf_vec_fma(x, 1, wf_vec_load<WF_VEC>(to));
+        wf_vec_store(to, x);
+        return;
+    }
+    for (int k = 0; k < WF_VEC; k++) {
+        bool second = first + k >= seam;
+        const struct wf_columns &c = s.part[second];
+        int at = first + k - (second ? seam : 0);
+        if (!c.x || at >= c.width) continue;
+        wf_real *to = c.x + b * c.sample + n * c.row + at;
+        *to = s.add ? *to + x.v[k] : x.v[k];
+    }
+}
+
+/* ---- work beside the hops, of the blocks that a launch has left ---- */
+
+/* to[m sm + c sc + o so] = w[m, channel, o] for all of w [M, C, O], C channels in the order of a
+ * source, whose first part is the last C1 of w; 0 for c in [C, rows) and o in [O, cols). */
+struct wf_pack {
+    const wf_real *w;
+    wf_real *to; /* NULL: nothing to pack */
+    int M, C, O, C1, rows, cols;
+    ptrdiff_t sm, sc, so;
+};
+
+struct wf_terms {
+    wf_real *data;
+    ptrdiff_t sample, row, term; /* strides */
+    int samples, rows, vecs;
+};
+
+/* Term 0 of `to` = from; sums [blocks, vecs]: partial sums over all rows, NULL: not wanted. */
+struct wf_copy {
+    struct wf_source from;
+    struct wf_terms to; /* data NULL: nothing to copy */
+    wf_real *sums;
+};
+
+struct wf_side {
+    struct wf_pack pack;
+    struct wf_copy copy[2];
+    int blocks; /* set by whoever launches it */
+};
+
+/* Runs it alone. */
+enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side);
+
+/* ---- the hops ---- */
+
+struct wf_build {
+    const struct wf_supports *S;
+    bool transpose;
+    struct wf_source source;
+    struct wf_terms T;
+    wf_real *sums; /* [sum_rows, vecs]: partial sums of term 0 over all rows; NULL: not wanted */
+    int sum_rows;  /* set by the build: at most the samples or the multiprocessors */
+    struct wf_side side;
+};
+enum wf_status wf_cuda_build(struct wf_backend *be, struct wf_build *job);
+
+struct wf_fold {
+    const struct wf_supports *S;
+    bool transpose;
+    struct wf_terms T;
+    struct wf_sink sink;
+    bool keep; /* the other terms stay in T as they end; else T ends as anything */
+};
+enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job);
+
+/* sink = term 0 of T */
+enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_terms *T,
+                              const struct wf_sink *sink);
+
+#endif

@@ -1,0 +1,83 @@
+/* nest.cuh - element i of several strided tensors of one shape, and loops over all elements. */
+#ifndef WF_CUDA_NEST_CUH
+#define WF_CUDA_NEST_CUH
+
+#include "tensor/cuda/cuda.cuh"
+
+/* Operands of one shape, row-major; axes that lie evenly in all of them are merged. */
+template <int NOP> struct wf_nest {
+    int ndim;
+    ptrdiff_t count;
+    ptrdiff_t shape[WF_MAXDIM], stride[WF_MAXDIM][NOP];
+    wf_real *data[NOP]; /* NULL where the operand is */
+};
+
+template <int NOP>
+static struct wf_nest<NOP> wf_nest_make(const struct wf_tensor *const (&op)[NOP]) {
+    struct wf_nest<NOP> n = {
+    };
+    n.count = 1;
+    for (int k = 0; k < NOP; k++) n.data[k] = op[k] ? op[k]->data : NULL;
+    for (int a = 0; a < op[0]->ndim; a++) {
+        int size = op[0]->shape[a], d = n.ndim - 1;
+        n.count *= size;
+        if (size == 1) continue;
+        bool merges = d >= 0;
+        for (int k = 0; k < NOP && merges; k++)
+            merges = !op[k] || n.stride[d][k] == op[k]->stride[a] * size;
+        if (merges)
+            n.shape[d] *= size;
+        else
+            n.shape[d = n.ndim++] = size;
+        for (int k = 0; k < NOP; k++) n.stride[d][k] = op[k] ? op[k]->stride[a] : 0;
+    }
+    if (n.ndim == 0) n.shape[n.ndim++] = 1;
+    return n;
+}
+
+/* p[k] = address of element i of operand k. */
+template <int NOP>
+static __device__ void wf_nest_at(const struct wf_nest<NOP> &n, ptrdiff_t i, wf_real *p[NOP])
+{
+    ptrdiff_t offset[NOP] = {};
+    if (n.count <= 0x7fffffff) { /* 32-bit division is several times as fast */
+        unsigned rest = (unsigned)i;
+        for (int d = n.ndim - 1; d > 0; d--) {
+            unsigned size = (unsigned)n.shape[d], at = rest % size;
+            rest /= size;
+            for (int k = 0; k < NOP; k++) offset[k] += at * n.stride[d][k];
+        }
+        for (int k = 0; k < NOP; k++) offset[k] += rest * n.stride[0][k];
+    } else {
+        ptrdiff_t rest = i;
+        for (int d = n.ndim - 1; d > 0; d--) {
+            ptrdiff_t at = rest % n.shape[d];
+            rest /= n.shape[d];
+            for (int k = 0; k < NOP; k++) offset[k] += at * n.stride[d][k];
+        }
+        for (int k = 0; k < NOP; k++) offset[k] += rest * n.stride[0][k];
+    }
+    for (int k = 0; k < NOP; k++) p[k] = n.data[k] ? n.data[k] + offset[k] : NULL;
+}
+
+/* f(i, p) for every element i, the operands' elements at p. */
+template <int NOP, typename F> static __global__ void wf_each_kernel(struct wf_nest<NOP> n, F f)
+{
+    EACH_ITEM(i, n.count)
+    {
+        wf_real *p[NOP];
+        wf_nest_at(n, i, p);
+        f(i, p);
+    }
+}
+
+template <int NOP, typename F>
+static enum wf_status wf_each(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
+{
+    struct wf_nest<NOP> n = wf_nest_make(op);
+    if (n.count == 0) return WF_OK;
+    return LAUNCH(be, (wf_each_kernel<NOP, F>), wf_cuda_blocks(wf_cuda_of(be), n.count),
+                  WF_CUDA_BLOCK, 0, n, f);
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* shared.cuh - hops in shared memory: one block takes one sample and a few channels through all of
+ * them. */
+#ifndef WF_CUDA_SHARED_CUH
+#define WF_CUDA_SHARED_CUH
+
+#include "tensor/cuda/hops.cuh"
+
+/* A hop: terms, where in shared memory they are (slots; -1: nowhere), and in a fold which of them
+ * appear for the first time, so that they come from outside. */
+struct wf_stage_hop {
+    short support, term, src, sub;
+    short at_term, at_src, at_sub;
+    bool new_term, new_src, new_sub;
+};
+
+/* How a block goes about it. A slot has 2^bits vectors per row. */
+struct wf_plan {
+    int rows, bits, slots, count, entries, steps;
+    struct wf_sparse support[WF_MAXSUPPORT];
+    int first[WF_MAXSUPPORT]; /* entry */
+    struct wf_stage_hop step[WF_MAXTERM];
+};
+
+/* Each term in a slot of its own, or as few slots as it takes. Term 0 begins in slot 0. */
+void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows,
+                   bool all);
+/* Term 0 ends in slot at_src of the last step. */
+void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows);
+size_t wf_plan_bytes(const struct wf_plan *p);
+
+/* Lets a kernel have so much shared memory. */
+template <typename KERNEL>
+static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel, size_t bytes)
+{
+    WF_TRY(wf_cuda_check(
+        be, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
+        "shared memory"));
+    return wf_cuda_check(
+        be, cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100),
+        "shared memory");
+}
+
+/* ---- device ---- */
+
+/* Entry of a row: the column's first vector in a slot. */
+struct wf_entry {
+    int at;
+    wf_real value;
+};
+
+struct wf_stage {
+    wf_wide *slot;
+    struct wf_entry *entry;
+    int *ptr; /* [count, rows + 1] */
+};
+
+static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct wf_stage &s, int i)
+{
+    return s.slot + ((ptrdiff_t)i * p.rows << p.bits);
+}
+
+/* Lays the block's shared memory out and fetches the supports; a barrier must follow. */
+static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
+{
+    struct wf_stage s = { memory, NULL, NULL };
+    s.entry = reinterpret_cast<struct wf_entry *>(wf_slot(p, s, p.slots));
+    s.ptr = reinterpret_cast<int *>(s.entry + p.entries);
+    for (int k = 0; k < p.count; k++) {
+        const struct wf_sparse &A = p.support[k];
+        int *ptr = s.ptr + k * (p.rows + 1);
+        struct wf_entry *entry = s.entry + p.first[k];
+        for (int i = (int)threadIdx.x; i <= p.rows; i += (int)blockDim.x)
+            ptr[i] = p.first[k] + A.ptr[i];
+        for (int e = (int)threadIdx.x; e < A.nnz; e += (int)blockDim.x)
+            entry[e] = { A.idx[e] << p.bits, wf_sparse_value(A, e) };
+    }
+    return s;
+}
+
+/* Row n of a support times x, the slot's vector of this lane in row 0. */
+static inline __device__ wf_wide wf_stage_row(const struct wf_plan &p, const struct wf_stage &s,
+                                              int k, int n, const wf_wide *x)
+{
+    const int *ptr = s.ptr + k * (p.rows + 1) + n;
+    wf_wide sum = wf_vec_zero<WF_VEC>();
+    int to = ptr[1];
+    WF_UNROLL(4)
+    for (int e = ptr[0]; e < to; e++) {
+        struct wf_entry t = s.entry[e];
+        wf_vec_fma(sum, t.value, x[t.at]);
+    }
+    return sum;
+}
+
+/* for (t = this thread's place in a slot; ..; its next): row n, lane v. Threads keep their places,
+ * so that only sums over other rows need a barrier. */
+#define WF_EACH_PLACE(t, n, v, p)                                                                  \
+    for (int t = (int)threadIdx.x, n, v; t < (p).rows << (p).bits; t += (int)blockDim.x)           \
+        if (n = t >> (p).bits, v = t & ((1 << (p).bits) - 1), true)
+
+/* All hops of a build, term 0 in slot 0 before a barrier. store(m, n, v, T_m[n, v]) gets the
+ * others; lanes [0, lanes) are in use. Ends with a barrier. */
+template <typename STORE>
+static inline __device__ void wf_stage_build(const struct wf_plan &p, const struct wf_stage &s,
+                                             int lanes, STORE store)
+{
+    for (int i = 0; i < p.steps; i++) {
+        const struct wf_stage_hop &h = p.step[i];
+        const wf_wide *src = wf_slot(p, s, h.at_src), *sub = wf_slot(p, s, h.at_sub);
+        wf_wide *to = wf_slot(p, s, h.at_term);
+        WF_EACH_PLACE(t, n, v, p)
+        {
+            if (v >= lanes) continue;
+            wf_wide x = wf_stage_row(p, s, h.support, n, src + v);
+            if (h.sub >= 0)
+                for (int k = 0; k < WF_VEC; k++) x.v[k] = 2 * x.v[k] - sub[t].v[k];
+            if (h.at_term >= 0) to[t] = x;
+            store(h.term, n, v, x);
+        }
+        __syncthreads();
+    }
+}
+
+/* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
+template <typename LOAD>
+static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_stage &s,
+                                            int lanes, LOAD load)
+{
+    for (int i = 0; i < p.steps; i++) {
+        const struct wf_stage_hop &h = p.step[i];
+        wf_wide *term = wf_slot(p, s, h.at_term), *src = wf_slot(p, s, h.at_src);
+        wf_wide *sub = wf_slot(p, s, h.at_sub);
+        if (h.new_term) {
+            WF_EACH_PLACE(t, n, v, p)
+            {
+                if (v < lanes) term[t] = load(h.term, n, v);
+            }
+            __syncthreads();
+        }
+        WF_EACH_PLACE(t, n, v, p)
+        {
+            if (v >= lanes) continue;
+            wf_wide x = h.new_src ? load(h.src, n, v) : src[t];
+            wf_vec_fma(x, h.sub < 0 ? 1 : 2, wf_stage_row(p, s, h.support, n, term + v));
+            src[t] = x;
+            if (h.sub < 0) continue;
+            x = h.new_sub ? load(h.sub, n, v) : sub[t];
+            wf_vec_fma(x, -1, term[t]);
+            sub[t] = x;
+        }
+        __syncthreads();
+    }
+}
+
+/* out [width] = sum of v over the groups of threads [0, groups), thread g width + t of group g;
+ * room: one vector for each thread. Every thread of the block calls it. */
+static inline __device__ void wf_column_sums(wf_wide v, int width, int groups, wf_wide *room,
+                                             wf_real *out, int lanes)
+{
+    int t = (int)threadIdx.x;
+    __syncthreads(); /* room may still be in use */
+    if (t < groups * width) room[t] = v;
+    __syncthreads();
+    for (int half; groups > 1; groups = half) {
+        half = (groups + 1) / 2;
+        if (t < (groups - half) * width) wf_vec_fma(room[t], 1, room[t + half * width]);
+        __syncthreads();
+    }
+    if (t < lanes) wf_vec_store(out + t * WF_VEC, room[t]);
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* memory.h - which memory is the device's, which is page-locked; all of it in one process. */
+#ifndef WF_EMULATOR_MEMORY_H
+#define WF_EMULATOR_MEMORY_H
+
+#include <stddef.h>
+
+namespace emulator
+{
+enum home { PAGEABLE, PAGE_LOCKED, DEVICE, OUTSIDE };
+
+/* Of the bytes from p on; OUTSIDE where they only begin in memory of the device or page-locked. */
+enum home home_of(const void *p, size_t bytes);
+} // namespace emulator
+
+#endif

@@ -1,0 +1,185 @@
+/* Kernels of the CUDA backend against those of the CPU, and recorded against run at once. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "tensor/alloc.h"
+#include "tensor/rng.h"
+#include "tests/cases.h"
+#include "tests/device.h"
+#include "tests/leaks.h"
+
+#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+
+/* A row on a backend. v: its output and the gradients of its inputs, one after the other; part i
+ * ends at end[i]. */
+struct step {
+    struct case_run run;
+    struct wf_tape g;
+    struct wf_tensor cotangent, *out;
+    wf_real *v;
+    int parts;
+    ptrdiff_t end[1 + CASE_INPUTS];
+    char error[sizeof((struct wf_error *)0)->message]; /* empty: it ran */
+};
+
+/* Forward and backward, with nothing that a recording would refuse. */
+static void work(struct step *s)
+{
+    struct wf_tape *g = &s->g;
+    struct case_run *r = &s->run;
+    wf_tape_reset(g);
+    for (int i = 0; i < r->n; i++) WF_RUN(g, wfk_fill(g->be, &r->grad[i], 0));
+    s->out = wf_contiguous(g, case_run_build(g, r));
+    struct wf_tensor *dy = wf_tape_grad(g, s->out);
+    WF_RUN(g, wfk_copy(g->be, dy, &s->cotangent, false));
+    wf_tape_sweep(g);
+}
+
+static void add_part(struct step *s, const struct wf_tensor *t)
+{
+    ptrdiff_t from = s->parts ? s->end[s->parts - 1] : 0, to = from + wf_tensor_count(t);
+    wf_real *v = wf_realloc(s->v, (size_t)to * sizeof *v);
+    cr_assert(v);
+    s->v = v;
+    s->end[s->parts++] = to;
+    WF_RUN(&s->g, wf_tensor_download(t, v + from));
+}
+
+/* What the last work() left. */
+static void look(struct step *s)
+{
+    s->parts = 0;
+    if (s->g.error.status == WF_OK) add_part(s, s->out);
+    for (int i = 0; i < s->run.n && s->g.error.status == WF_OK; i++) add_part(s, &s->run.grad[i]);
+    snprintf(s->error, sizeof s->error, "%s", s->g.error.message);
+}
+
+static void begin(struct step *s, struct wf_backend *be, const struct op_case *row, bool strided,
+                  bool large)
+{
+    struct wf_error err = { 0 };
+    memset(s, 0, sizeof *s);
+    MUST(case_run_init(&s->run, be, row, strided, large, &err));
+    MUST(wf_tape_init(&s->g, be, &err));
+    struct wf_tensor *y = case_run_build(&s->g, &s->run);
+    snprintf(s->error, sizeof s->error, "%s", s->g.error.message);
+    if (s->error[0]) return;
+    MUST(wf_tensor_alloc(&s->cotangent, be, y->ndim, y->shape, &err));
+    ptrdiff_t n = wf_tensor_count(y);
+    struct wf_rng rng = { .seed = 3 };
+    cr_assert(s->v = wf_malloc((size_t)n * sizeof *s->v));
+    for (ptrdiff_t i = 0; i < n; i++) s->v[i] = (wf_real)(2 * wf_rng_uniform(&rng) - 1);
+    MUST(wf_tensor_upload(&s->cotangent, s->v));
+    work(s);
+    look(s);
+}
+
+static void end(struct step *s)
+{
+    wf_free(s->v);
+    wf_tensor_free(&s->cotangent);
+    wf_tape_free(&s->g);
+    case_run_free(&s->run);
+}
+
+/* Largest difference in a part over the largest number there, or a hundredth of the largest of
+ * all: tests/parity's error. */
+static double error_of(const struct step *got, const struct step *want)
+{
+    double peak[1 + CASE_INPUTS] = { 0 }, diff[1 + CASE_INPUTS] = { 0 }, most = 0, worst = 0;
+    for (int i = 0; i < want->parts; i++) {
+        for (ptrdiff_t k = i ? want->end[i - 1] : 0; k < want->end[i]; k++) {
+            double d = fabs((double)got->v[k] - (double)want->v[k]);
+            if (!(d <= diff[i])) diff[i] = d == d ? d : INFINITY;
+            peak[i] = fmax(peak[i], fabs((double)want->v[k]));
+        }
+        most = fmax(most, peak[i]);
+    }
+    for (int i = 0; i < want->parts; i++)
+        if (diff[i] > 0) worst = fmax(worst, diff[i] / fmax(peak[i], 0.01 * most));
+    return worst;
+}
+
+static bool same_bits(const struct step *a, const wf_real *v)
+{
+    return memcmp(a->v, v, (size_t)a->end[a->parts - 1] * sizeof *v) == 0;
+}
+
+/* check() for every row, with its inputs as they are and strided. */
+static void for_every_row(void (*check)(struct wf_backend *be, const struct op_case *row,
+                                        bool strided, bool large))
+{
+    struct wf_backend *be = device_open();
+    for (int i = 0; i < 2 * op_cases_count; i++) check(be, &op_cases[i / 2], i % 2, false);
+    for (int i = 0; i < 2 * large_cases_count; i++) check(be, &large_cases[i / 2], i % 2, true);
+    wf_backend_close(be);
+    expect_no_leaks();
+}
+
+static const char *kind(bool strided, bool large)
+{
+    return strided ? large ? "large, strided" : "strided" : large ? "large" : "small";
+}
+
+static void expect_the_cpu(struct wf_backend *be, const struct op_case *row, bool strided,
+                           bool large)
+{
+    static struct step cpu, device;
+    begin(&cpu, wf_backend_cpu(), row, strided, large);
+    begin(&device, be, row, strided, large);
+    cr_assert(!cpu.error[0], "%s", cpu.error);
+    cr_expect(!device.error[0], "%s, %s: %s", row->name, kind(strided, large), device.error);
+    double bar = sizeof(wf_real) == 8 ? 1e-11 : 2e-5;
+    double e = device.error[0] ? 0 : error_of(&device, &cpu);
+    cr_expect(e <= bar, "%s, %s: off by %.3g", row->name, kind(strided, large), e);
+    end(&cpu);
+    end(&device);
+}
+
+Test(cuda, every_row_gives_what_the_cpu_gives)
+{
+    for_every_row(expect_the_cpu);
+}
+
+/* Runs again, at once or from a recording, and compares. */
+static void expect_again(struct step *s, bool recorded)
+{
+    struct wf_error err = { 0 };
+    struct wf_backend *be = s->g.be;
+    struct wf_recording *rec = NULL;
+    wf_real *first = s->v;
+    s->v = NULL;
+    if (recorded) {
+        MUST(be->device->record(be));
+        work(s);
+        cr_expect_eq(be->device->recorded(be, &rec), WF_OK, "%s: %s", s->run.row->name, be->reason);
+        for (int i = 0; i < s->run.n; i++) WF_RUN(&s->g, wfk_fill(be, &s->run.grad[i], 1));
+        if (!s->out->base) WF_RUN(&s->g, wfk_fill(be, s->out, 1));
+        if (rec) WF_RUN(&s->g, be->device->replay(be, rec));
+    } else {
+        work(s);
+    }
+    look(s);
+    cr_expect(!s->error[0], "%s: %s", s->run.row->name, s->error);
+    if (!s->error[0])
+        cr_expect(same_bits(s, first), "%s: other bits, %s", s->run.row->name,
+                  recorded ? "recorded" : "run again");
+    be->device->forget(be, rec);
+    wf_free(first);
+}
+
+static void expect_the_same_bits(struct wf_backend *be, const struct op_case *row, bool strided,
+                                 bool large)
+{
+    static struct step s;
+    begin(&s, be, row, strided, large);
+    cr_expect(!s.error[0], "%s, %s: %s", row->name, kind(strided, large), s.error);
+    for (int i = 0; i < 3 && !s.error[0]; i++) expect_again(&s, i == 2);
+    end(&s);
+}
+
+Test(cuda, every_row_gives_the_same_bits_again_and_recorded)
+{
+    for_every_row(expect_the_same_bits);
+}

@@ -266,7 +266,7 @@ enum wf_status wf_summary_write(const char *path, const struct wf_summary *r,
     struct wf_text t;
     WF_TRY(check_steps(&scored, 1, h, err));
     WF_TRY(wf_text_open(&t, path, err));
-    fputs("model,dataset,mode,nodes,windows,parameters,preprocessing_s,training_s,total_s,"
+    fputs("model,dataset,mode,nodes,windows,parameters,steps,preprocessing_s,training_s,total_s,"
           "best_v_mae,max_system_mb",
           t.f);
     for (int k = 0; k < h->count; k++)
@@ -277,7 +277,7 @@ enum wf_status wf_summary_write(const char *path, const struct wf_summary *r,
     wf_text_field(t.f, r->dataset);
     putc(',', t.f);
     wf_text_field(t.f, r->mode);
-    fprintf(t.f, ",%td,%td,%td", r->nodes, r->windows, r->parameters);
+    fprintf(t.f, ",%td,%td,%td,%lld", r->nodes, r->windows, r->parameters, (long long)r->steps);
     const double v[] = { r->preprocessing_s, r->training_s, r->total_s, r->best_v_mae,
                          r->max_system_mb };
     for (size_t i = 0; i < sizeof v / sizeof *v; i++) {

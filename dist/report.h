@@ -54,6 +54,7 @@ enum wf_status wf_report_markdown(const char *path, const struct wf_scored *mode
 struct wf_summary {
     const char *model, *dataset, *mode; /* mode: index, base, .. */
     ptrdiff_t nodes, windows, parameters;
+    int64_t steps;
     double preprocessing_s, training_s, total_s;
     double best_v_mae, max_system_mb;
     const struct wf_metrics *test;

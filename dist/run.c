@@ -120,6 +120,7 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
                               .nodes = x->data.series.N,
                               .windows = (ptrdiff_t)count[0] + count[1] + count[2],
                               .parameters = wf_params_size(&x->params),
+                              .steps = x->trainer.state.step,
                               .preprocessing_s = clock[1] - clock[0],
                               .training_s = clock[2] - clock[1],
                               .total_s = wf_now() - clock[0],

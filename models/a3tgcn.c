@@ -88,6 +88,14 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
     return wf_horizon(g, &m->head, &m->task, h);
 }
 
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_a3tgcn *m = model;
+    wf_a3tgcn_cell_names(&m->cell, t, "tgnn", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(a3tgcn, hidden, INT, 1, 4096, "units"),
     WF_MODEL_FIELD(a3tgcn, restart, BOOL, 0, 1,
@@ -95,4 +103,4 @@ static const struct wf_field fields[] = {
     { 0 }
 };
 WF_MODEL_TYPE(a3tgcn, "a3tgcn", "attention over the states of T-GCN (A3T-GCN, Bai et al. 2021)",
-              fields, .graph = WF_GCN);
+              fields, .graph = WF_GCN, .names = names);

@@ -162,6 +162,25 @@ struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
+/* As in the code of the paper's authors. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_agcrn *m = model;
+    wf_renames_add(t, NULL, NULL,
+                   (struct wf_rename){ .theirs = "node_embeddings", .ours = "embedding" });
+    for (int l = 0; l < m->cfg.layers; l++) {
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        snprintf(theirs, sizeof theirs, "encoder.dcrnn_cells.%d.gate", l);
+        snprintf(ours, sizeof ours, "cell.%d.gate", l);
+        wf_avwgcn_names(t, theirs, ours);
+        snprintf(theirs, sizeof theirs, "encoder.dcrnn_cells.%d.update", l);
+        snprintf(ours, sizeof ours, "cell.%d.update", l);
+        wf_avwgcn_names(t, theirs, ours);
+    }
+    wf_renames_add(t, "end_conv", "head", (struct wf_rename){ "weight", "weight", .axes = "3120" });
+    wf_renames_add(t, "end_conv", "head", (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(agcrn, hidden, INT, 1, 4096, "units per cell"),
     WF_MODEL_FIELD(agcrn, layers, INT, 1, WF_AGCRN_LAYERS, "cells"),
@@ -170,4 +189,4 @@ static const struct wf_field fields[] = {
     { 0 }
 };
 WF_MODEL_TYPE(agcrn, "agcrn", "graph and node weights from embeddings (AGCRN, Bai et al. 2020)",
-              fields, .graph = WF_NO_GRAPH);
+              fields, .graph = WF_NO_GRAPH, .names = names);

@@ -1,9 +1,10 @@
 #include "models/calendar.h"
 
+static const char *const table_names[WF_CALENDAR_TABLES] = { "day", "week" };
+
 void wf_calendar_init(struct wf_calendar *l, struct wf_params *ps, const char *name, int width,
                       struct wf_init init, const struct wf_task *task)
 {
-    const char *const names[WF_CALENDAR_TABLES] = { "day", "week" };
     const bool there[WF_CALENDAR_TABLES] = { task->time_of_day, task->day_of_week };
     const int rows[WF_CALENDAR_TABLES] = { task->steps_per_day, 7 };
     int channel = task->channels - task->time_of_day - task->day_of_week;
@@ -11,11 +12,21 @@ void wf_calendar_init(struct wf_calendar *l, struct wf_params *ps, const char *n
     l->tables = 0;
     for (int k = 0; k < WF_CALENDAR_TABLES; channel += there[k], k++) {
         if (!there[k] || rows[k] < 1) continue;
-        l->table[l->tables] = wf_params_add(ps, wf_params_path(path, name, names[k]), 2,
+        l->table[l->tables] = wf_params_add(ps, wf_params_path(path, name, table_names[k]), 2,
                                             wf_dims(rows[k], width), init);
+        l->kind[l->tables] = k;
         l->channel[l->tables] = channel;
         l->rows[l->tables++] = rows[k];
     }
+}
+
+void wf_calendar_names(struct wf_renames *t, const struct wf_calendar *l,
+                       const char *const theirs[WF_CALENDAR_TABLES], const char *ours)
+{
+    for (int k = 0; k < l->tables; k++)
+        wf_renames_add(
+            t, NULL, ours,
+            (struct wf_rename){ .theirs = theirs[l->kind[k]], .ours = table_names[l->kind[k]] });
 }
 
 int wf_calendar(struct wf_tape *g, const struct wf_calendar *l, struct wf_tensor *x,

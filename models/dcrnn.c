@@ -112,6 +112,25 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
     return wf_stack(g, y, b->T, 1); /* [B, Q, N, targets] */
 }
 
+/* As in PyTorch Geometric Temporal: the cell alone, or `recurrent` and `linear` of its examples. */
+static void dcrnn_pgt_names(const void *model, struct wf_renames *t)
+{
+    static const char gate[] = "rzh";
+    const struct wf_dcrnn_pgt *m = model;
+    char cell[WF_NAME_TEXT], theirs[WF_NAME_TEXT];
+    for (int k = 0; k < 3; k++) {
+        const char *ours = k < 2 ? "cell.gates" : "cell.cand";
+        snprintf(cell, sizeof cell, "conv_x_%c", gate[k]);
+        wf_params_path(theirs, m->cfg.hidden ? "recurrent" : NULL, cell);
+        struct wf_rename r = { "weight", "weight", .first = k % 2 * m->cell.hidden };
+        r.dual = m->task.hops + 1;
+        wf_renames_add(t, theirs, ours, r);
+        r = (struct wf_rename){ "bias", "bias", .first = k % 2 * m->cell.hidden };
+        wf_renames_add(t, theirs, ours, r);
+    }
+    if (m->cfg.hidden) wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field dcrnn_pgt_fields[] = {
     WF_MODEL_FIELD(dcrnn_pgt, hidden, INT, 0, 4096,
                    "units; 0: as many as input channels, the state itself is the forecast"),
@@ -119,4 +138,4 @@ static const struct wf_field dcrnn_pgt_fields[] = {
 };
 WF_MODEL_TYPE(dcrnn_pgt, "dcrnn-pgt",
               "one DCGRU cell whose states are the forecast (Rozemberczki et al. 2021)",
-              dcrnn_pgt_fields, .names = NULL);
+              dcrnn_pgt_fields, .names = dcrnn_pgt_names);

@@ -72,7 +72,15 @@ struct wf_tensor *wf_gclstm_forward(struct wf_tape *g, const struct wf_gclstm *m
     return wf_recurrent_forecast(g, &r, b);
 }
 
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_gclstm *m = model;
+    wf_gclstm_cell_names(&m->cell, t, "recurrent", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field fields[] = { WF_MODEL_FIELD(gclstm, hidden, INT, 1, 4096, "units"),
                                           { 0 } };
 WF_MODEL_TYPE(gclstm, "gclstm", "LSTM whose states are convolved (GC-LSTM, Chen et al. 2022)",
-              fields, .graph = WF_CHEB);
+              fields, .graph = WF_CHEB, .names = names);

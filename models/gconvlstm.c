@@ -89,8 +89,16 @@ struct wf_tensor *wf_gconvlstm_forward(struct wf_tape *g, const struct wf_gconvl
     return wf_recurrent_forecast(g, &r, b);
 }
 
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_gconvlstm *m = model;
+    wf_gconvlstm_cell_names(&m->cell, t, "recurrent", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field fields[] = { WF_MODEL_FIELD(gconvlstm, hidden, INT, 1, 4096, "units"),
                                           { 0 } };
 WF_MODEL_TYPE(gconvlstm, "gconvlstm",
               "LSTM of Chebyshev convolutions with peepholes (Seo et al. 2018)", fields,
-              .graph = WF_CHEB);
+              .graph = WF_CHEB, .names = names);

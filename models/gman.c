@@ -1,5 +1,6 @@
 #include "models/gman.h"
 #include <stdio.h>
+#include "models/gman_names.h"
 
 struct wf_gman_config wf_gman_defaults(void)
 {
@@ -151,6 +152,14 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
     return x;
 }
 
+/* As in PyTorch Geometric Temporal, where the embedding of the places is an input: SE. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_gman *m = model;
+    wf_renames_add(t, NULL, NULL, (struct wf_rename){ .theirs = "SE", .ours = "places" });
+    wf_gman_net_names(&m->net, t, NULL, NULL);
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(gman, heads, INT, 1, 256, "heads of an attention"),
     WF_MODEL_FIELD(gman, width, INT, 1, 1024, "channels of a head"),
@@ -160,4 +169,4 @@ static const struct wf_field fields[] = {
     { 0 }
 };
 WF_MODEL_TYPE(gman, "gman", "attention over nodes and over steps (GMAN, Zheng et al. 2020)", fields,
-              .graph = WF_NO_GRAPH);
+              .graph = WF_NO_GRAPH, .names = names);

@@ -98,6 +98,14 @@ struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlst
     return wf_horizon(g, &m->head, &m->task, y);
 }
 
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    (void)model;
+    wf_mpnnlstm_cell_names(t, "recurrent", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(mpnnlstm, hidden, INT, 1, 4096, "units"),
     WF_MODEL_FIELD(mpnnlstm, dropout, DOUBLE, 0, 0.99, "share of channels dropped while training"),
@@ -105,4 +113,4 @@ static const struct wf_field fields[] = {
 };
 WF_MODEL_TYPE(mpnnlstm, "mpnnlstm",
               "graph convolutions, then LSTMs over the window (Panagopoulos et al. 2021)", fields,
-              .graph = WF_GCN);
+              .graph = WF_GCN, .names = names);

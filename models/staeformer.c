@@ -19,6 +19,11 @@ static void layer_init(struct wf_staeformer_layer *l, struct wf_params *ps, cons
     wf_layer_norm_init(&l->norm2, ps, wf_params_path(path, name, "norm2"), 1, wf_dims(width));
 }
 
+static int width_of(const struct wf_staeformer *m)
+{
+    return (1 + m->calendar.tables) * m->cfg.embedding + m->cfg.adaptive;
+}
+
 void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
                         struct wf_staeformer_config cfg, const struct wf_task *task)
 {
@@ -34,7 +39,7 @@ void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
     wf_linear_init(&m->inputs, ps, "inputs", task->channels, cfg.embedding);
     wf_calendar_init(&m->calendar, ps, "calendar", cfg.embedding, normal, task);
     m->adaptive = wf_params_add(ps, "adaptive", 3, wf_dims(T, N, a), xavier);
-    int width = (1 + m->calendar.tables) * cfg.embedding + a;
+    int width = width_of(m);
     for (int k = 0; k < cfg.layers; k++) {
         char name[WF_NAME_TEXT];
         snprintf(name, sizeof name, "time.%d", k);
@@ -86,6 +91,49 @@ struct wf_tensor *wf_staeformer_forward(struct wf_tape *g, const struct wf_staef
     return wf_horizon(g, &m->head, &m->task, x); /* from [B, N, T * width] */
 }
 
+static void layer_names(struct wf_renames *t, const char *theirs, const char *ours, int width)
+{
+    static const char *const part[] = { "attn.FC_Q", "attn.FC_K", "attn.FC_V" };
+    char from[WF_NAME_TEXT], to[WF_NAME_TEXT];
+    wf_params_path(to, ours, "attention.in");
+    for (int k = 0; k < 3; k++) {
+        wf_params_path(from, theirs, part[k]);
+        struct wf_rename r = { "weight", "weight", .axes = "10", .first = k * width };
+        wf_renames_add(t, from, to, r);
+        r = (struct wf_rename){ "bias", "bias", .first = k * width };
+        wf_renames_add(t, from, to, r);
+    }
+    wf_linear_names(t, wf_params_path(from, theirs, "attn.out_proj"),
+                    wf_params_path(to, ours, "attention.out"));
+    wf_layer_norm_names(t, wf_params_path(from, theirs, "ln1"), wf_params_path(to, ours, "norm1"));
+    wf_linear_names(t, wf_params_path(from, theirs, "feed_forward.0"),
+                    wf_params_path(to, ours, "ff1"));
+    wf_linear_names(t, wf_params_path(from, theirs, "feed_forward.2"),
+                    wf_params_path(to, ours, "ff2"));
+    wf_layer_norm_names(t, wf_params_path(from, theirs, "ln2"), wf_params_path(to, ours, "norm2"));
+}
+
+/* As in the code of the paper's authors. */
+static void names(const void *model, struct wf_renames *t)
+{
+    static const char *const calendar[] = { "tod_embedding.weight", "dow_embedding.weight" };
+    const struct wf_staeformer *m = model;
+    wf_linear_names(t, "input_proj", "inputs");
+    wf_calendar_names(t, &m->calendar, calendar, "calendar");
+    wf_renames_add(t, NULL, NULL,
+                   (struct wf_rename){ .theirs = "adaptive_embedding", .ours = "adaptive" });
+    for (int k = 0; k < m->cfg.layers; k++) {
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        snprintf(theirs, sizeof theirs, "attn_layers_t.%d", k);
+        snprintf(ours, sizeof ours, "time.%d", k);
+        layer_names(t, theirs, ours, width_of(m));
+        snprintf(theirs, sizeof theirs, "attn_layers_s.%d", k);
+        snprintf(ours, sizeof ours, "space.%d", k);
+        layer_names(t, theirs, ours, width_of(m));
+    }
+    wf_linear_names(t, "output_proj", "head");
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(staeformer, embedding, INT, 1, 4096, "width of inputs, time of day, weekday"),
     { "adaptive-embedding", WF_FIELD_INT, offsetof(struct wf_staeformer_config, adaptive), 1, 4096,
@@ -98,4 +146,4 @@ static const struct wf_field fields[] = {
 };
 WF_MODEL_TYPE(staeformer, "staeformer",
               "attention over time, then nodes (STAEformer, Liu et al. 2023)", fields,
-              .graph = WF_NO_GRAPH);
+              .graph = WF_NO_GRAPH, .names = names);

@@ -51,6 +51,25 @@ struct wf_tensor *wf_stid_forward(struct wf_tape *g, const struct wf_stid *m,
     return wf_horizon(g, &m->head, &m->task, z);
 }
 
+/* As in the code of the paper's authors. */
+static void names(const void *model, struct wf_renames *t)
+{
+    static const char *const calendar[] = { "time_in_day_emb", "day_in_week_emb" };
+    const struct wf_stid *m = model;
+    wf_renames_add(t, NULL, NULL, (struct wf_rename){ .theirs = "node_emb", .ours = "node" });
+    wf_calendar_names(t, &m->calendar, calendar, "calendar");
+    wf_pointwise_names(t, "time_series_emb_layer", "inputs");
+    for (int k = 0; k < m->cfg.layers; k++) {
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        for (int half = 0; half < 2; half++) {
+            snprintf(theirs, sizeof theirs, "encoder.%d.fc%d", k, half + 1);
+            snprintf(ours, sizeof ours, "layer.%d.%s", k, half ? "second" : "first");
+            wf_pointwise_names(t, theirs, ours);
+        }
+    }
+    wf_pointwise_names(t, "regression_layer", "head");
+}
+
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(stid, embedding, INT, 1, 4096,
                    "width of the window, the node, the time of day, the day of week"),
@@ -60,4 +79,4 @@ static const struct wf_field fields[] = {
     { 0 }
 };
 WF_MODEL_TYPE(stid, "stid", "a perceptron that knows node and time (STID, Shao et al. 2022)",
-              fields, .graph = WF_NO_GRAPH);
+              fields, .graph = WF_NO_GRAPH, .names = names);

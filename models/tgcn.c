@@ -96,7 +96,15 @@ struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
+/* As in the examples of PyTorch Geometric Temporal. */
+static void names(const void *model, struct wf_renames *t)
+{
+    const struct wf_tgcn *m = model;
+    wf_tgcn_cell_names(&m->cell, t, "recurrent", "cell");
+    wf_linear_names(t, "linear", "head");
+}
+
 static const struct wf_field fields[] = { WF_MODEL_FIELD(tgcn, hidden, INT, 1, 4096, "units"),
                                           { 0 } };
 WF_MODEL_TYPE(tgcn, "tgcn", "GRU that sees the graph through its input (T-GCN, Zhao et al. 2020)",
-              fields, .graph = WF_GCN);
+              fields, .graph = WF_GCN, .names = names);

@@ -145,6 +145,10 @@ static bool view_make(struct view *v, const struct wf_array *a, const char *axes
 static bool fits(const struct view *v, const struct wf_tensor *t, const struct wf_rename *row)
 {
     ptrdiff_t cols = t->ndim ? t->shape[t->ndim - 1] : 1, rows = wf_tensor_count(t) / cols;
+    if (row->dual) {
+        if (v->ndim != 4 || v->dim[0] != 2 || v->dim[1] != row->dual) return false;
+        rows += v->dim[2];
+    }
     if (row->terms < 0 || (row->terms && (v->ndim != 2 || v->rows % row->terms != 0))) return false;
     if (row->row < 0 || v->rows > rows - row->row) return false;
     if (row->first < 0 || v->cols > cols - row->first) return false;
@@ -167,6 +171,16 @@ static ptrdiff_t their_place(const struct view *v, const struct wf_rename *row, 
     return at;
 }
 
+/* Where row i of the view goes, and whether it adds to what is there. */
+static ptrdiff_t our_row(const struct view *v, const struct wf_rename *row, ptrdiff_t i, bool *adds)
+{
+    *adds = false;
+    if (!row->dual) return row->row + i;
+    ptrdiff_t K = row->dual, C = v->rows / K / 2, direction = i / C / K, term = i / C % K;
+    *adds = direction > 0 && term == 0;
+    return row->row + (term ? direction * (K - 1) + term : 0) * C + i % C;
+}
+
 static enum wf_status place(wf_real *out, bool *seen, const struct view *v, const wf_real *in,
                             const struct wf_tensor *t, const struct wf_rename *row,
                             struct wf_error *err)
@@ -174,12 +188,13 @@ static enum wf_status place(wf_real *out, bool *seen, const struct view *v, cons
     ptrdiff_t width = t->ndim ? t->shape[t->ndim - 1] : 1;
     for (ptrdiff_t i = 0; i < v->rows; i++)
         for (ptrdiff_t j = 0; j < v->cols; j++) {
-            ptrdiff_t at = (row->row + i) * width + row->first + j;
-            if (seen[at])
+            bool adds;
+            ptrdiff_t at = our_row(v, row, i, &adds) * width + row->first + j;
+            if (seen[at] && !adds)
                 return wf_fail(err, WF_EINVAL, "'%s' goes where '%s' is filled already",
                                row->theirs, row->ours);
             seen[at] = true;
-            out[at] = in[their_place(v, row, i, j)];
+            out[at] = (adds ? out[at] : 0) + in[their_place(v, row, i, j)];
         }
     return WF_OK;
 }

@@ -25,6 +25,8 @@ struct wf_rename {
                        * below each other, gates side by side */
     int terms; /* > 0: of a diffusion convolution with C channels: row c * terms + m of theirs
                 * is row m * C + c of ours */
+    int dual;  /* K > 0: theirs is [2, K, C, out], of K terms in two directions; ours has one weight
+                * for both T_0, which is the sum of theirs */
 };
 
 /* A table of them, built by the layers a model is made of. Errors stick until it is used. */

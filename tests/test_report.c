@@ -324,16 +324,16 @@ Test(report, the_summary_is_one_row)
 {
     struct wf_error err = { 0 };
     struct wf_metrics a = errors_of(0.5);
-    const struct wf_summary r = { "DCRNN", "METR-LA", "index", 207,  34249,  372353,
+    const struct wf_summary r = { "DCRNN", "METR-LA", "index", 207,  34249,  372353, 3750,
                                   1.5,     100,       102,     2.75, 512.25, &a };
     struct wf_horizons h = { 3, steps, 300 };
     ok(wf_summary_write(scratch("stats.csv"), &r, &h, &err));
     char want[600];
     snprintf(
         want, sizeof want,
-        "model,dataset,mode,nodes,windows,parameters,preprocessing_s,training_s,total_s,"
+        "model,dataset,mode,nodes,windows,parameters,steps,preprocessing_s,training_s,total_s,"
         "best_v_mae,max_system_mb,mae_5min,rmse_5min,mape_5min,mae_15min,rmse_15min,mape_15min,"
-        "mae_mean,rmse_mean,mape_mean\nDCRNN,METR-LA,index,207,34249,372353,1.5,100,102,2.75,"
+        "mae_mean,rmse_mean,mape_mean\nDCRNN,METR-LA,index,207,34249,372353,3750,1.5,100,102,2.75,"
         "512.25,0.5,0.5,5,nan,nan,nan,0.75,%.9g,7.5\n",
         sqrt(0.625));
     expect_text(scratch("stats.csv"), want);

@@ -48,9 +48,11 @@ static enum wf_status load(struct wf_params *ps, const char *path, const char *g
 }
 
 static const struct wf_rename good[] = {
-    { "z.w", "gates", NULL, 0, 0, 0 }, { "r.w", "gates", NULL, 0, 2, 0 },
-    { "lin", "head", "10", 0, 0, 0 },  { "s", "scale", NULL, 0, 0, 0 },
-    { "old", NULL, NULL, 0, 0, 0 },
+    { .theirs = "z.w", .ours = "gates" },
+    { .theirs = "r.w", .ours = "gates", .first = 2 },
+    { .theirs = "lin", .ours = "head", .axes = "10" },
+    { .theirs = "s", .ours = "scale" },
+    { .theirs = "old", .ours = NULL },
 };
 enum { ROWS = sizeof good / sizeof *good };
 
@@ -86,8 +88,8 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     struct wf_error err = { 0 };
     const char *path = scratch("group.h5");
     const struct wf_init init = { 0 };
-    const struct wf_rename table[] = { { "w", "w", NULL, 0, 0, 0 },
-                                       { "mean", "mean", NULL, 0, 0, 0 } };
+    const struct wf_rename table[] = { { .theirs = "w", .ours = "w" },
+                                       { .theirs = "mean", .ours = "mean" } };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), init);
     wf_params_add_state(&ps, "mean", 1, wf_dims(2), 0);
@@ -113,7 +115,8 @@ Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
     struct wf_h5 *f;
     struct wf_error err = { 0 };
     const char *path = scratch("terms.h5");
-    const struct wf_rename table[] = { { "w", "w", NULL, 0, 1, 2 }, { "u", "w", NULL, 0, 0, 0 } };
+    const struct wf_rename table[] = { { .theirs = "w", .ours = "w", .first = 1, .terms = 2 },
+                                       { .theirs = "u", .ours = "w" } };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 2, wf_dims(6, 2), (struct wf_init){ 0 });
     cr_assert_eq(wf_params_commit(&ps, 1, NULL), WF_OK);
@@ -202,7 +205,7 @@ Test(weights, come_out_of_an_npz_archive)
 {
     struct wf_params ps;
     struct wf_error err = { 0 };
-    const struct wf_rename table[] = { { "w", "w", NULL, 0, 0, 0 } };
+    const struct wf_rename table[] = { { .theirs = "w", .ours = "w" } };
     const char *path = scratch_file("theirs.npz", archive, sizeof archive);
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), (struct wf_init){ 0 });
@@ -223,21 +226,54 @@ static const struct {
     const char *says;
 } bad[] = {
     { 4, 1, { 0 }, WF_EINVAL, "holds 'old', which is not in the table" },
-    { 4, 0, { "older", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "holds 'old'" },
-    { 1, 0, { "r.w", "gate", NULL, 0, 2, 0 }, WF_EINVAL, "'r.w' goes to 'gate', which" },
-    { 1, 0, { "r.w", "gates", NULL, 0, 1, 0 }, WF_EINVAL, "'gates' is filled already" },
-    { 1, 0, { "r.w", "gates", NULL, 1, 2, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 2, 0, { "lin", "head", "01", 0, 0, 0 }, WF_EINVAL, "with axes in the order 01" },
-    { 2, 0, { "lin", "head", "102", 0, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
-    { 1, 0, { "r.w", "gates", NULL, 0, 3, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", "gates", NULL, 0, -1, 0 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
-    { 1, 0, { "r.w", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "6 of 12 elements of 'gates'" },
-    { 2, 0, { "lin", "head", NULL, 0, 0, 0 }, WF_EINVAL, "'lin' has shape [2, 3]" },
-    { 3, 0, { "s", "mean", NULL, 0, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
-    { 3, 0, { "s", NULL, NULL, 0, 0, 0 }, WF_EINVAL, "0 of 1 elements of 'scale'" },
-    { 4, 0, { "old", "mean", NULL, 0, 0, 0 }, WF_EINVAL, "1 of 2 elements of 'mean'" },
-    { 4, 0, { "old", "mean", "10", 0, 0, 0 }, WF_EINVAL, "'old' has shape [1]" },
-    { 1, 0, { "r.w", "gates", NULL, 0, 2, 2 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 4, 0, { .theirs = "older", .ours = NULL }, WF_EINVAL, "holds 'old'" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gate", .first = 2 },
+      WF_EINVAL,
+      "'r.w' goes to 'gate', which" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gates", .first = 1 },
+      WF_EINVAL,
+      "'gates' is filled already" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gates", .row = 1, .first = 2 },
+      WF_EINVAL,
+      "'r.w' has shape [3, 2]" },
+    { 2,
+      0,
+      { .theirs = "lin", .ours = "head", .axes = "01" },
+      WF_EINVAL,
+      "with axes in the order 01" },
+    { 2,
+      0,
+      { .theirs = "lin", .ours = "head", .axes = "102" },
+      WF_EINVAL,
+      "'lin' has shape [2, 3]" },
+    { 1, 0, { .theirs = "r.w", .ours = "gates", .first = 3 }, WF_EINVAL, "'r.w' has shape [3, 2]" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gates", .first = -1 },
+      WF_EINVAL,
+      "'r.w' has shape [3, 2]" },
+    { 1, 0, { .theirs = "r.w", .ours = NULL }, WF_EINVAL, "6 of 12 elements of 'gates'" },
+    { 2, 0, { .theirs = "lin", .ours = "head" }, WF_EINVAL, "'lin' has shape [2, 3]" },
+    { 3, 0, { .theirs = "s", .ours = "mean" }, WF_EINVAL, "0 of 1 elements of 'scale'" },
+    { 3, 0, { .theirs = "s", .ours = NULL }, WF_EINVAL, "0 of 1 elements of 'scale'" },
+    { 4, 0, { .theirs = "old", .ours = "mean" }, WF_EINVAL, "1 of 2 elements of 'mean'" },
+    { 4, 0, { .theirs = "old", .ours = "mean", .axes = "10" }, WF_EINVAL, "'old' has shape [1]" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gates", .first = 2, .terms = 2 },
+      WF_EINVAL,
+      "'r.w' has shape [3, 2]" },
+    { 1,
+      0,
+      { .theirs = "r.w", .ours = "gates", .first = 2, .dual = 1 },
+      WF_EINVAL,
+      "'r.w' has shape [3, 2]" },
 };
 
 Test(weights, that_do_not_match_change_nothing)
@@ -267,7 +303,7 @@ Test(weights, named_in_the_table_must_be_in_the_file)
     struct wf_error err = { 0 };
     struct wf_rename table[ROWS + 1] = { 0 };
     memcpy(table, good, sizeof good);
-    table[ROWS] = (struct wf_rename){ "bias", NULL, NULL, 0, 0, 0 };
+    table[ROWS] = (struct wf_rename){ .theirs = "bias", .ours = NULL };
     model(&ps);
     cr_expect_eq(load(&ps, published(), NULL, table, ROWS + 1, &err), WF_EFORMAT);
     cr_expect(strstr(err.message, "bias"), "%s", err.message);

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # leaderboard.sh PROGRAM FOLDER [--minutes M] [--models a,b] [OPTION ..]: trains the models with the
-# experiment PROGRAM, each for M minutes (10), on what the OPTIONs (--data FILE ..) say. Models that
-# would make few steps in that time run at the sizes below, which the table names. Each run
-# stays in FOLDER/MODEL: one that is done is not run again, one that was killed goes on. The table
-# of all that are done goes to FOLDER.md and between the two marker lines of README.md.
+# experiment PROGRAM, each for M minutes (10), on what the OPTIONs (--data FILE ..) say. A short trial
+# finds how many steps that is; they are cut into the epochs of the preset. Models that would take few
+# run at the sizes below, which the table names. Each run stays in FOLDER/MODEL: one that is done is not
+# run again, one that was killed goes on. The table of all that are done goes to FOLDER.md and between
+# the two marker lines of README.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 program=$1 folder=$2
 shift 2
 minutes=10 chosen="" options=() failed=()
+batch=16 epochs=5 share=0.78 # of the preset
 while [ $# -gt 0 ]; do
     case $1 in
     --minutes) minutes=${2:?--minutes wants a number}; shift 2 ;;
@@ -17,9 +19,9 @@ while [ $# -gt 0 ]; do
     *) options+=("$1"); shift ;;
     esac
 done
-if [ ${#options[@]} = 0 ]; then
+if ! [[ " ${options[*]} " == *" --data "* ]]; then
     data=../shared/data/pems-bay-74
-    options=(--data "$data/pems-bay.h5" --adjacency "$data/adj_mx_pems-bay.pkl")
+    options+=(--data "$data/pems-bay.h5" --adjacency "$data/adj_mx_pems-bay.pkl")
     if [ ! -e $data ]; then
         echo "leaderboard: want --data FILE and --adjacency FILE" >&2
         exit 2
@@ -39,7 +41,7 @@ sizes()
 {
     case $1 in
     dcrnn) echo --hidden 32 --layers 1 ;;
-    dgcrn) echo --hidden 32 ;;
+    dcrnn-pgt | dgcrn) echo --hidden 32 ;;
     aagcn) echo --hidden 32 --blocks 2 ;;
     gman) echo --blocks 1 ;;
     staeformer) echo --layers 1 ;;
@@ -59,44 +61,69 @@ same_conditions()
     fi
 }
 
+# column FILE NAME: of the only row of a stats.csv.
+column()
+{
+    awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i }
+        NR == 2 { print $c }' "$1"
+}
+
+# run MODEL OUT OPTION ..
+run()
+{
+    local model=$1 out=$2
+    shift 2
+    mkdir -p "$out"
+    # shellcheck disable=SC2046
+    "$program" --preset leaderboard --model "$model" $(sizes "$model") --out "$out" "${options[@]}" \
+        "$@" >>"$out/log" 2>&1 || { tail -n 1 "$out/log"; failed+=("$model"); return 1; }
+}
+
+# The steps that MODEL takes in a minute, which leaves nothing to validate or test.
+rate()
+{
+    local out=$folder/$1/trial
+    if [ ! -e "$out/stats.csv" ]; then
+        run "$1" "$out" --epochs 1000000 --minutes 0.25 --train-share 0.998 --valid-share 0.001 \
+            --baselines False || return 1
+    fi
+    steps=$((4 * $(column "$out/stats.csv" steps)))
+}
+
 train()
 {
-    local out=$folder/$1
+    local out=$folder/$1 steps batches
     if [ -e "$out/stats.csv" ]; then return; fi
-    mkdir -p "$out"
     echo "== $1"
-    # shellcheck disable=SC2046
-    if "$program" --preset leaderboard --model "$1" $(sizes "$1") --minutes "$minutes" \
-        --out "$out" --resume True "${options[@]}" >>"$out/log" 2>&1; then
-        awk -F, -v m="$1" 'NR > 1 && $1 == m { print "   " $2 ": MAE " $4 }' "$out/metrics.csv"
-    else
-        tail -n 1 "$out/log"
-        failed+=("$1")
-    fi
+    rate "$1" || return 0
+    batches=$(awk -v s="$steps" -v m="$minutes" -v e=$epochs 'BEGIN { printf "%d", s * m / e + 0.5 }')
+    run "$1" "$out" --epoch-batches $((batches > 0 ? batches : 1)) --resume True || return 0
+    awk -F, -v m="$1" 'NR > 1 && $1 == m { print "   " $2 ": MAE " $4 }' "$out/metrics.csv"
 }
 
 # row NAME PAPER: "last MAE<tab>row of the table", for a model or for a simple forecast (no PAPER).
-# An epoch that the time cut short does not count; where that was the first, its time is a bound.
+# The time is that of all windows at the pace of the trial.
 row()
 {
-    local out=$folder/$1
-    if [ $# = 1 ]; then out=$(dirname "$(find "$folder" -name metrics.csv | sort | sed -n 1p)"); fi
-    awk -F, -v name="$1" -v paper="${2:-}" -v simple=$(($# == 1)) -v size="$(sizes "$1")" '
-    FILENAME ~ /metrics.csv$/ && $1 == name && $3 > 0 { error = error sprintf(" %.3f |", $4); last = $4 }
-    simple { next }
-    FILENAME ~ /stats.csv$/ && FILENAME !~ /per_epoch/ && FNR == 1 {
-        for (i = 1; i <= NF; i++) column[$i] = i
-    }
-    FILENAME ~ /stats.csv$/ && FILENAME !~ /per_epoch/ && FNR == 2 { parameters = $column["parameters"] }
-    FILENAME ~ /per_epoch/ && FNR > 1 { seconds[++epochs] = $2 }
+    local out=$folder/$1 simple=$(($# == 1)) parameters="" steps=1 time="" epochs=""
+    if [ $simple = 1 ]; then
+        out=$(dirname "$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv | sort | sed -n 1p)")
+    else
+        rate "$1"
+        parameters=$(column "$out/stats.csv" parameters)
+        time=$(awk -v w="$(column "$out/stats.csv" windows)" -v s="$steps" -v b=$batch -v p=$share \
+            'BEGIN { printf "%.0f s", 60 * p * w / b / s }')
+        epochs=$(awk -v w="$(column "$out/stats.csv" windows)" -v s="$(column "$out/stats.csv" steps)" \
+            -v b=$batch -v p=$share 'BEGIN { printf "%.2f", s * b / (p * w) }')
+    fi
+    awk -F, -v name="$1" -v size="$(sizes "$1")" -v cells="${2:-} | $parameters | $time | $epochs" '
+    $1 == name && $3 > 0 { error = error sprintf(" %.3f |", $4); last = $4 }
     END {
-        for (i = 1; i < epochs; i++) sum += seconds[i]
-        if (!simple) time = epochs > 1 ? sprintf("%.1f s", sum / (epochs - 1)) : sprintf("> %.1f s", seconds[1])
         sub(/--/, "", size)
         gsub(/ --/, ", ", size)
         if (size != "") name = name " (" size ")"
-        printf "%s\t| %s | %s | %s | %s |%s\n", last == last + 0 ? last : 1e9, name, paper, parameters, time, error
-    }' "$out/metrics.csv" "$out/stats.csv" "$out/per_epoch_stats.csv"
+        printf "%s\t| %s | %s |%s\n", last == last + 0 ? last : 1e9, name, cells, error
+    }' "$out/metrics.csv"
 }
 
 # The paper stands in parentheses at the end of what a model is.
@@ -116,14 +143,14 @@ rows()
 table()
 {
     local one
-    one=$(find "$folder" -name metrics.csv | sort | sed -n 1p)
-    echo "After $minutes minutes of training each (\`--preset leaderboard\`," \
-         "${OMP_NUM_THREADS:-$(nproc)} threads, epochs of 200 batches of 16 windows), mean absolute" \
-         "error on the test part:"
+    one=$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv | sort | sed -n 1p)
+    echo "After $minutes minutes of training each on ${OMP_NUM_THREADS:-$(nproc)} threads" \
+         "(\`--preset leaderboard\`: batches of $batch windows, a cosine of $epochs steps for the" \
+         "learning rate), mean absolute error on the test part:"
     echo
     awk -F, 'NR == 2 { first = $1 }
         NR > 1 && $1 == first && $3 > 0 { head = head " MAE " $2 " |"; line = line "---:|" }
-        END { print "| model | paper | parameters | time per epoch |" head "\n|---|---|---:|---:|" line }' "$one"
+        END { print "| model | paper | parameters | time per epoch | epochs |" head "\n|---|---|---:|---:|---:|" line }' "$one"
     rows | sort -s -g | cut -f2-
 }
 
@@ -142,7 +169,7 @@ between()
 same_conditions
 if [ -z "$chosen" ]; then chosen=$(about | cut -f1 | paste -sd,); fi
 for model in ${chosen//,/ }; do train "$model"; done
-if [ -n "$(find "$folder" -name metrics.csv)" ]; then
+if [ -n "$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv)" ]; then
     table >"$folder.md"
     between README.md
     cat "$folder.md"

@@ -215,7 +215,7 @@ void rig_open(struct rig *r, const struct rig_work *w, const struct rig_device *
     *r = (struct rig){ .be = open_device(d, log), .draw = 1 };
     fclose(log);
     wc.T = wc.Q = RIG_STEPS;
-    rig_need(wf_model_new(&r->model, wf_model_find(w->model), &err), &err);
+    rig_need(wf_model_new(&r->model, w->type ? w->type : wf_model_find(w->model), &err), &err);
     make_series(r, w);
     make_graph(r, w);
     rig_need(wf_split_make(&r->split, &r->series, wc.T, wc.Q, share, &err), &err);

@@ -36,6 +36,7 @@ struct rig_work {
     const char *model, *settings; /* "name=value\n", other than the model's defaults */
     int nodes, edges, batch, rows;
     enum wf_compat compat;
+    const struct wf_model_type *type; /* of a model that has no name; else NULL */
 };
 
 struct rig {

@@ -5,7 +5,7 @@
 void wf_dnntsp_init(struct wf_dnntsp *l, struct wf_params *ps, const char *name,
                     struct wf_dnntsp_sizes s)
 {
-    char path[WF_NAME_TEXT], part[16];
+    char path[WF_NAME_TEXT], part[24];
     int D = s.channels;
     struct wf_init glorot = {
         .kind = WF_INIT_XAVIER_UNIFORM, .gain = 1, .fan_in = D, .fan_out = s.heads * D

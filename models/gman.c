@@ -106,20 +106,17 @@ struct wf_tensor *wf_gman_net(struct wf_tape *g, const struct wf_gman_net *l, st
 void wf_gman_init(struct wf_gman *m, struct wf_params *ps, struct wf_gman_config cfg,
                   const struct wf_task *task)
 {
+    bool clock = task->time_of_day && task->steps_per_day > 0;
     struct wf_gman_sizes s = { .in = task->channels - task->time_of_day - task->day_of_week,
                                .out = task->targets,
                                .channels = cfg.heads * cfg.width,
                                .heads = cfg.heads,
                                .blocks = cfg.blocks,
-                               .steps_per_day = task->steps_per_day,
-                               .days = task->day_of_week,
+                               .steps_per_day = clock ? task->steps_per_day : task->T + task->Q,
+                               .days = clock && task->day_of_week,
                                .causal = cfg.causal,
                                .momentum = 0.1 };
-    *m = (struct wf_gman){ .cfg = cfg, .task = *task };
-    if (!task->time_of_day) {
-        wf_params_refuse(ps, "gman: the inputs have no time of day");
-        return;
-    }
+    *m = (struct wf_gman){ .cfg = cfg, .task = *task, .clock = clock };
     m->places = wf_params_add(ps, "places", 2, wf_dims(task->nodes, s.channels),
                               (struct wf_init){ .kind = WF_INIT_NORMAL, .gain = 1 });
     wf_gman_net_init(&m->net, ps, NULL, s);
@@ -141,11 +138,13 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
 {
     const struct wf_gman_sizes *s = &m->net.sizes;
     struct wf_mark mark = wf_tape_mark(g);
-    struct wf_tensor *x = wf_tape_view(g, b->x), *day = NULL;  /* [B, T, N, C] */
-    struct wf_tensor *clock = wf_select(g, x, 2, 0);           /* [B, T, C] of any node */
-    struct wf_tensor *time = wf_select(g, clock, 2, s->in);    /* [B, T] */
-    time = onward(g, time, m->task.Q, 1.0 / s->steps_per_day); /* [B, T + Q] */
-    if (s->days) day = onward(g, wf_select(g, clock, 2, s->in + 1), m->task.Q, 0);
+    struct wf_tensor *x = wf_tape_view(g, b->x), *day = NULL; /* [B, T, N, C] */
+    struct wf_tensor *any = wf_select(g, x, 2, 0);            /* [B, T, C] of any node */
+    struct wf_tensor *time =
+        m->clock ? wf_select(g, any, 2, s->in) : wf_zeros(g, 2, wf_dims(b->B, 1));
+    int steps = m->clock ? m->task.Q : m->task.T + m->task.Q - 1;
+    time = onward(g, time, steps, 1.0 / s->steps_per_day); /* [B, T + Q] */
+    if (s->days) day = onward(g, wf_select(g, any, 2, s->in + 1), steps, 0);
     struct wf_tensor *STE = wf_gman_embed(g, &m->net.embedding, m->places, time, day);
     x = wf_gman_net(g, &m->net, wf_slice(g, x, -1, 0, s->in), STE);
     wf_tape_release(g, mark, &x, 1);

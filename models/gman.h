@@ -48,7 +48,8 @@ void wf_gman_net_init(struct wf_gman_net *l, struct wf_params *ps, const char *n
 struct wf_tensor *wf_gman_net(struct wf_tape *g, const struct wf_gman_net *l, struct wf_tensor *x,
                               struct wf_tensor *STE);
 
-/* The forecast: places are learned, times follow from the inputs' last channels. */
+/* The forecast: places are learned, times follow from the inputs' last channels. Where those do not
+ * tell the time of day, a step is known by its place in the window. */
 struct wf_gman_config {
     int heads, width, blocks; /* K, d (D = K d), L */
     bool causal;
@@ -59,6 +60,7 @@ struct wf_gman {
     struct wf_gman_config cfg;
     struct wf_task task;
     struct wf_tensor *places; /* [N, D] */
+    bool clock;               /* the inputs tell the time of day */
     struct wf_gman_net net;
 };
 void wf_gman_init(struct wf_gman *m, struct wf_params *ps, struct wf_gman_config cfg,

@@ -8,6 +8,7 @@
 #include "tests/cases.h"
 #include "tests/device.h"
 #include "tests/leaks.h"
+#include "tests/tiny.h"
 
 #define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
@@ -182,4 +183,96 @@ static void expect_the_same_bits(struct wf_backend *be, const struct op_case *ro
 Test(cuda, every_row_gives_the_same_bits_again_and_recorded)
 {
     for_every_row(expect_the_same_bits);
+}
+
+/* ---- models ---- */
+
+enum { STEPS = 5, BATCH = 3 }; /* from the third on a device replays what it has recorded */
+
+static const int starts[STEPS][BATCH] = {
+    { 0, 11, 40 }, { 5, 2, 77 }, { 60, 1, 33 }, { 90, 8, 21 }, { 13, 54, 3 }
+};
+
+struct run {
+    struct tiny tiny;
+    double loss[STEPS];
+    wf_real *value, *forecast; /* of the parameters, and for the first windows */
+    ptrdiff_t values, forecasts;
+};
+
+/* Steps of training, then a forecast. */
+static void run_model(struct run *r, struct tiny_config config)
+{
+    struct wf_error err = { 0 };
+    struct tiny *t = &r->tiny;
+    tiny_init(t, config, ".");
+    tiny_trainer(t);
+    for (int i = 0; i < STEPS; i++) {
+        struct wf_step_result now, late;
+        MUST(wf_trainer_step(&t->trainer, starts[i], BATCH, BATCH, &now, &err));
+        MUST(wf_trainer_losses(&t->trainer, &late, &err));
+        r->loss[i] = now.windows ? now.loss : late.loss;
+    }
+    r->values = wf_tensor_count(&t->params.value);
+    r->forecasts = (ptrdiff_t)BATCH * t->windows.cfg.Q * TINY_NODES;
+    cr_assert(r->value = wf_malloc((size_t)r->values * sizeof *r->value));
+    cr_assert(r->forecast = wf_malloc((size_t)r->forecasts * sizeof *r->forecast));
+    MUST(wf_tensor_download(&t->params.value, r->value));
+    MUST(wf_trainer_predict(&t->trainer, starts[0], BATCH, r->forecast, &err));
+}
+
+static void run_free(struct run *r)
+{
+    wf_free(r->value);
+    wf_free(r->forecast);
+    tiny_free(&r->tiny);
+}
+
+/* Largest difference over the largest number. */
+static double difference(const wf_real *a, const wf_real *b, ptrdiff_t n)
+{
+    double most = 0, peak = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= most)) most = d == d ? d : INFINITY;
+        peak = fmax(peak, fabs((double)b[i]));
+    }
+    return most / peak;
+}
+
+static void expect_same_training(struct tiny_config config)
+{
+    static struct run cpu, device;
+    double bar = sizeof(wf_real) == 8 ? 1e-9 : 1e-3;
+    const char *how = config.dynamic ? ", graphs that change" : "";
+    struct tiny_config there = config;
+    config.be = NULL;
+    run_model(&cpu, config);
+    run_model(&device, there);
+    for (int i = 0; i < STEPS; i++)
+        cr_expect_lt(fabs(device.loss[i] - cpu.loss[i]), bar * cpu.loss[i],
+                     "%s%s: loss of step %d is %.12g, on the CPU %.12g", config.model, how, i,
+                     device.loss[i], cpu.loss[i]);
+    double e = difference(device.value, cpu.value, cpu.values);
+    cr_expect_lt(e, bar, "%s%s: parameters off by %.3g", config.model, how, e);
+    e = difference(device.forecast, cpu.forecast, cpu.forecasts);
+    cr_expect_lt(e, bar, "%s%s: forecasts off by %.3g", config.model, how, e);
+    run_free(&cpu);
+    run_free(&device);
+}
+
+/* With the series on the device or on the host, and on graphs that change where a model takes
+ * them. */
+FOR_EVERY_MODEL(cuda, every_model_trains_as_on_the_cpu)
+{
+    struct wf_backend *be = device_open();
+    for (int k = 0; k < 2; k++) {
+        struct tiny_config config = tiny_model(*row);
+        if (k && !tiny_changing(*row, &config)) break;
+        config.be = be;
+        config.resident = (*row + k) % 2;
+        expect_same_training(config);
+    }
+    wf_backend_close(be);
+    expect_no_leaks();
 }

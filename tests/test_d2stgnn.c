@@ -300,7 +300,7 @@ static void by_formula(const struct byhand *m, int b, double y[N][Q])
             byhand_linear(m, "inputs", in, MEASURED, H, x[t][n]);
         }
     for (int i = 0; i < LAYERS; i++) {
-        char layer[16], block[WF_NAME_TEXT];
+        char layer[24], block[WF_NAME_TEXT];
         snprintf(layer, sizeof layer, "layer.%d", i);
         gate(m, layer, b, x, share);
         wf_params_path(block, layer, "diffusion");

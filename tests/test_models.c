@@ -1,6 +1,5 @@
 /* Every model as a whole, on a tiny series: gradients, inference, refusals. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <string.h>
 #include "autograd/gradcheck.h"
@@ -14,102 +13,7 @@
 
 #define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
-static const struct tiny_config models[] = {
-    { .model = "dcrnn", .options = "hidden=4\nlayers=2\n", .seed = 1 },
-    { .model = "dcrnn", .options = "hidden=3\nlayers=1\nsampling=False\n", .seed = 2 },
-    { .model = "dcrnn", .options = "hidden=3\nlayers=1\n", .compat = WF_COMPAT_DCRNN, .seed = 3 },
-    { .model = "dcrnn-pgt", .options = "hidden=0\n", .compat = WF_COMPAT_PGT, .seed = 4 },
-    { .model = "dcrnn-pgt", .options = "hidden=5\n", .seed = 5 },
-    { .model = "tgcn", .options = "hidden=4\n", .seed = 6 },
-    { .model = "a3tgcn", .options = "hidden=4\n", .seed = 7 },
-    { .model = "a3tgcn", .options = "hidden=3\nrestart=True\n", .seed = 8 },
-    { .model = "gconvgru", .options = "hidden=4\n", .seed = 9 },
-    { .model = "gconvlstm", .options = "hidden=4\n", .seed = 10 },
-    { .model = "gclstm", .options = "hidden=4\n", .seed = 11 },
-    { .model = "mpnnlstm", .options = "hidden=4\ndropout=0.3\n", .seed = 15 },
-    { .model = "agcrn", .options = "hidden=4\nembedding=3\n", .seed = 12 },
-    { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=3\n", .seed = 13 },
-    { .model = "agcrn", .options = "hidden=3\nlayers=1\nterms=1\n", .seed = 14 },
-    { .model = "stgcn", .options = "channels=4\nhidden=3\nkernel=2\nblocks=1\n", .seed = 15 },
-    { .model = "aagcn", .options = "hidden=4\nblocks=2\n", .seed = 20 },
-    { .model = "aagcn",
-      .options = "hidden=4\nblocks=1\nadaptive=False\nattention=False\n",
-      .seed = 17 },
-    /* With fewer channels relu leaves none in places; the next block then starts at its kink. */
-    { .model = "mstgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 18 },
-    { .model = "mstgcn", .options = "hidden=3\nchannels=8\npublished=True\n", .seed = 19 },
-    { .model = "astgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 20 },
-    { .model = "astgcn", .options = "hidden=3\nchannels=8\npublished=True\n", .seed = 21 },
-    { .model = "gman", .options = "heads=2\nwidth=2\nblocks=1\n", .seed = 21 },
-    { .model = "gman",
-      .options = "heads=1\nwidth=3\nblocks=1\ncausal=True\n",
-      .day_of_week = true,
-      .seed = 25 },
-    { .model = "mtgnn",
-      .options = "channels=4\nskip=3\nend=5\nlayers=2\nneighbours=3\nembedding=3\nsaturation=1\n",
-      .seed = 23 },
-    { .model = "mtgnn",
-      .options = "channels=4\nskip=3\nend=3\nlayers=1\ndepth=1\nembedding=2\ndropout=0\n",
-      .seed = 24 },
-    { .model = "gwnet", .options = "hidden=3\nskip=4\nend=5\nblocks=2\nembedding=2\n", .seed = 18 },
-    { .model = "gwnet",
-      .options = "hidden=3\nskip=4\nend=5\nblocks=1\nlayers=3\nembedding=0\n",
-      .seed = 19 },
-    { .model = "stid", .options = "embedding=3\nlayers=2\n", .day_of_week = true, .seed = 20 },
-    { .model = "stid", .options = "embedding=4\nlayers=1\n", .seed = 21 },
-    { .model = "staeformer",
-      .options = "embedding=2\nadaptive-embedding=4\nfeedforward=5\nheads=2\nlayers=1\n",
-      .day_of_week = true,
-      .seed = 22 },
-    { .model = "fc-lstm", .options = "hidden=4\nlayers=2\n", .seed = 23 },
-    { .model = "fc-lstm", .options = "hidden=4\nlayers=1\nshared=True\n", .seed = 24 },
-    { .model = "dgcrn",
-      .options = "hidden=3\nembedding=3\nhyper=3\n",
-      .day_of_week = true,
-      .seed = 25 },
-    { .model = "lrgcn", .options = "hidden=4\n", .seed = 26 },
-    { .model = "dygrencoder", .options = "channels=4\nhidden=3\n", .seed = 27 },
-    { .model = "dygrencoder", .options = "channels=3\nhidden=3\naggr=add\n", .seed = 28 },
-    { .model = "evolvegcn-o", .options = "lags=2\n", .seed = 29 },
-    { .model = "evolvegcn-h", .options = "lags=2\nlayers=2\n", .seed = 30 },
-    { .model = "evolvegcn-h", .options = "lags=1\nlayers=3\n", .seed = 31 },
-    { .model = "d2stgnn",
-      .options =
-          "hidden=4\nembedding=2\ngate=5\nforecast=6\nend=5\nlayers=2\nkernel=2\nheads=2\ngap=2\n",
-      .day_of_week = true,
-      .seed = 26 },
-    { .model = "d2stgnn",
-      .options = "hidden=3\nembedding=2\ngate=4\nforecast=5\nend=6\nlayers=1\nheads=1\n",
-      .seed = 27 },
-};
-enum { ROWS = sizeof models / sizeof *models, MODELS = ROWS + 64, MOST_LEAVES = 1024 };
-
-static bool has_row(const char *model)
-{
-    for (int i = 0; i < ROWS; i++)
-        if (strcmp(models[i].model, model) == 0) return true;
-    return false;
-}
-
-/* Models without a row follow with their default configuration; NULL behind the last. */
-static struct tiny_config config_of(int row)
-{
-    if (row < ROWS) return models[row];
-    for (int i = 0, n = ROWS; wf_model_types()[i]; i++)
-        if (!has_row(wf_model_types()[i]->name) && n++ == row)
-            return (struct tiny_config){ .model = wf_model_types()[i]->name, .options = "" };
-    return (struct tiny_config){ 0 };
-}
-
-#define FOR_EVERY_MODEL(test)                                                                      \
-    ParameterizedTestParameters(models, test)                                                      \
-    {                                                                                              \
-        static int row[MODELS];                                                                    \
-        int n = 0;                                                                                 \
-        for (; n < MODELS && config_of(n).model; n++) row[n] = n;                                  \
-        return cr_make_param_array(int, row, (size_t)n);                                           \
-    }                                                                                              \
-    ParameterizedTest(int *row, models, test)
+enum { MOST_LEAVES = 1024 };
 
 static const int starts[3] = { 0, 11, 40 };
 
@@ -147,9 +51,9 @@ static void expect_gradients(struct tiny_config config)
 }
 
 /* Through every parameter of the whole model, the recurrence and the sampling included. */
-FOR_EVERY_MODEL(gradient_through_the_whole_model)
+FOR_EVERY_MODEL(models, gradient_through_the_whole_model)
 {
-    struct tiny_config config = config_of(*row);
+    struct tiny_config config = tiny_model(*row);
     /* Through dozens of batch normalisations over few samples; parity compares float gradients. */
     if (sizeof(wf_real) == 4 && strcmp(config.model, "gman") == 0)
         cr_skip_test("differences in float are noise");
@@ -158,9 +62,9 @@ FOR_EVERY_MODEL(gradient_through_the_whole_model)
 
 /* Inference gives memory back while it runs; its numbers must not change for that. Models
  * that read all steps at once have none to give memory back between. */
-FOR_EVERY_MODEL(forecasts_are_the_same_bits_with_and_without_recording)
+FOR_EVERY_MODEL(models, forecasts_are_the_same_bits_with_and_without_recording)
 {
-    struct tiny_config config = config_of(*row);
+    struct tiny_config config = tiny_model(*row);
     struct tiny t;
     struct wf_error err = { 0 };
     struct wf_tape g;
@@ -193,19 +97,10 @@ FOR_EVERY_MODEL(forecasts_are_the_same_bits_with_and_without_recording)
 
 enum { TINY_SIZE = 3 * TINY_T * TINY_NODES };
 
-/* The row's model on a graph that changes; false where it reads no graph, or none of these. */
-static bool on_changing_graph(int row, struct tiny_config *config)
-{
-    *config = config_of(row);
-    config->dynamic = true;
-    return wf_model_find(config->model)->graph != WF_NO_GRAPH && config->compat != WF_COMPAT_PGT &&
-           !strstr(config->options, "stride=2");
-}
-
-FOR_EVERY_MODEL(gradient_through_graphs_that_change)
+FOR_EVERY_MODEL(models, gradient_through_graphs_that_change)
 {
     struct tiny_config config;
-    if (on_changing_graph(*row, &config)) expect_gradients(config);
+    if (tiny_changing(*row, &config)) expect_gradients(config);
 }
 
 /* Of the windows; one_graph: with the constant supports. */
@@ -227,12 +122,12 @@ static void forecast(struct tiny *t, bool one_graph, wf_real out[TINY_SIZE])
 }
 
 /* But for the published MSTGCN, which mixes nodes and steps on one graph and not on several. */
-FOR_EVERY_MODEL(graphs_that_stay_the_same_are_one_graph)
+FOR_EVERY_MODEL(models, graphs_that_stay_the_same_are_one_graph)
 {
     struct tiny_config config;
     struct tiny t;
     wf_real out[2][TINY_SIZE];
-    if (!on_changing_graph(*row, &config)) return;
+    if (!tiny_changing(*row, &config)) return;
     if (!strcmp(config.model, "mstgcn") && strstr(config.options, "published=True")) return;
     tiny_init(&t, config, ".");
     for (int i = 0; i < TINY_ROWS * TINY_EDGES; i++)
@@ -260,14 +155,14 @@ static bool reads(struct tiny *t, int from, int to)
 }
 
 /* models/README.md says which; the future is known to none of them. */
-FOR_EVERY_MODEL(the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
+FOR_EVERY_MODEL(models, the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
 {
     static const char *const last[] = { "mpnnlstm", "stgcn",       "gwnet",
                                         "aagcn",    "evolvegcn-o", "d2stgnn" };
     struct tiny_config config;
     struct tiny t;
     bool every = true;
-    if (!on_changing_graph(*row, &config)) return;
+    if (!tiny_changing(*row, &config)) return;
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
         every &= strcmp(config.model, last[i]) != 0;
     tiny_init(&t, config, ".");
@@ -376,8 +271,8 @@ Test(models, sizes_and_graphs_that_do_not_fit_are_refused)
     struct wf_params ps;
     struct wf_agcrn agcrn;
     struct wf_agcrn_config cfg = wf_agcrn_defaults();
-    tiny_init(&t, models[6], ".");
-    tiny_init(&walk, models[0], ".");
+    tiny_init(&t, tiny_model(6), ".");
+    tiny_init(&walk, tiny_model(0), ".");
     MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
     const struct wf_a3tgcn *m = t.model.layers;
     struct wf_tensor *h = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, 4));

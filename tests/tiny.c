@@ -9,7 +9,7 @@
 
 #define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
-static void make_series(struct wf_series *s)
+static void make_series(struct wf_series *s, struct wf_backend *be)
 {
     struct wf_error err = { 0 };
     float rows[TINY_ROWS * TINY_NODES];
@@ -19,12 +19,12 @@ static void make_series(struct wf_series *s)
                 (e * 7 + n * 3) % 29 == 0
                     ? 0.0f /* missing */
                     : (float)(50 + 10 * sin(0.4 * e - 0.8 * n) + 3 * sin(0.05 * e * (n + 1)));
-    MUST(wf_series_init(s, wf_backend_cpu(), TINY_ROWS, TINY_NODES, 1, &err));
+    MUST(wf_series_init(s, be, TINY_ROWS, TINY_NODES, 1, &err));
     MUST(wf_series_put(s, 0, TINY_ROWS, rows, true));
     MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
 }
 
-static void make_weights(struct wf_series *s)
+static void make_weights(struct wf_series *s, struct wf_backend *be)
 {
     struct wf_error err = { 0 };
     float rows[TINY_ROWS * TINY_EDGES];
@@ -33,12 +33,12 @@ static void make_weights(struct wf_series *s)
         bool there = (row * 3 + edge * 2 + 1) % 5 != 0;
         rows[i] = there ? (float)(0.7 + 0.5 * sin(row + 0.7 * edge)) : 0;
     }
-    MUST(wf_series_init(s, wf_backend_cpu(), TINY_ROWS, TINY_EDGES, 1, &err));
+    MUST(wf_series_init(s, be, TINY_ROWS, TINY_EDGES, 1, &err));
     MUST(wf_series_put(s, 0, TINY_ROWS, rows, false));
 }
 
 static void make_graph(struct wf_graph *gr, const struct wf_model_type *type,
-                       const struct tiny_config *cfg)
+                       const struct tiny_config *cfg, struct wf_backend *be)
 {
     struct wf_error err = { 0 };
     int from[TINY_EDGES], to[TINY_EDGES];
@@ -54,7 +54,7 @@ static void make_graph(struct wf_graph *gr, const struct wf_model_type *type,
     gc.hops = 2;
     gc.compat = cfg->compat;
     if (cfg->dynamic) gc.dominant = false;
-    MUST(wf_graph_init(gr, wf_backend_cpu(), &ed, &gc, &err));
+    MUST(wf_graph_init(gr, be, &ed, &gc, &err));
 }
 
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
@@ -62,21 +62,24 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     struct wf_error err = { 0 };
     double share[3] = { 0.7, 0.1, 0.2 };
     struct wf_window_config wc = wf_window_defaults();
+    struct wf_backend *be = cfg.be ? cfg.be : wf_backend_cpu();
+    struct wf_backend *home = cfg.resident ? be : wf_backend_cpu();
     *t = (struct tiny){ 0 };
-    make_series(&t->series);
+    make_series(&t->series, home);
+    wc.to = be;
     wc.T = TINY_T;
     wc.Q = strcmp(cfg.model, "dcrnn-pgt") == 0 ? TINY_T : TINY_Q;
     wc.base = cfg.base;
     wc.day_of_week = cfg.day_of_week;
     if (cfg.dynamic) {
-        make_weights(&t->weights);
+        make_weights(&t->weights, home);
         wc.weights = &t->weights;
     }
     MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
     MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
     MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
     MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
-    make_graph(&t->graph, t->model.type, &cfg);
+    make_graph(&t->graph, t->model.type, &cfg, be);
     struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
     MUST(wf_config_parse(&mc, 1, cfg.options, &err));
     struct wf_task task = { .nodes = TINY_NODES,
@@ -90,7 +93,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
                             .time_of_day = wc.time_of_day,
                             .day_of_week = wc.day_of_week };
     t->model.residual = cfg.residual;
-    wf_params_init(&t->params, wf_backend_cpu());
+    wf_params_init(&t->params, be);
     t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
     MUST(wf_params_commit(&t->params, cfg.seed, &err));
     t->trainer = (struct wf_trainer){ .cfg = wf_train_defaults(),

@@ -3,6 +3,7 @@
 #ifndef WF_TINY_H
 #define WF_TINY_H
 
+#include <criterion/parameterized.h>
 #include "dist/trainer.h"
 #include "nn/graph.h"
 
@@ -14,7 +15,26 @@ struct tiny_config {
     bool base, day_of_week, residual;
     uint64_t seed;
     bool dynamic; /* the graph is another in every row: some edges are not there, loops too */
+    struct wf_backend *be; /* of parameters and batches; NULL: the CPU */
+    bool resident;         /* the series lives there too */
 };
+
+/* One of the small configurations of all models; .model is NULL behind the last. A model that has
+ * none of its own follows with its defaults. */
+struct tiny_config tiny_model(int row);
+/* The same on a graph that changes; false where the model reads no graph, or none of these. */
+bool tiny_changing(int row, struct tiny_config *config);
+
+/* A test of each of them. */
+#define FOR_EVERY_MODEL(suite, test)                                                               \
+    ParameterizedTestParameters(suite, test)                                                       \
+    {                                                                                              \
+        static int row[128];                                                                       \
+        int n = 0;                                                                                 \
+        for (; n < 128 && tiny_model(n).model; n++) row[n] = n;                                    \
+        return cr_make_param_array(int, row, (size_t)n);                                           \
+    }                                                                                              \
+    ParameterizedTest(int *row, suite, test)
 
 struct tiny {
     struct wf_series series, weights;

@@ -42,6 +42,7 @@ sizes()
     case $1 in
     dcrnn) echo --hidden 32 --layers 1 ;;
     dcrnn-pgt | dgcrn) echo --hidden 32 ;;
+    agcrn) echo --hidden 32 --layers 1 ;;
     aagcn) echo --hidden 32 --blocks 2 ;;
     gman) echo --blocks 1 ;;
     staeformer) echo --layers 1 ;;
@@ -95,7 +96,7 @@ train()
     local out=$folder/$1 steps batches
     if [ -e "$out/stats.csv" ]; then return; fi
     echo "== $1"
-    rate "$1" || return 0
+    if ! rate "$1"; then return; fi
     batches=$(awk -v s="$steps" -v m="$minutes" -v e=$epochs 'BEGIN { printf "%d", s * m / e + 0.5 }')
     run "$1" "$out" --epoch-batches $((batches > 0 ? batches : 1)) --resume True || return 0
     awk -F, -v m="$1" 'NR > 1 && $1 == m { print "   " $2 ": MAE " $4 }' "$out/metrics.csv"
@@ -168,6 +169,7 @@ between()
 
 same_conditions
 if [ -z "$chosen" ]; then chosen=$(about | cut -f1 | paste -sd,); fi
+for model in ${chosen//,/ }; do rate "$model" || true; done # all trials first: they measure time
 for model in ${chosen//,/ }; do train "$model"; done
 if [ -n "$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv)" ]; then
     table >"$folder.md"

@@ -155,12 +155,44 @@ static enum wf_status sum_host(struct wf_dist *d, wf_real *x, ptrdiff_t n, struc
     return WF_OK;
 }
 
+/* Every rank tries whether it can before any of them waits for the others. */
+enum wf_status wf_dist_join_devices(struct wf_dist *d, struct wf_backend *be, struct wf_error *err)
+{
+    char invitation[WF_INVITATION];
+    if (!d->mpi) return WF_OK;
+    enum wf_status s = be->device ? be->device->invite(be, invitation) : WF_EDEVICE;
+    if (s != WF_OK)
+        wf_fail(err, s, "--exchange nccl: %s", be->device ? be->reason : "the CPU computes");
+    WF_TRY(wf_dist_agree(d, s, err));
+    WF_TRY(wf_dist_broadcast(d, invitation, sizeof invitation, err));
+    s = be->device->join(be, invitation, d->rank, d->size);
+    if (s != WF_OK) wf_fail(err, s, "--exchange nccl: %s", be->reason);
+    WF_TRY(wf_dist_agree(d, s, err));
+    d->mpi->devices_sum = true;
+    return WF_OK;
+}
+
+static enum wf_status sum_on_devices(struct wf_dist *d, struct wf_tensor *x, struct wf_error *err)
+{
+    ptrdiff_t n = wf_tensor_count(x);
+    enum wf_status s = x->be->device->sum(x->be, x->data, (size_t)n);
+    if (s != WF_OK) return wf_fail(err, s, "sum of gradients: %s", x->be->reason);
+    d->stats.reduces++;
+    d->stats.reduce_bytes += n * (ptrdiff_t)sizeof *x->data;
+    return WF_OK;
+}
+
 enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_real *staging,
                                   struct wf_error *err)
 {
     if (!d->mpi) return WF_OK;
     double started = wf_now();
     bool host = x->be == wf_backend_cpu() || d->mpi->reads_devices;
+    if (d->mpi->devices_sum && x->be->device) {
+        enum wf_status done = sum_on_devices(d, x, err);
+        d->stats.reduce_s += wf_now() - started;
+        return done;
+    }
     enum wf_status s = host ? WF_OK : wf_tensor_download(x, staging);
     if (s != WF_OK) return wf_fail(err, s, "cannot read the gradients from %s", x->be->name);
     WF_TRY(sum_host(d, host ? x->data : staging, wf_tensor_count(x), err));

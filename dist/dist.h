@@ -55,6 +55,9 @@ enum wf_status wf_dist_sum(struct wf_dist *d, double *v, int n, struct wf_error 
 /* Largest of n times over the ranks; each knows some, and has 0 for the others. */
 enum wf_status wf_dist_max_times(struct wf_dist *d, int64_t *v, int64_t n, struct wf_error *err);
 
+/* From now on the devices of the ranks add up by themselves what lies in their memory (NCCL). */
+enum wf_status wf_dist_join_devices(struct wf_dist *d, struct wf_backend *be, struct wf_error *err);
+
 /* x becomes the sum over the ranks: contiguous, in place, in slices of at most 16 MiB and in a
  * fixed order. Complete in memory when this is called. A vector in a device's memory goes to an MPI
  * that can read it, else through `staging` of the same size. */

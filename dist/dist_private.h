@@ -8,6 +8,7 @@
 struct wf_mpi {
     MPI_Comm world, node;
     bool reads_devices; /* buffers may lie in a GPU's memory */
+    bool devices_sum;   /* the GPUs add up by themselves */
 };
 
 /* WF_OK, or WF_ECOMM with MPI's words for what failed. */

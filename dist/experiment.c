@@ -8,6 +8,7 @@
 static const char *const graph_names[] = {
     "model", "dual", "forward", "none", "gcn", "cheb", NULL
 };
+static const char *const exchange_names[] = { "mpi", "nccl", NULL };
 static const char *const compat_names[] = { "none", "pgt", NULL };
 
 #define FIELD(name, type, member, lo, hi, names, help)                                             \
@@ -24,6 +25,8 @@ static const struct wf_field experiment_fields[] = {
           "what computes; auto: a GPU where there is one"),
     FIELD("precision", WF_FIELD_ENUM, precision, 0, 0, wf_precision_names,
           "of products on a GPU; sums and weights are float32 always"),
+    FIELD("exchange", WF_FIELD_ENUM, exchange, 0, 0, exchange_names,
+          "who adds up the gradients of several GPUs"),
     FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL,
           "the series lives on the GPU; else batches are copied there"),
     FIELD("dry-run", WF_FIELD_BOOL, dry_run, 0, 1, NULL,
@@ -327,6 +330,8 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
     }
     WF_TRY(make_text(x, err));
     WF_TRY(wf_dist_agree(x->dist, open_device(x, log, err), err));
+    if (x->cfg.exchange == WF_EXCHANGE_NCCL && !x->cfg.dry_run)
+        WF_TRY(wf_dist_join_devices(x->dist, x->be, err));
     WF_TRY(open_folder(x, err));
     WF_TRY(load_placed(x, err));
     WF_TRY(open_windows(x, log, err));

@@ -26,6 +26,7 @@ struct wf_experiment_config {
     char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
     enum wf_device device;
     enum wf_precision precision;
+    enum { WF_EXCHANGE_MPI, WF_EXCHANGE_NCCL } exchange; /* of gradients between GPUs */
     bool gpu; /* the series lives on the device; else batches go there one by one */
     bool dry_run, debug, stats, dist;
     int npar;

@@ -155,6 +155,7 @@ struct wf_backend {
  * arguments at the same addresses. */
 struct wf_recording;
 
+enum { WF_INVITATION = 128 }; /* bytes */
 struct wf_device_ops {
     /* From `record` to `recorded` kernels, moves and small uploads are noted down, not run; nothing
      * may be allocated, downloaded or waited for. *r is NULL after a failure. */
@@ -174,6 +175,13 @@ struct wf_device_ops {
      * The seconds between two such points that the device has passed. */
     enum wf_status (*mark)(struct wf_backend *be, int k);
     double (*seconds)(struct wf_backend *be, int from, int to);
+    /* Sums over several processes, each with a device of its own, by the devices themselves (NCCL).
+     * All join at the same time, with the invitation that one of them made. `sum` adds up n numbers
+     * in place, for all to the same bits, and waits. WF_EDEVICE where there is no NCCL. */
+    enum wf_status (*invite)(struct wf_backend *be, char invitation[WF_INVITATION]);
+    enum wf_status (*join)(struct wf_backend *be, const char invitation[WF_INVITATION], int rank,
+                           int ranks);
+    enum wf_status (*sum)(struct wf_backend *be, wf_real *x, size_t n);
     void (*close)(struct wf_backend *be);
 };
 

@@ -34,6 +34,7 @@ enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *
 {
     if (rc == cudaSuccess) return WF_OK;
     snprintf(be->reason, sizeof be->reason, "%s: %s", what, cudaGetErrorString(rc));
+    cudaGetLastError(); /* or the next launch would be blamed for it */
     return rc == cudaErrorMemoryAllocation ? WF_ENOMEM : WF_EDEVICE;
 }
 
@@ -53,12 +54,19 @@ enum wf_status wf_cuda_check_sparse(struct wf_backend *be, cusparseStatus_t rc, 
 
 /* ---- memory ---- */
 
+static enum wf_status cuda_sync(struct wf_backend *be)
+{
+    return wf_cuda_check(be, cudaStreamSynchronize(wf_cuda_of(be)->stream), "sync");
+}
+
 static void *cuda_alloc(struct wf_backend *be, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
     void *p = NULL;
     if (wf_cuda_check(be, cudaMalloc(&p, bytes ? bytes : 1), "cudaMalloc") != WF_OK) return NULL;
-    if (wf_cuda_check(be, cudaMemsetAsync(p, 0, bytes, c->stream), "cudaMemset") == WF_OK) return p;
+    enum wf_status s = wf_cuda_check(be, cudaMemsetAsync(p, 0, bytes, c->stream), "cudaMemset");
+    if (s == WF_OK) s = cuda_sync(be); /* zero for the copies beside the queue, too */
+    if (s == WF_OK) return p;
     cudaFree(p);
     return NULL;
 }
@@ -192,11 +200,6 @@ static enum wf_status cuda_move(struct wf_backend *be, void *dst, const void *sr
     return copy_inside(be, dst, between, bytes);
 }
 
-static enum wf_status cuda_sync(struct wf_backend *be)
-{
-    return wf_cuda_check(be, cudaStreamSynchronize(wf_cuda_of(be)->stream), "sync");
-}
-
 static void cuda_memory(struct wf_backend *be, size_t *available, size_t *total)
 {
     *available = *total = 0;
@@ -310,6 +313,7 @@ static void cuda_close(struct wf_backend *be)
 {
     struct wf_cuda *c = wf_cuda_of(be);
     if (c->stream) cudaStreamSynchronize(c->stream);
+    wf_cuda_leave(be);
     while (c->ranges) cuda_unreserve(be, (void *)c->ranges->base, 0);
     if (c->blas) cublasDestroy(c->blas);
     if (c->sparse) cusparseDestroy(c->sparse);
@@ -333,7 +337,8 @@ static const struct wf_kernels kernels = {
 static const struct wf_device_ops device_ops = { cuda_record,  cuda_recorded,   cuda_replay,
                                                  cuda_forget,  cuda_host_alloc, cuda_host_free,
                                                  cuda_fetch,   cuda_fetched,    cuda_mark,
-                                                 cuda_seconds, cuda_close };
+                                                 cuda_seconds, wf_cuda_invite,  wf_cuda_join,
+                                                 wf_cuda_sum,  cuda_close };
 
 static enum wf_status find_driver(struct wf_backend *be)
 {

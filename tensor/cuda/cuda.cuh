@@ -30,6 +30,7 @@ struct wf_cuda {
     struct wf_cuda_range *ranges; /* reserved addresses and how much of each is backed */
     cudaEvent_t *marks;           /* points of the queue that have a number */
     int mark_count;
+    void *comm; /* NCCL's, of the processes that join; NULL: none */
 };
 
 static inline struct wf_cuda *wf_cuda_of(struct wf_backend *be)
@@ -41,6 +42,13 @@ static inline struct wf_cuda *wf_cuda_of(struct wf_backend *be)
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what);
 enum wf_status wf_cuda_check_blas(struct wf_backend *be, cublasStatus_t rc, const char *what);
 enum wf_status wf_cuda_check_sparse(struct wf_backend *be, cusparseStatus_t rc, const char *what);
+
+/* nccl.cu */
+enum wf_status wf_cuda_invite(struct wf_backend *be, char invitation[WF_INVITATION]);
+enum wf_status wf_cuda_join(struct wf_backend *be, const char invitation[WF_INVITATION], int rank,
+                            int ranks);
+enum wf_status wf_cuda_sum(struct wf_backend *be, wf_real *x, size_t n);
+void wf_cuda_leave(struct wf_backend *be);
 
 /* Scratch memory aligned to 256 bytes that never moves, valid for the kernels queued until the next
  * call; NULL when there is none. A kernel's host function calls it once. */

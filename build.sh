@@ -29,7 +29,7 @@ usage: ./build.sh COMMAND
   new-model NAME       a model that trains, to start from: models/NAME.[hc] and its test
   clean                remove build/
 
-WEFT_JOBS=N sets the number of parallel jobs (2).
+WEFT_JOBS=N sets the number of parallel jobs (2). WEFT_WERROR=OFF is for compilers that warn of more.
 TEXT
 }
 
@@ -80,7 +80,7 @@ compile()
     local dir=$1 options=$2
     shift 2
     # shellcheck disable=SC2086
-    cmake -G Ninja -S . -B "$dir" $options >"$dir.log" || { cat "$dir.log"; return 1; }
+    cmake -G Ninja -S . -B "$dir" -DWEFT_WERROR="${WEFT_WERROR:-ON}" $options >"$dir.log" || { cat "$dir.log"; return 1; }
     ninja --quiet -C "$dir" -j "$JOBS" "$@"
 }
 

@@ -97,7 +97,9 @@ void wf_evolvegcn_init(struct wf_evolvegcn *m, struct wf_params *ps, struct wf_e
         snprintf(name, sizeof name, "cell.%d", l);
         wf_evolvegcn_cell_init(&m->cell[l], ps, name, sizes);
     }
-    wf_horizon_init(&m->head, ps, sizes.channels, task);
+    int width = (1 + cfg.skip) * sizes.channels;
+    if (cfg.end > 0) wf_linear_init(&m->end, ps, "end", width, cfg.end);
+    wf_horizon_init(&m->head, ps, cfg.end > 0 ? cfg.end : width, task);
 }
 
 /* Of the nodes in step t of x [B, T, N, C]: [B, N, lags * C] */
@@ -122,6 +124,7 @@ struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolve
     int L = m->cfg.layers, lags = m->cfg.lags;
     struct wf_tensor *w[WF_EVOLVEGCN_LAYERS] = { NULL }; /* [F, F] or [B, F, F] */
     struct wf_tensor *all = wf_tape_view(g, b->x), *x = NULL;
+    struct wf_tensor *own = features(g, all, lags, b->T - 1);
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = lags - 1; t < b->T; t++) {
         bool last = t == b->T - 1;
@@ -134,6 +137,8 @@ struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolve
         }
         wf_tape_release(g, mark, last ? &x : w, last ? 1 : L);
     }
+    if (m->cfg.skip) x = wf_concat(g, x, own);
+    if (m->cfg.end > 0) x = wf_relu(g, wf_linear(g, &m->end, x));
     return wf_horizon(g, &m->head, &m->task, x);
 }
 
@@ -167,6 +172,7 @@ static void names(const void *model, struct wf_renames *t)
         snprintf(ours, sizeof ours, "cell.%d", l);
         wf_evolvegcn_cell_names(t, theirs, ours, &m->cell[l]);
     }
+    if (m->cfg.end > 0) wf_linear_names(t, "end", "end");
     wf_linear_names(t, "linear", "head");
 }
 
@@ -177,6 +183,10 @@ static void names(const void *model, struct wf_renames *t)
 static const struct wf_field fields[] = {
     FIELD("lags", lags, 4096, "steps of input that are a node's features"),
     FIELD("layers", layers, WF_EVOLVEGCN_LAYERS, "graph convolutions on each other"),
+    { "skip", WF_FIELD_BOOL, offsetof(struct wf_evolvegcn_config, skip), 0, 1, NULL,
+      "the forecast reads a node's own features too" },
+    { "end", WF_FIELD_INT, offsetof(struct wf_evolvegcn_config, end), 0, 4096, NULL,
+      "units before the forecast; 0: there are none" },
     { 0 }
 };
 #undef FIELD

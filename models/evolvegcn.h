@@ -54,6 +54,8 @@ void wf_evolvegcn_cell_names(struct wf_renames *t, const char *theirs, const cha
 enum { WF_EVOLVEGCN_LAYERS = 4 };
 struct wf_evolvegcn_config {
     int lags, layers;
+    bool skip; /* the last layers read a node's own features besides, */
+    int end;   /* and are two, with so many units and relu between, as the authors' code can */
 };
 struct wf_evolvegcn_config wf_evolvegcn_defaults(void);
 
@@ -62,7 +64,7 @@ struct wf_evolvegcn {
     struct wf_task task;
     bool nodes;
     struct wf_evolvegcn_cell cell[WF_EVOLVEGCN_LAYERS];
-    struct wf_linear head; /* F -> Q * targets, per node */
+    struct wf_linear end, head; /* F, with skip 2 F (-> end) -> Q * targets, per node */
 };
 void wf_evolvegcn_init(struct wf_evolvegcn *m, struct wf_params *ps, struct wf_evolvegcn_config cfg,
                        const struct wf_task *task, bool nodes);

@@ -61,6 +61,7 @@ static const struct tiny_config models[] = {
     { .model = "evolvegcn-o", .options = "lags=2\n", .seed = 29 },
     { .model = "evolvegcn-h", .options = "lags=2\nlayers=2\n", .seed = 30 },
     { .model = "evolvegcn-h", .options = "lags=1\nlayers=3\n", .seed = 31 },
+    { .model = "evolvegcn-o", .options = "lags=2\nskip=True\nend=5\n", .seed = 32 },
     { .model = "d2stgnn",
       .options =
           "hidden=4\nembedding=2\ngate=5\nforecast=6\nend=5\nlayers=2\nkernel=2\nheads=2\ngap=2\n",

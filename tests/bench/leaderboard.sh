@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # leaderboard.sh PROGRAM FOLDER [--minutes M] [--models a,b] [OPTION ..]: trains the models with the
 # experiment PROGRAM, each for M minutes (10), on what the OPTIONs (--data FILE ..) say. A short trial
-# finds how many steps that is; they are cut into the epochs of the preset. Models that would take few
-# run at the sizes below, which the table names. Each run stays in FOLDER/MODEL: one that is done is not
+# finds how many steps that is; they are cut into the epochs of the preset. Some models run with the
+# settings below, which the table names. Each run stays in FOLDER/MODEL: one that is done is not
 # run again, one that was killed goes on. The table of all that are done goes to FOLDER.md and between
 # the two marker lines of README.md.
 set -euo pipefail
@@ -43,8 +43,10 @@ sizes()
     dcrnn) echo --hidden 32 --layers 1 ;;
     dcrnn-pgt | dgcrn) echo --hidden 32 ;;
     agcrn) echo --hidden 32 --layers 1 ;;
+    evolvegcn-*) echo --lags 12 --skip True --end 64 ;;
+    mpnnlstm) echo --hidden 32 --dropout 0.1 ;;
     aagcn) echo --hidden 32 --blocks 2 ;;
-    gman) echo --blocks 1 ;;
+    gman) echo --blocks 1 --heads 4 ;;
     staeformer) echo --layers 1 ;;
     esac
 }

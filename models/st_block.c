@@ -1,0 +1,66 @@
+#include "models/st_block.h"
+#include <stdio.h>
+
+void wf_st_block_end_init(struct wf_st_block_end *l, struct wf_params *ps, const char *name,
+                          const struct wf_st_block_sizes *s)
+{
+    char path[WF_NAME_TEXT];
+    struct wf_conv_config time = { .kernel = { 3 }, .stride = { s->stride }, .padding = { 1 } };
+    struct wf_conv_config point = { .stride = { s->stride } };
+    wf_conv_init(&l->time, ps, wf_params_path(path, name, "time"), s->hidden, s->out, time);
+    wf_conv_init(&l->residual, ps, wf_params_path(path, name, "residual"), s->in, s->out, point);
+    wf_layer_norm_init(&l->norm, ps, wf_params_path(path, name, "norm"), 1, wf_dims(s->out));
+}
+
+struct wf_tensor *wf_st_block_end(struct wf_tape *g, const struct wf_st_block_end *l,
+                                  struct wf_tensor *u, struct wf_tensor *x)
+{
+    x = wf_conv(g, &l->residual, x); /* [B, ceil(T / stride), N, out] */
+    x = wf_add(g, x, wf_conv(g, &l->time, u));
+    return wf_layer_norm(g, &l->norm, wf_relu(g, x));
+}
+
+void wf_st_block_end_names(const struct wf_st_block_end *l, struct wf_renames *t,
+                           const char *theirs, const char *ours, const char *conv)
+{
+    char name[WF_NAME_TEXT], from[WF_NAME_TEXT], to[WF_NAME_TEXT];
+    snprintf(name, sizeof name, "_time_%s", conv);
+    wf_conv_names(t, wf_params_path(from, theirs, name), wf_params_path(to, ours, "time"), &l->time,
+                  "3210");
+    snprintf(name, sizeof name, "_residual_%s", conv);
+    wf_conv_names(t, wf_params_path(from, theirs, name), wf_params_path(to, ours, "residual"),
+                  &l->residual, "3210");
+    wf_layer_norm_names(t, wf_params_path(from, theirs, "_layer_norm"),
+                        wf_params_path(to, ours, "norm"));
+}
+
+bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
+{
+    if (blocks >= 1 && blocks <= WF_ST_BLOCKS) return true;
+    wf_params_refuse(ps, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
+    return false;
+}
+
+int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_supports **S)
+{
+    *S = b->supports;
+    if (!b->weights.data) return 1;
+    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
+    *S = b->made;
+    return b->T;
+}
+
+struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x)
+{
+    if (g->error.status != WF_OK) return &g->poison;
+    int B = x->shape[0], N = x->shape[2];
+    return wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3, wf_dims(B, N, -1));
+}
+
+void wf_st_head_names(struct wf_renames *t)
+{
+    wf_renames_add(t, "_final_conv", "head",
+                   (struct wf_rename){ "weight", "weight", .axes = "1230" });
+    wf_renames_add(t, "_final_conv", "head",
+                   (struct wf_rename){ .theirs = "bias", .ours = "bias" });
+}

@@ -1,7 +1,7 @@
 /* Ranks that compute on devices: what they leave is what ranks on the CPU leave. In the float build
  * alone, for so are the programs. */
-#ifndef WF_DOUBLE
 #include <criterion/criterion.h>
+#ifndef WF_DOUBLE
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

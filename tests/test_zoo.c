@@ -1,7 +1,7 @@
 /* Every model as users train it: with a program, on real data. In the float build alone, for so are
  * the programs. */
-#ifndef WF_DOUBLE
 #include <criterion/criterion.h>
+#ifndef WF_DOUBLE
 #include <criterion/parameterized.h>
 #include <math.h>
 #include <stdio.h>

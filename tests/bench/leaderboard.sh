@@ -147,9 +147,13 @@ table()
 {
     local one
     one=$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv | sort | sed -n 1p)
-    echo "After $minutes minutes of training each on ${OMP_NUM_THREADS:-$(nproc)} threads" \
-         "(\`--preset leaderboard\`: batches of $batch windows, a cosine of $epochs steps for the" \
-         "learning rate), mean absolute error on the test part:"
+    local threads=${OMP_NUM_THREADS:-$(nproc)} word=threads
+    if [ "$threads" = 1 ]; then word=thread; fi
+    cat <<TEXT
+Every model took as many steps of $batch windows as $minutes minutes on $threads $word allow, at a learning rate that falls
+as a cosine in $epochs stages (\`--preset leaderboard\`). An epoch is all training windows, its time that at the pace of a
+trial, "epochs" how many there were. Mean absolute errors on the test part, in the data's units.
+TEXT
     echo
     awk -F, 'NR == 2 { first = $1 }
         NR > 1 && $1 == first && $3 > 0 { head = head " MAE " $2 " |"; line = line "---:|" }

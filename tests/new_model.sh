@@ -48,7 +48,7 @@ read -ra modules < <(pkg-config --cflags hdf5-serial ompi-c)
 gcc -std=c17 -O1 -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
     -Werror -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE "-DWEFT_SOURCE_DIR=\"$root\"" \
     -I. "-I$root" "${modules[@]}" models/second_try.c models/model.c \
-    tests/test_second_try.c "$root"/tests/{test_models,byhand,dense,tiny,scratch}.c \
+    tests/test_second_try.c "$root"/tests/{test_models,byhand,dense,tiny,tiny_models,scratch}.c \
     "$build/libweft.a" -o try "${criterion[@]}" "${libs[@]}"
 ./try -j2 >log 2>&1 || { cat log; exit 1; }
 grep -q 'Tested: [1-9]' log

@@ -21,9 +21,9 @@ static bool fits(struct wf_params *ps, const struct wf_d2stgnn_config *c, int T)
     int steps = 1 + c->layers * (c->kernel - 1);
     if (c->layers >= 1 && c->layers <= WF_D2STGNN_LAYERS && c->gap >= 1 && T >= steps) return true;
     if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL,
-                "d2stgnn: %d layers of kernel %d want 1 to %d layers and %d steps, there are %d",
-                c->layers, c->kernel, WF_D2STGNN_LAYERS, steps, T);
+        wf_params_refuse(
+            ps, "d2stgnn: %d layers of kernel %d want 1 to %d layers and %d steps, there are %d",
+            c->layers, c->kernel, WF_D2STGNN_LAYERS, steps, T);
     return false;
 }
 

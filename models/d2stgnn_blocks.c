@@ -9,9 +9,9 @@ static bool sizes_fit(struct wf_params *ps, const struct wf_d2stgnn_sizes *s)
         s->states <= WF_D2STGNN_STEPS && s->kernel >= 1 && s->kernel <= WF_D2STGNN_KERNEL)
         return true;
     if (!ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL,
-                "d2stgnn: %d units, %d states, kernel %d: want 1 to %d, %d, %d", s->hidden,
-                s->states, s->kernel, WF_D2STGNN_HIDDEN, WF_D2STGNN_STEPS, WF_D2STGNN_KERNEL);
+        wf_params_refuse(ps, "d2stgnn: %d units, %d states, kernel %d: want 1 to %d, %d, %d",
+                         s->hidden, s->states, s->kernel, WF_D2STGNN_HIDDEN, WF_D2STGNN_STEPS,
+                         WF_D2STGNN_KERNEL);
     return false;
 }
 

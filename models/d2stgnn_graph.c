@@ -11,8 +11,7 @@ void wf_d2stgnn_graph_init(struct wf_d2stgnn_graph *l, struct wf_params *ps, con
     struct wf_init uniform = { .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(in) };
     *l = (struct wf_d2stgnn_graph){ .cfg = cfg };
     if ((cfg.hops < 0 || cfg.hops > WF_MAXTERM) && !ps->error.status)
-        wf_fail(&ps->error, WF_EINVAL, "'%s': %d hops, want at most %d", name, cfg.hops,
-                WF_MAXTERM);
+        wf_params_refuse(ps, "'%s': %d hops, want at most %d", name, cfg.hops, WF_MAXTERM);
     for (int d = 0; d < WF_D2STGNN_GRAPHS; d++)
         l->E[d] = wf_params_add(ps, wf_params_path(path, name, d ? "embedding.1" : "embedding.0"),
                                 2, wf_dims(cfg.nodes, cfg.embedding), xavier);

@@ -44,9 +44,8 @@ void wf_dygrencoder_init(struct wf_dygrencoder *m, struct wf_params *ps,
     struct wf_dygrencoder_sizes sizes = { cfg.channels, cfg.layers, cfg.hidden, cfg.aggr };
     *m = (struct wf_dygrencoder){ .cfg = cfg, .task = *task };
     if (cfg.channels < task->channels) {
-        wf_fail(&ps->error, WF_EINVAL,
-                "dygrencoder: %d channels for %d inputs, want at least as many", cfg.channels,
-                task->channels);
+        wf_params_refuse(ps, "dygrencoder: %d channels for %d inputs, want at least as many",
+                         cfg.channels, task->channels);
         return;
     }
     wf_dygrencoder_cell_init(&m->cell, ps, "cell", sizes);

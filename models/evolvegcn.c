@@ -74,13 +74,14 @@ static bool fits(const struct wf_evolvegcn *m, struct wf_params *ps)
     const struct wf_evolvegcn_config *c = &m->cfg;
     int F = c->lags * m->task.channels;
     if (c->lags < 1 || c->lags > m->task.T || c->layers < 1 || c->layers > WF_EVOLVEGCN_LAYERS)
-        wf_fail(&ps->error, WF_EINVAL, "evolvegcn: %d lags, %d layers: want 1 to %d and 1 to %d",
-                c->lags, c->layers, m->task.T, WF_EVOLVEGCN_LAYERS);
+        wf_params_refuse(ps, "evolvegcn: %d lags, %d layers: want 1 to %d and 1 to %d", c->lags,
+                         c->layers, m->task.T, WF_EVOLVEGCN_LAYERS);
     else if (m->nodes && F > m->task.nodes)
-        wf_fail(&ps->error, WF_EINVAL,
-                "evolvegcn-h: %d lags of %d channels at %d nodes: want at most as many features as "
-                "nodes",
-                c->lags, m->task.channels, m->task.nodes);
+        wf_params_refuse(
+            ps,
+            "evolvegcn-h: %d lags of %d channels at %d nodes: want at most as many features as "
+            "nodes",
+            c->lags, m->task.channels, m->task.nodes);
     else
         return true;
     return false;
@@ -123,21 +124,20 @@ struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolve
 {
     int L = m->cfg.layers, lags = m->cfg.lags;
     struct wf_tensor *w[WF_EVOLVEGCN_LAYERS] = { NULL }; /* [F, F] or [B, F, F] */
-    struct wf_tensor *all = wf_tape_view(g, b->x), *x = NULL;
-    struct wf_tensor *own = features(g, all, lags, b->T - 1);
+    struct wf_tensor *all = wf_tape_view(g, b->x), *x = NULL, *own = NULL;
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = lags - 1; t < b->T; t++) {
         bool last = t == b->T - 1;
         int read = last ? L : m->nodes ? L - 1 : 0; /* layers whose y is */
         const struct wf_supports *S = read ? wf_batch_supports(g, b, t) : NULL;
-        x = features(g, all, lags, t);
+        x = own = features(g, all, lags, t);
         for (int l = 0; l < L; l++) {
             wf_evolvegcn_evolve(g, &m->cell[l], x, &w[l]);
             if (l < read) x = activation(g, wf_evolvegcn_convolve(g, S, x, w[l]));
         }
+        if (last && m->cfg.skip) x = wf_concat(g, x, own);
         wf_tape_release(g, mark, last ? &x : w, last ? 1 : L);
     }
-    if (m->cfg.skip) x = wf_concat(g, x, own);
     if (m->cfg.end > 0) x = wf_relu(g, wf_linear(g, &m->end, x));
     return wf_horizon(g, &m->head, &m->task, x);
 }

@@ -11,7 +11,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=$1 folder=$2
 shift 2
 minutes=10 chosen="" options=() failed=()
-batch=16 epochs=5 share=0.78 # of the preset
 while [ $# -gt 0 ]; do
     case $1 in
     --minutes) minutes=${2:?--minutes wants a number}; shift 2 ;;
@@ -27,6 +26,13 @@ if ! [[ " ${options[*]} " == *" --data "* ]]; then
         exit 2
     fi
 fi
+
+# setting NAME: of the preset.
+setting()
+{
+    sed -n '/PRESET("leaderboard"/,/)/p' dist/presets.def | grep -o "\<$1=[0-9.]*" | cut -d= -f2
+}
+batch=$(setting batch-size) epochs=$(setting epochs) share=$(setting train-share)
 
 # "name<tab>what it is" of every model.
 about()
@@ -82,24 +88,26 @@ run()
         "$@" >>"$out/log" 2>&1 || { tail -n 1 "$out/log"; failed+=("$model"); return 1; }
 }
 
-# The steps that MODEL takes in a minute, which leaves nothing to validate or test.
+# A quarter of a minute, which leaves nothing to validate or test.
+trial()
+{
+    if [ -e "$folder/$1/trial/stats.csv" ]; then return; fi
+    run "$1" "$folder/$1/trial" --epochs 1000000 --minutes 0.25 --train-share 0.998 \
+        --valid-share 0.001 --baselines False || true
+}
+
+# rate MODEL: the steps that it took in its trial, per minute.
 rate()
 {
-    local out=$folder/$1/trial
-    if [ ! -e "$out/stats.csv" ]; then
-        run "$1" "$out" --epochs 1000000 --minutes 0.25 --train-share 0.998 --valid-share 0.001 \
-            --baselines False || return 1
-    fi
-    steps=$((4 * $(column "$out/stats.csv" steps)))
+    echo $((4 * $(column "$folder/$1/trial/stats.csv" steps)))
 }
 
 train()
 {
-    local out=$folder/$1 steps batches
-    if [ -e "$out/stats.csv" ]; then return; fi
+    local out=$folder/$1 batches
+    if [ -e "$out/stats.csv" ] || [ ! -e "$out/trial/stats.csv" ]; then return; fi
     echo "== $1"
-    if ! rate "$1"; then return; fi
-    batches=$(awk -v s="$steps" -v m="$minutes" -v e=$epochs 'BEGIN { printf "%d", s * m / e + 0.5 }')
+    batches=$(awk -v s="$(rate "$1")" -v m="$minutes" -v e=$epochs 'BEGIN { printf "%d", s * m / e + 0.5 }')
     run "$1" "$out" --epoch-batches $((batches > 0 ? batches : 1)) --resume True || return 0
     awk -F, -v m="$1" 'NR > 1 && $1 == m { print "   " $2 ": MAE " $4 }' "$out/metrics.csv"
 }
@@ -108,13 +116,12 @@ train()
 # The time is that of all windows at the pace of the trial.
 row()
 {
-    local out=$folder/$1 simple=$(($# == 1)) parameters="" steps=1 time="" epochs=""
+    local out=$folder/$1 simple=$(($# == 1)) parameters="" time="" epochs=""
     if [ $simple = 1 ]; then
         out=$(dirname "$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv | sort | sed -n 1p)")
     else
-        rate "$1"
         parameters=$(column "$out/stats.csv" parameters)
-        time=$(awk -v w="$(column "$out/stats.csv" windows)" -v s="$steps" -v b=$batch -v p=$share \
+        time=$(awk -v w="$(column "$out/stats.csv" windows)" -v s="$(rate "$1")" -v b=$batch -v p=$share \
             'BEGIN { printf "%.0f s", 60 * p * w / b / s }')
         epochs=$(awk -v w="$(column "$out/stats.csv" windows)" -v s="$(column "$out/stats.csv" steps)" \
             -v b=$batch -v p=$share 'BEGIN { printf "%.2f", s * b / (p * w) }')
@@ -175,7 +182,7 @@ between()
 
 same_conditions
 if [ -z "$chosen" ]; then chosen=$(about | cut -f1 | paste -sd,); fi
-for model in ${chosen//,/ }; do rate "$model" || true; done # all trials first: they measure time
+for model in ${chosen//,/ }; do trial "$model"; done # all trials first: they measure time
 for model in ${chosen//,/ }; do train "$model"; done
 if [ -n "$(find "$folder" -mindepth 2 -maxdepth 2 -name metrics.csv)" ]; then
     table >"$folder.md"

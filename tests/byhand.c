@@ -144,3 +144,21 @@ void byhand_refuses(const char *model, const void *cfg, const char *why)
     wf_model_free(&m);
     dense_free(&d);
 }
+
+static const int source[] = { 0, 0, 1, 2, 2 }, target[] = { 1, 2, 2, 0, 2 };
+static const float weight[] = { 0.5f, 1.5f, 0.25f, 2, 0.75f };
+const struct wf_edges byhand_edges = { BYHAND_NODES, 5, source, target, weight };
+
+void byhand_walks(double S[2][BYHAND_NODES][BYHAND_NODES])
+{
+    double out[BYHAND_NODES] = { 0 }, in[BYHAND_NODES] = { 0 };
+    memset(S, 0, 2 * sizeof *S);
+    for (int e = 0; e < byhand_edges.count; e++) {
+        out[source[e]] += (double)weight[e];
+        in[target[e]] += (double)weight[e];
+    }
+    for (int e = 0; e < byhand_edges.count; e++) {
+        S[0][target[e]][source[e]] = (double)weight[e] / out[source[e]];
+        S[1][source[e]][target[e]] = (double)weight[e] / in[target[e]];
+    }
+}

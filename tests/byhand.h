@@ -22,7 +22,13 @@ void byhand_init(struct byhand *m, const char *model, const char *options, struc
                  const struct wf_edges *edges);
 void byhand_free(struct byhand *m);
 
-enum { BYHAND_BATCH = 2 };
+enum { BYHAND_BATCH = 2, BYHAND_NODES = 3 };
+/* A graph for them, and its two random walks: S[0] is what a node takes along its in-edges, divided
+ * by all that leaves their source; S[1] along its out-edges, divided by all that comes to their
+ * target. */
+extern const struct wf_edges byhand_edges;
+void byhand_walks(double S[2][BYHAND_NODES][BYHAND_NODES]);
+
 double byhand_x(const struct byhand *m, int b, int t, int n, int c);
 double byhand_y(const struct byhand *m, int b, int q, int n); /* of the first target */
 const wf_real *byhand_param(const struct byhand *m, const char *layer, const char *name);

@@ -3,15 +3,23 @@
 #include "tests/byhand.h"
 #include "tests/tiny.h"
 
-enum { T = 5, N = 3, Q = 3, H = 4, E = 2, GATE = 3, F = 5, END = 4, LAYERS = 2, K = 2, HEADS = 2 };
+enum {
+    T = 5,
+    N = BYHAND_NODES,
+    Q = 3,
+    H = 4,
+    E = 2,
+    GATE = 3,
+    F = 5,
+    END = 4,
+    LAYERS = 2,
+    K = 2,
+    HEADS = 2
+};
 enum { GAP = 2, STATES = 2, HOPS = 2, DAY = 5, MEASURED = 2, HEAD = H / HEADS };
 enum { TERMS = 1 + 3 * HOPS, FEATURES = H + 3 * E, BLOCKS = 2 * LAYERS };
 static const char options[] = "hidden=4\nembedding=2\ngate=3\nforecast=5\nend=4\nlayers=2\n"
                               "kernel=2\nheads=2\ngap=2\n";
-
-static const int source[] = { 0, 0, 1, 2, 2 }, target[] = { 1, 2, 2, 0, 2 };
-static const float weight[] = { 0.5f, 1.5f, 0.25f, 2, 0.75f };
-static const struct wf_edges edges = { N, 5, source, target, weight };
 
 /* Powers of the graphs, without diagonal. */
 struct powers {
@@ -53,22 +61,6 @@ static void add_powers(struct powers *G, double A[N][N])
                 for (int a = 0; a < N; a++) next[i][j] += now[i][a] * A[a][j];
             }
         memcpy(now, next, sizeof now);
-    }
-}
-
-/* S[0]: what a node takes along its in-edges, divided by all that leaves their source; S[1]: along
- * its out-edges, divided by all that comes to their target. */
-static void given(double S[2][N][N])
-{
-    double out[N] = { 0 }, in[N] = { 0 };
-    memset(S, 0, sizeof(double) * 2 * N * N);
-    for (int e = 0; e < edges.count; e++) {
-        out[source[e]] += (double)weight[e];
-        in[target[e]] += (double)weight[e];
-    }
-    for (int e = 0; e < edges.count; e++) {
-        S[0][target[e]][source[e]] = (double)weight[e] / out[source[e]];
-        S[1][source[e]][target[e]] = (double)weight[e] / in[target[e]];
     }
 }
 
@@ -116,7 +108,7 @@ static void graphs(const struct byhand *m, int b, struct powers *G)
 {
     double S[2][N][N], A[N][N];
     G->count = 0;
-    given(S);
+    byhand_walks(S);
     for (int d = 0; d < m->graph.supports.count; d++) {
         weigh(m, b, d ? "graph.embedding.1" : "graph.embedding.0", S[d]);
         add_powers(G, S[d]);
@@ -345,12 +337,12 @@ static void expect_formula(bool times, const struct wf_edges *ed)
 
 Test(d2stgnn, is_its_formula)
 {
-    expect_formula(true, &edges);
+    expect_formula(true, &byhand_edges);
 }
 
 Test(d2stgnn, is_its_formula_where_the_data_have_no_times)
 {
-    expect_formula(false, &edges);
+    expect_formula(false, &byhand_edges);
 }
 
 Test(d2stgnn, is_its_formula_on_the_learned_graph_alone)

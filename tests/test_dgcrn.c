@@ -3,29 +3,9 @@
 #include "tests/byhand.h"
 #include "tests/tiny.h"
 
-enum { T = 2, N = 3, Q = 2, H = 2, E = 3, K = 2, HYPER = 3, INNER = 2, DAY = 5 };
-enum { IN = 3, MOST = (K + 1) * (IN + H) }; /* channels of a cell's input, of G_d */
+enum { T = 2, N = BYHAND_NODES, Q = 2, H = 2, E = 3, K = 2, HYPER = 3, INNER = 2, DAY = 5 };
+enum { IN = BYHAND_NODES, MOST = (K + 1) * (IN + H) }; /* channels of a cell's input, of G_d */
 static const double keep = 0.05, share = 0.95, slope = 3;
-
-static const int source[] = { 0, 0, 1, 2, 2 }, target[] = { 1, 2, 2, 0, 2 };
-static const float weight[] = { 0.5f, 1.5f, 0.25f, 2, 0.75f };
-static const struct wf_edges edges = { N, 5, source, target, weight };
-
-/* S[0]: what a node takes along its in-edges, divided by all that leaves their source; S[1]: along
- * its out-edges, divided by all that comes to their target. */
-static void given(double S[2][N][N])
-{
-    double out[N] = { 0 }, in[N] = { 0 };
-    memset(S, 0, sizeof(double) * 2 * N * N);
-    for (int e = 0; e < edges.count; e++) {
-        out[source[e]] += (double)weight[e];
-        in[target[e]] += (double)weight[e];
-    }
-    for (int e = 0; e < edges.count; e++) {
-        S[0][target[e]][source[e]] = (double)weight[e] / out[source[e]];
-        S[1][source[e]][target[e]] = (double)weight[e] / in[target[e]];
-    }
-}
 
 /* What node j takes from node i: row i of A + I (or of A^T + I), which sums to 1. */
 static void normalised(double A[N][N], double P[2][N][N])
@@ -116,7 +96,7 @@ static void both(const struct byhand *m, const char *cell, const char *layer, do
 static void step(const struct byhand *m, const char *cell, double xh[N][MOST], double h[N][H])
 {
     double S[2][N][N], P[2][N][N], zr[N][2 * H], c[N][2 * H];
-    given(S);
+    byhand_walks(S);
     for (int n = 0; n < N; n++) memcpy(xh[n] + IN, h[n], sizeof h[n]);
     learn(m, cell, S, xh, IN + H, P);
     both(m, cell, "gates", S, P, xh, IN + H, 2 * H, zr);
@@ -163,7 +143,8 @@ Test(dgcrn, is_its_formula)
 {
     struct byhand m;
     double y[Q][N];
-    byhand_init(&m, "dgcrn", "hidden=2\ndepth=2\nembedding=3\nhyper=3\ninner=2\n", task, &edges);
+    byhand_init(&m, "dgcrn", "hidden=2\ndepth=2\nembedding=3\nhyper=3\ninner=2\n", task,
+                &byhand_edges);
     for (int b = 0; b < BYHAND_BATCH; b++) {
         by_formula(&m, b, y);
         for (int q = 0; q < Q; q++)

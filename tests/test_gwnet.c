@@ -3,28 +3,25 @@
 #include "tests/byhand.h"
 #include "tests/tiny.h"
 
-enum { T = 5, REACH = 7, N = 3, Q = 2, H = 2, SKIP = 3, END = 4, D = 2, BLOCKS = 2, LAYERS = 2 };
+enum {
+    T = 5,
+    REACH = 7,
+    N = BYHAND_NODES,
+    Q = 2,
+    H = 2,
+    SKIP = 3,
+    END = 4,
+    D = 2,
+    BLOCKS = 2,
+    LAYERS = 2
+};
 enum { HOPS = 2, GRAPHS = 3, TERMS = 1 + HOPS * GRAPHS };
 
-static const int source[] = { 0, 0, 1, 2, 2 }, target[] = { 1, 2, 2, 0, 2 };
-static const float weight[] = { 0.5f, 1.5f, 0.25f, 2, 0.75f };
-static const struct wf_edges edges = { N, 5, source, target, weight };
-
-/* P[0]: what a node takes along its in-edges, each divided by all that leaves their source; P[1]:
- * along its out-edges, divided by all that comes to their target; P[2]: learned. */
+/* The two random walks, then the graph that is learned. */
 static void graphs(const struct byhand *m, double P[GRAPHS][N][N])
 {
     const wf_real *E1 = byhand_param(m, NULL, "source"), *E2 = byhand_param(m, NULL, "target");
-    double out[N] = { 0 }, in[N] = { 0 };
-    memset(P, 0, sizeof(double) * GRAPHS * N * N);
-    for (int e = 0; e < edges.count; e++) {
-        out[source[e]] += (double)weight[e];
-        in[target[e]] += (double)weight[e];
-    }
-    for (int e = 0; e < edges.count; e++) {
-        P[0][target[e]][source[e]] = (double)weight[e] / out[source[e]];
-        P[1][source[e]][target[e]] = (double)weight[e] / in[target[e]];
-    }
+    byhand_walks(P);
     for (int i = 0; i < N; i++) {
         double sum = 0;
         for (int j = 0; j < N; j++) {
@@ -134,7 +131,7 @@ Test(gwnet, is_its_formula)
                             .steps_per_day = 6,
                             .time_of_day = true };
     byhand_init(&m, "gwnet", "hidden=2\nskip=3\nend=4\nblocks=2\nlayers=2\nembedding=2\n", task,
-                &edges);
+                &byhand_edges);
     for (int b = 0; b < BYHAND_BATCH; b++) {
         by_formula(&m, b, y);
         for (int n = 0; n < N; n++)

@@ -2,7 +2,10 @@
  *
  * Sums run over a whole split and are divided once; an average of per-batch means would weigh
  * batches with few valid targets too much. Missing targets (NaN) do not count; targets of 0 do not
- * count in MAPE. */
+ * count in MAPE.
+ *
+ * Beside them the number that PyTorch Geometric Temporal's experiments report, which is such an
+ * average and leaves out targets of 0: see wf_metrics_pgt_mae(). */
 #ifndef WF_METRICS_H
 #define WF_METRICS_H
 
@@ -15,6 +18,8 @@ extern "C" {
 struct wf_metrics {
     int Q;
     double *abs, *sq, *pct, *count, *pct_count; /* [Q] sums over all samples, nodes and channels */
+    double *batch_abs, *batch_count;            /* [Q] of the last batch, targets of 0 left out */
+    double pgt[2];                              /* sum of the batches' means; how many batches */
 };
 enum wf_status wf_metrics_init(struct wf_metrics *m, int Q, struct wf_error *err);
 void wf_metrics_free(struct wf_metrics *m);
@@ -28,6 +33,10 @@ void wf_metrics_add(struct wf_metrics *m, const wf_real *pred, const wf_real *ta
 double wf_metrics_mae(const struct wf_metrics *m, int q);
 double wf_metrics_rmse(const struct wf_metrics *m, int q);
 double wf_metrics_mape(const struct wf_metrics *m, int q); /* per cent */
+
+/* The mean over calls of wf_metrics_add() of the MAE of each, targets of 0 and missing ones left
+ * out (a batch of only such counts as 0): masked_mae_loss() of the reference, averaged as there. */
+double wf_metrics_pgt_mae(const struct wf_metrics *m);
 
 #ifdef __cplusplus
 }

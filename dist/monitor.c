@@ -10,8 +10,10 @@
 #include "dist/progress.h"
 #include "tensor/alloc.h"
 
-static const char process_names[] = "system_mb,cpu_percent,gpu_mb";
-enum { PROCESS_VALUES = 3 };
+static const char time_names[] = "Timestamp,time_s,";
+static const char process_names[] = "System_Memory_Used,System_Memory_Total,GPU_Memory_Used,"
+                                    "GPU_Memory_Total,cpu_percent";
+enum { PROCESS_VALUES = 5 };
 
 static double cpu_seconds(void)
 {
@@ -35,8 +37,10 @@ static void read_process(struct wf_monitor *m, double now, double value[WF_MONIT
 {
     double cpu = cpu_seconds(), passed = now - m->last_s;
     value[0] = resident_mb();
-    value[1] = passed > 0 ? 100 * (cpu - m->last_cpu_s) / passed : 0;
-    value[2] = m->gpu_mb ? m->gpu_mb(m->ctx) : 0;
+    value[1] = m->system_mb;
+    value[2] = value[3] = 0;
+    if (m->gpu && m->gpu(m->ctx, &value[2], &value[3])) m->gpu_total_mb = value[3];
+    value[4] = passed > 0 ? 100 * (cpu - m->last_cpu_s) / passed : 0;
     m->last_s = now;
     m->last_cpu_s = cpu;
     m->max_system_mb = fmax(m->max_system_mb, value[0]);
@@ -51,7 +55,11 @@ static void sample(struct wf_monitor *m)
         m->source->read(m->ctx, value);
     else
         read_process(m, now, value);
-    bool lost = fprintf(m->out, "%.3f", m->before_s + now - m->started) < 0;
+    char date[32];
+    time_t clock = time(NULL);
+    struct tm tm;
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime_r(&clock, &tm));
+    bool lost = fprintf(m->out, "%s,%.3f", date, m->before_s + now - m->started) < 0;
     for (int i = 0; i < count; i++)
         lost |= (isnan(value[i]) ? fputs(",", m->out) : fprintf(m->out, ",%.2f", value[i])) < 0;
     lost |= putc('\n', m->out) == EOF;
@@ -113,12 +121,13 @@ static enum wf_status read_earlier(struct wf_monitor *m, const char *path, size_
     WF_TRY(wf_file_read(path, &bytes, &size, err));
     while (size && bytes[size - 1] != '\n') size--; /* a machine that lost power tears a line */
     const char *names = names_of(m);
-    size_t head = strlen("time_s,") + strlen(names) + 1;
+    size_t times = strlen(time_names), head = times + strlen(names) + 1;
     enum wf_status s = WF_OK;
-    if (size >= head) {
-        if (strncmp(bytes, "time_s,", 7) != 0 || strncmp(bytes + 7, names, head - 8) != 0 ||
-            bytes[head - 1] != '\n')
-            s = wf_fail(err, WF_EFORMAT, "%s: does not begin with time_s,%.200s", path, names);
+    if (size) {
+        if (size < head || strncmp(bytes, time_names, times) != 0 ||
+            strncmp(bytes + times, names, head - times - 1) != 0 || bytes[head - 1] != '\n')
+            s = wf_fail(err, WF_EFORMAT, "%s: does not begin with %s%.200s", path, time_names,
+                        names);
         else if (size > head)
             s = take_earlier(m, bytes, size, err);
         *keep = size;
@@ -134,7 +143,7 @@ static enum wf_status open_file(struct wf_monitor *m, const char *path, struct w
     m->out = fopen(path, keep ? "ae" : "we");
     if (!m->out) return wf_fail(err, WF_EIO, "%s: %s", path, strerror(errno));
     if (keep ? ftruncate(fileno(m->out), (off_t)keep) == 0
-             : fprintf(m->out, "time_s,%s\n", names_of(m)) >= 0)
+             : fprintf(m->out, "%s%s\n", time_names, names_of(m)) >= 0)
         return WF_OK;
     enum wf_status s = wf_fail(err, WF_EIO, "%s: %s", path, strerror(errno));
     fclose(m->out);
@@ -160,7 +169,8 @@ enum wf_status wf_monitor_start(struct wf_monitor *m, const char *path, struct w
     if (m->every_s == 0) m->every_s = 1;
     if (!m->source && isnan(resident_mb()))
         return wf_fail(err, WF_EIO, "/proc/self/statm: cannot be read");
-    m->before_s = m->max_system_mb = m->max_gpu_mb = 0;
+    m->before_s = m->max_system_mb = m->max_gpu_mb = m->gpu_total_mb = 0;
+    m->system_mb = wf_file_kib("/proc/meminfo", "MemTotal") / 1024;
     m->failure = 0;
     m->stopping = false;
     WF_TRY(open_file(m, path, err));

@@ -115,6 +115,16 @@ static void read_node(void *ctx, double value[WF_MONITOR_VALUES])
     }
 }
 
+bool wf_node_gpu(void *node, double *used_mb, double *total_mb)
+{
+    const struct wf_node *n = node;
+    struct nvml_memory memory;
+    if (!n->gpus || !n->gpu[0] || n->nvml.memory(n->gpu[0], &memory) != 0) return false;
+    *used_mb = (double)memory.used / 1048576;
+    *total_mb = (double)memory.total / 1048576;
+    return true;
+}
+
 enum wf_status wf_node_open(struct wf_node **out, struct wf_monitor_source *source,
                             struct wf_error *err)
 {

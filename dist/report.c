@@ -9,6 +9,9 @@
 
 /* ---- epochs ---- */
 
+enum { EPOCH_COLUMNS = 5 };
+static const char epoch_head[] = "epoch,runtime,t_mae,v_mae,pgt_v_mae";
+
 static enum wf_status keep_row(struct wf_history *h, const struct wf_epoch_stats *row,
                                struct wf_error *err)
 {
@@ -23,17 +26,17 @@ static enum wf_status keep_row(struct wf_history *h, const struct wf_epoch_stats
 static enum wf_status read_rows(struct wf_history *h, const struct wf_csv *csv,
                                 struct wf_error *err)
 {
-    if (csv->cols != 4)
-        return wf_fail(err, WF_EFORMAT, "%s: %td columns, expected 4: epoch,runtime,t_mae,v_mae",
-                       h->path, csv->cols);
-    double before = -1;
+    if (csv->cols != EPOCH_COLUMNS)
+        return wf_fail(err, WF_EFORMAT, "%s: %td columns, expected %d: %s", h->path, csv->cols,
+                       EPOCH_COLUMNS, epoch_head);
+    double before = 0;
     for (ptrdiff_t i = 0; i < csv->rows; i++) {
-        const double *v = csv->values + 4 * i;
+        const double *v = csv->values + EPOCH_COLUMNS * i;
         if (!(v[0] > before && v[0] < 1e9) || v[0] != floor(v[0]))
             return wf_fail(err, WF_EFORMAT, "%s: row %td: epoch %g, expected one after %g", h->path,
                            i + 1, v[0], before);
         before = v[0];
-        struct wf_epoch_stats row = { (int)v[0], v[1], v[2], v[3] };
+        struct wf_epoch_stats row = { (int)v[0] - 1, v[1], v[2], v[3], v[4] };
         WF_TRY(keep_row(h, &row, err));
     }
     return WF_OK;
@@ -60,12 +63,12 @@ enum wf_status wf_history_add(struct wf_history *h, const struct wf_epoch_stats 
     WF_TRY(keep_row(h, row, err));
     struct wf_text t;
     WF_TRY(wf_text_open(&t, h->path, err));
-    fputs("epoch,runtime,t_mae,v_mae\n", t.f);
+    fprintf(t.f, "%s\n", epoch_head);
     for (int i = 0; i < h->count; i++) {
         const struct wf_epoch_stats *r = h->rows + i;
-        fprintf(t.f, "%d", r->epoch);
-        const double v[3] = { r->seconds, r->train_loss, r->valid_mae };
-        for (int k = 0; k < 3; k++) {
+        fprintf(t.f, "%d", r->epoch + 1);
+        const double v[] = { r->seconds, r->train_loss, r->valid_mae, r->pgt_valid_mae };
+        for (int k = 0; k < EPOCH_COLUMNS - 1; k++) {
             putc(',', t.f);
             wf_text_number(t.f, v[k]);
         }
@@ -266,24 +269,26 @@ enum wf_status wf_summary_write(const char *path, const struct wf_summary *r,
     struct wf_text t;
     WF_TRY(check_steps(&scored, 1, h, err));
     WF_TRY(wf_text_open(&t, path, err));
-    fputs("model,dataset,mode,nodes,windows,parameters,steps,preprocessing_s,training_s,total_s,"
-          "best_v_mae,max_system_mb",
-          t.f);
+    fputs(
+        "preprocessing,training,total,t_mae,v_mae,pgt_v_mae,system_memory_total,max_system_mem,"
+        "gpu_memory_total,max_gpu_mem,model,dataset,synthetic,mode,nodes,windows,parameters,steps",
+        t.f);
     for (int k = 0; k < h->count; k++)
         for (int j = 0; j < KINDS; j++) summary_column(t.f, j, h->step[k], h->interval_s);
     putc('\n', t.f);
+    const double v[] = { r->preprocessing_s, r->training_s,     r->total_s,   r->best_t_mae,
+                         r->best_v_mae,      r->best_pgt_v_mae, r->system_mb, r->max_system_mb,
+                         r->gpu_mb,          r->max_gpu_mb };
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+        wf_text_number(t.f, v[i]);
+        putc(',', t.f);
+    }
     wf_text_field(t.f, r->model);
     putc(',', t.f);
     wf_text_field(t.f, r->dataset);
-    putc(',', t.f);
+    fprintf(t.f, ",%s,", r->synthetic ? "True" : "False");
     wf_text_field(t.f, r->mode);
     fprintf(t.f, ",%td,%td,%td,%lld", r->nodes, r->windows, r->parameters, (long long)r->steps);
-    const double v[] = { r->preprocessing_s, r->training_s, r->total_s, r->best_v_mae,
-                         r->max_system_mb };
-    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-        putc(',', t.f);
-        wf_text_number(t.f, v[i]);
-    }
     for (int k = 0; k < h->count; k++)
         for (int j = 0; j < KINDS; j++) {
             putc(',', t.f);

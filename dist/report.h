@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* per_epoch_stats.csv: epoch,runtime,t_mae,v_mae (seconds, training loss, validation MAE). */
+/* per_epoch_stats.csv: epoch (from 1), runtime (seconds), t_mae (training loss), v_mae and
+ * pgt_v_mae (validation MAE, and as the reference computes it). */
 struct wf_history {
     char *path;
     int count;
@@ -50,13 +51,15 @@ enum wf_status wf_report_csv(const char *path, const struct wf_scored *models, i
 enum wf_status wf_report_markdown(const char *path, const struct wf_scored *models, int count,
                                   const struct wf_horizons *h, struct wf_error *err);
 
-/* stats.csv: a header and one row. */
+/* stats.csv: a header and one row; the reference's columns first. */
 struct wf_summary {
-    const char *model, *dataset, *mode; /* mode: index, base, .. */
+    double preprocessing_s, training_s, total_s;
+    double best_t_mae, best_v_mae, best_pgt_v_mae;       /* the smallest of all epochs */
+    double system_mb, max_system_mb, gpu_mb, max_gpu_mb; /* what there is; what was used */
+    const char *model, *dataset, *mode;                  /* mode: index, base, .. */
+    bool synthetic;
     ptrdiff_t nodes, windows, parameters;
     int64_t steps;
-    double preprocessing_s, training_s, total_s;
-    double best_v_mae, max_system_mb;
     const struct wf_metrics *test;
 };
 enum wf_status wf_summary_write(const char *path, const struct wf_summary *r,

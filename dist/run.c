@@ -1,7 +1,10 @@
 /* run.c - the main() that the experiment apps share. */
+#include <math.h>
 #include <string.h>
+#include "data/file.h"
 #include "dist/experiment.h"
 #include "dist/monitor.h"
+#include "dist/node.h"
 #include "dist/plan.h"
 #include "dist/progress.h"
 #include "dist/report.h"
@@ -97,6 +100,7 @@ static enum wf_status start(struct wf_experiment *x, int argc, char **argv, cons
 /* What run() opens beside the experiment, in the order it is closed. */
 struct watch {
     struct wf_experiment *x;
+    struct wf_node *node; /* its first GPU */
     struct wf_monitor monitor;
     struct wf_history history;
     struct wf_error failed; /* of a row that could not be written */
@@ -113,20 +117,31 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
 {
     const struct wf_experiment *x = w->x;
     const int *count = x->place.all.count;
+    const struct wf_monitor *m = &w->monitor;
     char path[WF_CONFIG_TEXT + 32];
-    struct wf_summary sum = { .model = x->model.type->name,
+    double peak = wf_file_kib("/proc/self/status", "VmHWM") / 1024; /* between two lines, too */
+    struct wf_summary sum = { .preprocessing_s = clock[1] - clock[0],
+                              .training_s = clock[2] - clock[1],
+                              .total_s = clock[2] - clock[0],
+                              .best_t_mae = NAN,
+                              .best_v_mae = x->trainer.state.best,
+                              .best_pgt_v_mae = NAN,
+                              .system_mb = m->system_mb,
+                              .max_system_mb = fmax(m->max_system_mb, peak),
+                              .gpu_mb = m->gpu_total_mb,
+                              .max_gpu_mb = m->max_gpu_mb,
+                              .model = x->model.type->name,
                               .dataset = x->data.name,
                               .mode = wf_mode_names[x->place.mode],
                               .nodes = x->data.series.N,
                               .windows = (ptrdiff_t)count[0] + count[1] + count[2],
                               .parameters = wf_params_size(&x->params),
                               .steps = x->trainer.state.step,
-                              .preprocessing_s = clock[1] - clock[0],
-                              .training_s = clock[2] - clock[1],
-                              .total_s = wf_now() - clock[0],
-                              .best_v_mae = x->trainer.state.best,
-                              .max_system_mb = w->monitor.max_system_mb,
                               .test = &r->metrics[0] };
+    for (int i = 0; i < w->history.count; i++) {
+        sum.best_t_mae = fmin(sum.best_t_mae, w->history.rows[i].train_loss);
+        sum.best_pgt_v_mae = fmin(sum.best_pgt_v_mae, w->history.rows[i].pgt_valid_mae);
+    }
     snprintf(path, sizeof path, "%s/stats.csv", x->cfg.out);
     return wf_summary_write(path, &sum, &r->horizons, err);
 }
@@ -187,7 +202,11 @@ static enum wf_status work(struct watch *w, const double started, struct wf_erro
 static enum wf_status open_monitor(struct watch *w, struct wf_error *err)
 {
     char path[WF_CONFIG_TEXT + 32];
+    struct wf_monitor_source unused;
     WF_TRY(wf_make_folder(w->x->cfg.out, err));
+    WF_TRY(wf_node_open(&w->node, &unused, err));
+    w->monitor.gpu = wf_node_gpu;
+    w->monitor.ctx = w->node;
     snprintf(path, sizeof path, "%s/system_stats.csv", w->x->cfg.out);
     return wf_monitor_start(&w->monitor, path, err);
 }
@@ -213,6 +232,7 @@ static enum wf_status run(struct wf_experiment *x, FILE *log, struct wf_error *e
     if (s == WF_OK && !only) s = wf_dist_agree(d, d->rank ? WF_OK : open_history(&w, err), err);
     if (s == WF_OK && !only) s = work(&w, started, err);
     wf_monitor_stop(&w.monitor, NULL);
+    wf_node_close(w.node);
     wf_history_free(&w.history);
     return s;
 }

@@ -248,5 +248,5 @@ enum wf_status wf_trainer_evaluate(struct wf_trainer *t, enum wf_part part, stru
     double *const sums[] = { m->abs, m->sq, m->pct, m->count, m->pct_count };
     for (size_t k = 0; k < sizeof sums / sizeof *sums; k++)
         WF_TRY(wf_dist_sum(t->dist, sums[k], m->Q, err));
-    return WF_OK;
+    return wf_dist_sum(t->dist, m->pgt, 2, err);
 }

@@ -297,7 +297,8 @@ static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, d
     WF_TRY(s);
     double mae = wf_metrics_mae(m, -1);
     struct wf_epoch_stats stats = { st->epoch, wf_now() - started,
-                                    st->loss_count > 0 ? st->loss_sum / st->loss_count : 0, mae };
+                                    st->loss_count > 0 ? st->loss_sum / st->loss_count : 0, mae,
+                                    wf_metrics_pgt_mae(m) };
     bool better = mae < st->best;
     st->patience = better ? t->cfg.patience : st->patience - 1;
     if (better) st->best = mae;

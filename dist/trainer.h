@@ -52,9 +52,9 @@ struct wf_train_config wf_train_defaults(void);
 extern const struct wf_field wf_train_fields[];
 
 struct wf_epoch_stats {
-    int epoch;      /* 0-based */
-    double seconds; /* training and validation */
-    double train_loss, valid_mae;
+    int epoch;                                   /* 0-based */
+    double seconds;                              /* training and validation */
+    double train_loss, valid_mae, pgt_valid_mae; /* the last: see wf_metrics_pgt_mae() */
 };
 
 /* On a device a step is a recording, of which there is one per size of batch; its loss is read

@@ -46,6 +46,28 @@ Test(metrics, sums_do_not_depend_on_the_batches)
     wf_metrics_free(&parts);
 }
 
+Test(metrics, the_reference_number_is_a_mean_of_batches)
+{
+    struct wf_metrics m = make(2);
+    wf_metrics_add(&m, pred, target, 1, 2, 1);
+    double first = wf_metrics_pgt_mae(&m);
+    wf_metrics_reset(&m);
+    wf_metrics_add(&m, pred + 4, target + 4, 1, 2, 1);
+    double second = wf_metrics_pgt_mae(&m);
+    wf_metrics_reset(&m);
+    wf_metrics_add(&m, pred, target, 1, 2, 1);
+    wf_metrics_add(&m, pred + 4, target + 4, 1, 2, 1);
+    cr_assert_float_eq(wf_metrics_pgt_mae(&m), (first + second) / 2, 1e-12);
+    wf_metrics_reset(&m);
+    static const wf_real p[] = { 3, 7, 5, 9 }, t[] = { 1, 0, (wf_real)NAN, 8 };
+    static const wf_real none[] = { 0, 0, 0, (wf_real)NAN };
+    wf_metrics_add(&m, p, t, 1, 2, 1);
+    cr_assert_float_eq(wf_metrics_pgt_mae(&m), 1.5, 1e-12, "targets 1 and 8 alone count");
+    wf_metrics_add(&m, p, none, 1, 2, 1);
+    cr_assert_float_eq(wf_metrics_pgt_mae(&m), 0.75, 1e-12, "a batch of nothing is 0");
+    wf_metrics_free(&m);
+}
+
 Test(metrics, large_batches_sum_every_channel_at_its_horizon)
 {
     enum { B = 40, Q = 3, N = 300, C = 2 };

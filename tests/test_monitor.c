@@ -41,7 +41,13 @@ Test(monitor, columns_come_from_the_source_and_empty_ones_stay_empty)
     struct wf_monitor m = { .every_s = 1000, .source = &counter, .ctx = &n };
     ok(wf_monitor_start(&m, scratch("c.csv"), &err));
     ok(wf_monitor_stop(&m, &err));
-    expect_begins("c.csv", "time_s,count,nothing\n0.000,1.00,\n0.0");
+    expect_begins("c.csv", "Timestamp,time_s,count,nothing\n");
+    struct wf_csv csv;
+    ok(wf_csv_read(scratch("c.csv"), WF_CSV_YES, &csv, &err));
+    cr_expect(csv.rows == 2 && csv.cols == 3 && csv.times_ns);
+    cr_expect(csv.values[0] == 0 && csv.values[1] == 1 && isnan(csv.values[2]));
+    cr_expect(csv.values[4] == 2 && isnan(csv.values[5]));
+    wf_csv_free(&csv);
     expect_no_leaks();
 }
 
@@ -50,7 +56,8 @@ Test(monitor, lines_of_an_earlier_source_are_gone_on_with)
     struct wf_error err = { 0 };
     struct wf_csv csv;
     int n = 0;
-    static const char earlier[] = "time_s,count,nothing\n5.000,9.00,\n6.0";
+    static const char earlier[] = "Timestamp,time_s,count,nothing\n"
+                                  "2026-11-29 10:00:00,5.000,9.00,\n2026-11-29 10:00:01,6.0";
     const char *path = scratch_file("c.csv", earlier, sizeof earlier - 1);
     struct wf_monitor m = { .every_s = 1000, .append = true, .source = &counter, .ctx = &n };
     ok(wf_monitor_start(&m, path, &err));
@@ -66,13 +73,14 @@ Test(monitor, lines_of_another_source_are_left_alone)
 {
     struct wf_error err = { 0 };
     int n = 0;
-    static const char *const others[] = { "time_s,count,nothing,more\n0.000,1.00,,2\n",
-                                          "time_s,count,notable\n0.000,1.00,\n" };
+    static const char *const others[] = { "Timestamp,time_s,count,nothing,more\n,0.000,1.00,,2\n",
+                                          "Timestamp,time_s,count,notable\n,0.000,1.00,\n",
+                                          "short\n" };
     struct wf_monitor m = { .append = true, .source = &counter, .ctx = &n };
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         const char *path = scratch_file("c.csv", others[i], strlen(others[i]));
         fails(wf_monitor_start(&m, path, &err), WF_EFORMAT,
-              "c.csv: does not begin with time_s,count,nothing");
+              "c.csv: does not begin with Timestamp,time_s,count,nothing");
         expect_begins("c.csv", others[i]);
     }
     expect_no_leaks();
@@ -99,7 +107,7 @@ Test(monitor, a_node_is_read)
 
 /* ---- worker_monitor ---- */
 
-#define NODE "time_s,node_cpu_percent,node_mb,"
+#define NODE "Timestamp,time_s,node_cpu_percent,node_mb,"
 
 /* A library that claims to be NVML, with so many GPUs. */
 static void pretend_gpus(const char *count)
@@ -126,7 +134,7 @@ Test(worker_monitor, lines_last_as_long_as_the_command_and_its_status_is_kept)
                                                "sh -c 'echo said; sleep 0.6; exit 7'");
     cr_expect_eq(status, 7, "%s", program_complained);
     cr_expect_str_eq(program_said, "said\n");
-    expect_begins("n.csv", NODE "gpu0_mb,gpu0_percent\n0.000,");
+    expect_begins("n.csv", NODE "gpu0_mb,gpu0_percent\n2");
     struct wf_csv csv = lines_of("n.csv");
     cr_assert(csv.cols == 5 && csv.rows >= 4 && csv.rows <= 9, "%td rows", csv.rows);
     for (ptrdiff_t i = 0; i < csv.rows; i++) {
@@ -155,6 +163,19 @@ Test(worker_monitor, each_gpu_has_its_columns)
     program_works("worker_monitor", "--out g.csv -- true");
     csv = lines_of("g.csv");
     cr_expect_eq(csv.cols, 1 + 2 + 2 * 31);
+    wf_csv_free(&csv);
+}
+
+Test(worker_monitor, an_experiment_tells_the_first_gpu)
+{
+    pretend_gpus("2");
+    program_works("dataset", "synth '%s' --nodes 4 --days 1", scratch("road.h5"));
+    program_works("pems_bay",
+                  "--data road.h5 --adjacency '' --out out --mode index -e 1 --pictures False "
+                  "--baselines False --device cpu");
+    struct wf_csv csv = lines_of("out/system_stats.csv");
+    cr_assert(csv.cols == 6 && csv.rows >= 2);
+    cr_expect(csv.values[3] == 1000 && csv.values[4] == 2000);
     wf_csv_free(&csv);
 }
 

@@ -83,9 +83,13 @@ Test(report, fields_are_quoted_where_they_have_to_be)
 
 /* ---- monitor ---- */
 
-static double seven(void *ctx)
+enum { COLUMNS = 6 }; /* beside the date */
+
+static bool seven(void *ctx, double *used, double *total)
 {
-    return 7 + *(int *)ctx;
+    *used = 7 + *(int *)ctx;
+    *total = 80;
+    return true;
 }
 
 Test(report, the_monitor_writes_at_once_and_when_it_stops)
@@ -93,21 +97,26 @@ Test(report, the_monitor_writes_at_once_and_when_it_stops)
     struct wf_error err = { 0 };
     int half = 1;
     const char *path = scratch("system_stats.csv");
-    struct wf_monitor m = { .every_s = 1000, .gpu_mb = seven, .ctx = &half };
+    struct wf_monitor m = { .every_s = 1000, .gpu = seven, .ctx = &half };
     ok(wf_monitor_start(&m, path, &err));
     struct wf_csv csv = read_csv(path); /* what a kill would leave */
     cr_assert_eq(csv.rows, 1);
     cr_assert_str_eq(csv.names.name[0], "time_s");
+    cr_assert(csv.times_ns != NULL);
     cr_assert(csv.values[0] >= 0 && csv.values[1] > 1 && csv.values[3] == 8);
+    cr_assert(csv.values[2] > csv.values[1] && csv.values[4] == 80);
     wf_csv_free(&csv);
     fails(wf_monitor_start(&m, path, &err), WF_EINVAL, "runs already");
     ok(wf_monitor_stop(&m, &err));
     ok(wf_monitor_stop(&m, &err));
     csv = read_csv(path);
     cr_assert_eq(csv.rows, 2);
-    cr_assert_geq(csv.values[4], csv.values[0]);
-    cr_assert_float_eq(m.max_system_mb, fmax(csv.values[1], csv.values[5]), 0.006);
+    cr_assert_eq(csv.cols, COLUMNS);
+    cr_assert_geq(csv.values[COLUMNS], csv.values[0]);
+    cr_assert_float_eq(m.max_system_mb, fmax(csv.values[1], csv.values[COLUMNS + 1]), 0.006);
     cr_assert_eq(m.max_gpu_mb, 8);
+    cr_assert_eq(m.gpu_total_mb, 80);
+    cr_assert_float_eq(m.system_mb, csv.values[2], 0.006);
     wf_csv_free(&csv);
     expect_no_leaks();
 }
@@ -130,11 +139,11 @@ Test(report, the_monitor_sees_memory_and_work_in_between)
     cr_assert_gt(spent, 0);
     struct wf_csv csv = read_csv(path);
     cr_assert_gt(csv.rows, 4);
-    cr_assert_gt(csv.values[4 * csv.rows - 4], 0.1);
+    cr_assert_gt(csv.values[COLUMNS * (csv.rows - 1)], 0.1);
     double busy = 0;
     for (ptrdiff_t i = 1; i < csv.rows; i++) {
-        cr_assert_geq(csv.values[4 * i], csv.values[4 * i - 4]);
-        busy = fmax(busy, csv.values[4 * i + 2]);
+        cr_assert_geq(csv.values[COLUMNS * i], csv.values[COLUMNS * (i - 1)]);
+        busy = fmax(busy, csv.values[COLUMNS * i + 5]);
     }
     cr_assert_gt(busy, 10);
     cr_assert_eq(csv.values[3], 0, "no GPU");
@@ -143,8 +152,10 @@ Test(report, the_monitor_sees_memory_and_work_in_between)
 
 Test(report, the_monitor_goes_on_after_the_whole_lines_of_an_earlier_run)
 {
-    static const char earlier[] = "time_s,system_mb,cpu_percent,gpu_mb\n"
-                                  "0.000,10.00,0.0,9.00\n5.000,123456.00,0.0,0.00\n6.0,12";
+    static const char earlier[] =
+        "Timestamp,time_s,System_Memory_Used,System_Memory_Total,GPU_Memory_Used,GPU_Memory_Total,"
+        "cpu_percent\n2026-11-29 10:00:00,0.000,10.00,20.0,9.00,80.00,0.0\n"
+        "2026-11-29 10:00:05,5.000,123456.00,20.0,0.00,80.00,0.0\n2026-11-29 10:00:06,6.0,12";
     struct wf_error err = { 0 };
     const char *path = scratch_file("system_stats.csv", earlier, sizeof earlier - 1);
     struct wf_monitor m = { .every_s = 1000, .append = true };
@@ -154,7 +165,8 @@ Test(report, the_monitor_goes_on_after_the_whole_lines_of_an_earlier_run)
     cr_assert_eq(m.max_gpu_mb, 9);
     struct wf_csv csv = read_csv(path);
     cr_assert_eq(csv.rows, 4);
-    cr_assert(csv.values[8] >= 5 && csv.values[8] < 6, "the clock goes on: %g", csv.values[8]);
+    double clock = csv.values[2 * COLUMNS];
+    cr_assert(clock >= 5 && clock < 6, "the clock goes on: %g", clock);
     wf_csv_free(&csv);
     m = (struct wf_monitor){ .every_s = 1000, .append = true };
     ok(wf_monitor_start(&m, scratch("fresh.csv"), &err));
@@ -176,7 +188,7 @@ Test(report, the_monitor_says_what_it_cannot_do)
     m.append = true;
     static const char other[] = "epoch,runtime,t_mae,v_mae\n0,1,2,3\n4,5,6,7\n";
     fails(wf_monitor_start(&m, scratch_file("s.csv", other, sizeof other - 1), &err), WF_EFORMAT,
-          "s.csv: does not begin with time_s,");
+          "s.csv: does not begin with Timestamp,time_s,");
     expect_text(scratch("s.csv"), other);
     m.append = false;
     ok(wf_monitor_start(&m, "/dev/full", &err));
@@ -186,6 +198,8 @@ Test(report, the_monitor_says_what_it_cannot_do)
 
 /* ---- epochs ---- */
 
+#define EPOCHS "epoch,runtime,t_mae,v_mae,pgt_v_mae\n"
+
 Test(report, epochs_are_kept_on_resume_and_those_done_again_replaced)
 {
     struct wf_error err = { 0 };
@@ -193,22 +207,22 @@ Test(report, epochs_are_kept_on_resume_and_those_done_again_replaced)
     const char *path = scratch("per_epoch_stats.csv");
     ok(wf_history_open(&h, path, true, &err));
     for (int e = 0; e < 4; e++) {
-        struct wf_epoch_stats row = { e, 1.5, 4 - e, e ? 5 - e : NAN };
+        struct wf_epoch_stats row = { e, 1.5, 4 - e, e ? 5 - e : NAN, 6 };
         ok(wf_history_add(&h, &row, &err));
         cr_assert_eq(h.count, e + 1);
     }
-    expect_text(path, "epoch,runtime,t_mae,v_mae\n0,1.5,4,nan\n1,1.5,3,4\n2,1.5,2,3\n3,1.5,1,2\n");
+    expect_text(path, EPOCHS "1,1.5,4,nan,6\n2,1.5,3,4,6\n3,1.5,2,3,6\n4,1.5,1,2,6\n");
     wf_history_free(&h);
     ok(wf_history_open(&h, path, true, &err));
     cr_assert_eq(h.count, 4);
-    const struct wf_epoch_stats again = { 2, 9, 0.5, 1e-7 };
+    const struct wf_epoch_stats again = { 2, 9, 0.5, 1e-7, 3 };
     ok(wf_history_add(&h, &again, &err));
-    expect_text(path, "epoch,runtime,t_mae,v_mae\n0,1.5,4,nan\n1,1.5,3,4\n2,9,0.5,1e-07\n");
+    expect_text(path, EPOCHS "1,1.5,4,nan,6\n2,1.5,3,4,6\n3,9,0.5,1e-07,3\n");
     wf_history_free(&h);
     EACH_ALLOCATION_FAILS(err, wf_history_open(&h, path, true, &err), wf_history_free(&h));
     ok(wf_history_open(&h, path, false, &err));
     ok(wf_history_add(&h, &again, &err));
-    expect_text(path, "epoch,runtime,t_mae,v_mae\n2,9,0.5,1e-07\n");
+    expect_text(path, EPOCHS "3,9,0.5,1e-07,3\n");
     wf_history_free(&h);
     cr_assert_eq(scratch_count(), 1);
     expect_no_leaks();
@@ -217,11 +231,12 @@ Test(report, epochs_are_kept_on_resume_and_those_done_again_replaced)
 static const struct {
     const char *text, *says;
 } bad_histories[] = {
-    { "epoch,runtime\n0,1\n", "2 columns, expected 4" },
-    { "epoch,runtime,t_mae,v_mae\n1,1,1,1\n1,1,1,1\n", "row 2: epoch 1, expected one after 1" },
-    { "epoch,runtime,t_mae,v_mae\n0.5,1,1,1\n", "row 1: epoch 0.5" },
-    { "epoch,runtime,t_mae,v_mae\n,1,1,1\n", "row 1: epoch nan" },
-    { "epoch,runtime,t_mae,v_mae\n0,x,1,1\n", "per_epoch" },
+    { "epoch,runtime\n1,1\n", "2 columns, expected 5" },
+    { EPOCHS "0,1,1,1,1\n", "row 1: epoch 0, expected one after 0" },
+    { EPOCHS "1,1,1,1,1\n1,1,1,1,1\n", "row 2: epoch 1, expected one after 1" },
+    { EPOCHS "1.5,1,1,1,1\n", "row 1: epoch 1.5" },
+    { EPOCHS ",1,1,1,1\n", "row 1: epoch nan" },
+    { EPOCHS "1,x,1,1,1\n", "per_epoch" },
 };
 
 Test(report, a_damaged_history_is_refused)
@@ -234,7 +249,7 @@ Test(report, a_damaged_history_is_refused)
         fails(wf_history_open(&h, path, true, &err), WF_EFORMAT, bad_histories[i].says);
         cr_assert(strstr(err.message, "per_epoch_stats.csv"), "%s", err.message);
     }
-    const struct wf_epoch_stats row = { 0, 1, 2, 3 };
+    const struct wf_epoch_stats row = { 0, 1, 2, 3, 4 };
     ok(wf_history_open(&h, scratch("no/per_epoch_stats.csv"), false, &err));
     fails(wf_history_add(&h, &row, &err), WF_EIO, "no/per_epoch_stats.csv");
     wf_history_free(&h);
@@ -324,17 +339,33 @@ Test(report, the_summary_is_one_row)
 {
     struct wf_error err = { 0 };
     struct wf_metrics a = errors_of(0.5);
-    const struct wf_summary r = { "DCRNN", "METR-LA", "index", 207,  34249,  372353, 3750,
-                                  1.5,     100,       102,     2.75, 512.25, &a };
+    const struct wf_summary r = { .preprocessing_s = 1.5,
+                                  .training_s = 100,
+                                  .total_s = 101.5,
+                                  .best_t_mae = 2.5,
+                                  .best_v_mae = 2.75,
+                                  .best_pgt_v_mae = 3.25,
+                                  .system_mb = 1024,
+                                  .max_system_mb = 512.25,
+                                  .model = "DCRNN",
+                                  .dataset = "METR-LA",
+                                  .mode = "index",
+                                  .synthetic = true,
+                                  .nodes = 207,
+                                  .windows = 34249,
+                                  .parameters = 372353,
+                                  .steps = 3750,
+                                  .test = &a };
     struct wf_horizons h = { 3, steps, 300 };
     ok(wf_summary_write(scratch("stats.csv"), &r, &h, &err));
     char want[600];
     snprintf(
         want, sizeof want,
-        "model,dataset,mode,nodes,windows,parameters,steps,preprocessing_s,training_s,total_s,"
-        "best_v_mae,max_system_mb,mae_5min,rmse_5min,mape_5min,mae_15min,rmse_15min,mape_15min,"
-        "mae_mean,rmse_mean,mape_mean\nDCRNN,METR-LA,index,207,34249,372353,3750,1.5,100,102,2.75,"
-        "512.25,0.5,0.5,5,nan,nan,nan,0.75,%.9g,7.5\n",
+        "preprocessing,training,total,t_mae,v_mae,pgt_v_mae,system_memory_total,max_system_mem,"
+        "gpu_memory_total,max_gpu_mem,model,dataset,synthetic,mode,nodes,windows,parameters,steps,"
+        "mae_5min,rmse_5min,mape_5min,mae_15min,rmse_15min,mape_15min,mae_mean,rmse_mean,mape_mean"
+        "\n1.5,100,101.5,2.5,2.75,3.25,1024,512.25,0,0,DCRNN,METR-LA,True,index,207,34249,372353,"
+        "3750,0.5,0.5,5,nan,nan,nan,0.75,%.9g,7.5\n",
         sqrt(0.625));
     expect_text(scratch("stats.csv"), want);
     wf_metrics_free(&a);

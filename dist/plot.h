@@ -86,6 +86,32 @@ struct wf_plot_scaling {
 enum wf_status wf_plot_scaling(struct wf_plots *p, const struct wf_plot_scaling *s,
                                struct wf_error *err);
 
+/* A panel for each data set: the same quantity by epoch from two runs that should agree. */
+struct wf_plot_pair {
+    const char *title;
+    int epochs;
+    const double *below, *above; /* [epochs]; below is drawn wide, above thin on it */
+};
+struct wf_plot_pairs {
+    const char *name, *title, *quantity; /* name: of the files */
+    const char *below_name, *above_name;
+    int panels; /* at most four */
+    const struct wf_plot_pair *panel;
+};
+enum wf_status wf_plot_pairs(struct wf_plots *p, const struct wf_plot_pairs *c,
+                             struct wf_error *err);
+
+struct wf_plot_memory {
+    int points;
+    const char *const *names;           /* [points], of the data sets */
+    const double *size;                 /* [points] numbers in the series */
+    const double *base_law, *index_law; /* [points] MiB by formula */
+    const double *base, *index;         /* [points] MiB measured, NaN: not */
+};
+/* memory: MiB against size, both logarithmic; lines are the formulas, rings were measured. */
+enum wf_status wf_plot_memory(struct wf_plots *p, const struct wf_plot_memory *m,
+                              struct wf_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -303,7 +303,8 @@ static enum wf_status read_any(struct parts *p, struct wf_dataset *ds,
     struct wf_series_file *f = &p->series;
     if (is_table(kind)) return read_tables(f, src, kind, err);
     if (src->second[0] || src->rows_are_nodes)
-        return wf_fail(err, WF_EINVAL, "second-data and rows-are-nodes are for .csv, .npy and .npz");
+        return wf_fail(err, WF_EINVAL,
+                       "second-data and rows-are-nodes are for .csv, .npy and .npz");
     if (kind == WF_FILE_HDF5)
         return wf_series_file_read(f, src->data, src->key[0] ? src->key : NULL, src->rows, err);
     if (kind == WF_FILE_JSON) return read_json(p, ds, src, err);

@@ -104,6 +104,9 @@ enum wf_status wf_dataset_stats(struct wf_dataset_stats *st, const struct wf_dat
                                 struct wf_error *err);
 /* A readable page about both. */
 void wf_dataset_print(const struct wf_dataset *ds, const struct wf_dataset_stats *st, FILE *out);
+/* Channel 0 in shades on at most 12 lines of 60 characters: nodes from top to bottom, from left to
+ * right the steps; their mean day where they are of several days. In the CPU's memory. */
+void wf_dataset_picture(const struct wf_dataset *ds, FILE *out);
 
 #ifdef __cplusplus
 }

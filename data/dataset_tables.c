@@ -32,8 +32,7 @@ enum wf_status wf_dataset_transpose(struct wf_series_file *f, struct wf_error *e
     WF_TRY(wf_array_alloc(&a, WF_F32, 3, (ptrdiff_t[]){ E, N, C }, err));
     for (ptrdiff_t e = 0; e < E; e++)
         for (ptrdiff_t n = 0; n < N; n++)
-            memcpy(a.f32 + (e * N + n) * C, f->values + (n * E + e) * C,
-                   (size_t)C * sizeof *a.f32);
+            memcpy(a.f32 + (e * N + n) * C, f->values + (n * E + e) * C, (size_t)C * sizeof *a.f32);
     wf_free(f->values);
     wf_names_free(&f->nodes); /* of the columns, which are times now */
     f->values = a.f32;
@@ -91,5 +90,6 @@ enum wf_status wf_dataset_complete(struct wf_series_file *f, const struct wf_dat
                                    enum wf_file_kind kind, struct wf_error *err)
 {
     if (src->names[0]) WF_TRY(read_names(f, src->names, err));
-    return src->start[0] ? set_clock(f, src, kind, err) : WF_OK;
+    if (src->start[0]) return set_clock(f, src, kind, err);
+    return src->interval_s ? wf_fail(err, WF_EINVAL, "an interval without a start") : WF_OK;
 }

@@ -260,8 +260,7 @@ static enum wf_status read_pages(struct reader *r, const cJSON *root)
     while (get_step(root, g->E)) g->E++;
     at(r, "0.y");
     g->N = length(get(get_step(root, 0), "y"));
-    if (g->N < 1)
-        return wrong(r, get(get_step(root, 0), "y"), "a list of numbers, at least one");
+    if (g->N < 1) return wrong(r, get(get_step(root, 0), "y"), "a list of numbers, at least one");
     WF_TRY(check_periods(r, root));
     WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
     for (; t < g->E; t++) {
@@ -456,7 +455,8 @@ static enum wf_status read_network(struct reader *r, const cJSON *root)
     return s;
 }
 
-/* ---- mtm: for each joint of a hand the texts "(x,y,z)" of all frames, and a class per frame ---- */
+/* ---- mtm: for each joint of a hand the texts "(x,y,z)" of all frames, and a class per frame ----
+ */
 
 /* "(x,y,z)", where blanks do not count. */
 static bool read_point(const cJSON *v, float xyz[3])
@@ -487,8 +487,8 @@ static enum wf_status take_joint(struct reader *r, const cJSON *frames, ptrdiff_
         return miscounted(r, cJSON_GetArraySize(frames), "frames", g->E);
     for (const cJSON *v = frames->child; v; v = v->next, t++) {
         if (!read_point(v, point))
-            return wf_fail(r->err, WF_EFORMAT, "%td: frame %td is %.40s, expected a text (x,y,z)", j,
-                           t, cJSON_IsString(v) ? v->valuestring : kind(v));
+            return wf_fail(r->err, WF_EFORMAT, "%td: frame %td is %.40s, expected a text (x,y,z)",
+                           j, t, cJSON_IsString(v) ? v->valuestring : kind(v));
         g->y[t * g->N + j] = point[0];
         memcpy(g->x + (t * g->N + j) * g->C, point + 1, 2 * sizeof *point);
     }
@@ -503,7 +503,8 @@ static enum wf_status take_labels(struct reader *r, const cJSON *labels)
     at(r, "LABEL");
     for (const cJSON *v = labels->child; v; v = v->next, t++) {
         if (!cJSON_IsNumber(v)) return wrong(r, v, "the number of a class for each frame");
-        for (ptrdiff_t j = 0; j < g->N; j++) g->x[(t * g->N + j) * g->C + 2] = (float)v->valuedouble;
+        for (ptrdiff_t j = 0; j < g->N; j++)
+            g->x[(t * g->N + j) * g->C + 2] = (float)v->valuedouble;
     }
     return WF_OK;
 }

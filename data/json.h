@@ -1,8 +1,8 @@
 /* json.h - the JSON data sets of PyTorch Geometric Temporal: a series on the nodes of a graph that
  * is fixed or changes with every step.
  *
- * Knows eight layouts by their keys: chickenpox (FX), pedalme (X, weights), windmill_output (block),
- * wikivital_mathematics (edges, and an object per step), england_covid (edge_mapping),
+ * Knows eight layouts by their keys: chickenpox (FX), pedalme (X, weights), windmill_output
+ * (block), wikivital_mathematics (edges, and an object per step), england_covid (edge_mapping),
  * montevideo_bus (nodes, links), twitter_tennis (an object with edges per step) and mtm_1 (LABEL,
  * and an object per joint). The last is made for classification: here the x of each joint is what
  * is forecast, y, z and the frame's class are features beside it. Values come raw: no lags, no

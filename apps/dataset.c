@@ -1,11 +1,12 @@
-/* dataset - makes, describes and converts data sets. */
+/* dataset - lists, makes, describes and converts data sets. */
 #include <stdio.h>
 #include <string.h>
-#include "data/dataset.h"
+#include "data/catalog.h"
 #include "dist/cli.h"
 
 #define SYNTH(name)  offsetof(struct wf_synth_config, name)
 #define SOURCE(name) offsetof(struct wf_dataset_source, name)
+#define HERE(name)   offsetof(struct here, name)
 
 static const struct wf_field synth_fields[] = {
     { "nodes", WF_FIELD_INT, SYNTH(nodes), 2, 100000, NULL, "sensors" },
@@ -24,7 +25,15 @@ static const struct wf_field source_fields[] = {
     { 0 }
 };
 
+struct here {
+    char folder[WF_CONFIG_TEXT];
+};
+static const struct wf_field here_fields[] = {
+    { "data-folder", WF_FIELD_TEXT, HERE(folder), 0, 0, NULL, "where data sets by name lie" }, { 0 }
+};
+
 struct job {
+    struct here here;
     struct wf_synth_config synth;
     struct wf_dataset_source source;
     const char *in, *out;
@@ -47,15 +56,76 @@ static enum wf_status load(struct wf_dataset *ds, struct job *j, struct wf_error
     return wf_dataset_load(ds, wf_backend_cpu(), &j->source, err);
 }
 
+static enum wf_status describe(struct wf_dataset *ds, struct wf_error *err)
+{
+    struct wf_dataset_stats st;
+    WF_TRY(wf_dataset_stats(&st, ds, err));
+    wf_dataset_print(ds, &st, stdout);
+    wf_dataset_picture(ds, stdout);
+    return WF_OK;
+}
+
+/* What is known of it, and what is here. */
+static enum wf_status info_named(struct job *j, const struct wf_catalog_entry *c,
+                                 struct wf_error *err)
+{
+    struct wf_dataset ds;
+    char path[WF_CONFIG_TEXT];
+    wf_catalog_print(c, stdout);
+    if (wf_catalog_locate(c, j->here.folder, &j->source, err) != WF_OK) {
+        printf("not here   %s\n", err->message);
+        return WF_OK;
+    }
+    snprintf(path, sizeof path, "%s", j->source.data);
+    j->in = path;
+    printf("here       %s\n\n", j->in);
+    WF_TRY(load(&ds, j, err));
+    enum wf_status s = describe(&ds, err);
+    if (s == WF_OK) s = wf_catalog_check(c, &ds, j->in, err);
+    wf_dataset_free(&ds);
+    return s;
+}
+
 static enum wf_status info(struct job *j, struct wf_error *err)
 {
     struct wf_dataset ds;
-    struct wf_dataset_stats st;
+    const struct wf_catalog_entry *c = wf_catalog_find(j->in);
+    if (c) return info_named(j, c, err);
     WF_TRY(load(&ds, j, err));
-    enum wf_status s = wf_dataset_stats(&st, &ds, err);
-    if (s == WF_OK) wf_dataset_print(&ds, &st, stdout);
+    enum wf_status s = describe(&ds, err);
     wf_dataset_free(&ds);
     return s;
+}
+
+static const char *every(char text[24], int seconds)
+{
+    static const struct {
+        int seconds;
+        const char *unit;
+    } units[] = { { 604800, "week" }, { 86400, "day" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+    int i = 0;
+    if (!seconds) return "";
+    while (seconds % units[i].seconds) i++;
+    snprintf(text, 24, "%d %s", seconds / units[i].seconds, units[i].unit);
+    return text;
+}
+
+static enum wf_status list(struct job *j, struct wf_error *err)
+{
+    const struct wf_catalog_entry *c;
+    (void)err;
+    printf("%-20s %8s %7s %3s  %-7s %s\n", "name", "steps", "nodes", "C", "every", "here");
+    for (int i = 0; (c = wf_catalog_at(i)); i++) {
+        struct wf_dataset_source src = wf_dataset_defaults();
+        struct wf_error none = { 0 };
+        char steps[24] = "?", interval[24];
+        bool here = wf_catalog_locate(c, j->here.folder, &src, &none) == WF_OK;
+        if (c->E) snprintf(steps, sizeof steps, "%lld", (long long)c->E);
+        printf("%-20s %8s %7d %3d  %-7s %s%s\n", c->name, steps, c->N, c->C,
+               every(interval, c->interval_s), here ? src.data : "no",
+               here && wf_series_file_synthetic(src.data) ? " (synthetic stand-in)" : "");
+    }
+    return WF_OK;
 }
 
 static enum wf_status convert(struct job *j, struct wf_error *err)
@@ -76,38 +146,44 @@ static enum wf_status convert(struct job *j, struct wf_error *err)
     return s;
 }
 
+enum { OF_SYNTH = 1, OF_SOURCE = 2, OF_FOLDER = 4 };
 static const struct {
     const char *name, *usage, *what;
     int arguments;
-    bool source; /* takes the options of a source, else of the simulation */
+    int options; /* those it takes */
     enum wf_status (*run)(struct job *j, struct wf_error *err);
 } commands[] = {
-    { "synth", "OUT.h5", "simulates road traffic into a file with series and graph", 1, false,
+    { "list", "", "names the data sets that are known, and says which are here", 0, OF_FOLDER,
+      list },
+    { "info", "NAME|FILE", "describes a series and its graph", 1, OF_SOURCE | OF_FOLDER, info },
+    { "synth", "OUT.h5", "simulates road traffic into a file with series and graph", 1, OF_SYNTH,
       synth },
-    { "info", "FILE", "describes a series and its graph", 1, true, info },
-    { "convert", "IN OUT", "writes OUT.h5, with the graph, or OUT.csv", 2, true, convert },
+    { "convert", "IN OUT", "writes OUT.h5, with the graph, or OUT.csv", 2, OF_SOURCE, convert },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(struct job *j)
 {
-    const struct wf_config all[] = { { synth_fields, &j->synth, "synth" },
+    const struct wf_config all[] = { { here_fields, &j->here, "list and info" },
+                                     { synth_fields, &j->synth, "synth" },
                                      { source_fields, &j->source, "info and convert" } };
-    printf("usage: dataset COMMAND FILES [--OPTION VALUE ..]\n\n");
+    printf("usage: dataset COMMAND [FILES] [--OPTION VALUE ..]\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-8s %-7s  %s\n", commands[i].name, commands[i].usage, commands[i].what);
+        printf("  %-8s %-9s  %s\n", commands[i].name, commands[i].usage, commands[i].what);
     printf("\nReads .h5, .csv, .npy, .npz and .json; graphs also from .pkl.\n");
-    wf_config_help(all, 2, stdout);
+    wf_config_help(all, 3, stdout);
     return 0;
 }
 
 static enum wf_status run(int argc, char **argv, int k, struct job *j, struct wf_error *err)
 {
-    const struct wf_config c = { commands[k].source ? source_fields : synth_fields,
-                                 commands[k].source ? (void *)&j->source : (void *)&j->synth,
-                                 commands[k].name };
+    struct wf_config c[3];
+    int n = 0, options = commands[k].options;
+    if (options & OF_SYNTH) c[n++] = (struct wf_config){ synth_fields, &j->synth, "" };
+    if (options & OF_SOURCE) c[n++] = (struct wf_config){ source_fields, &j->source, "" };
+    if (options & OF_FOLDER) c[n++] = (struct wf_config){ here_fields, &j->here, "" };
     struct wf_cli cli = { 0 };
-    WF_TRY(wf_cli_parse(argc - 1, argv + 1, &c, 1, &cli, err));
+    WF_TRY(wf_cli_parse(argc - 1, argv + 1, c, n, &cli, err));
     if (cli.help) {
         help(j);
         return WF_OK;
@@ -122,13 +198,15 @@ static enum wf_status run(int argc, char **argv, int k, struct job *j, struct wf
 
 int main(int argc, char **argv)
 {
-    struct job j = { .synth = wf_synth_defaults(), .source = wf_dataset_defaults() };
+    struct job j = { .here = { "data" },
+                     .synth = wf_synth_defaults(),
+                     .source = wf_dataset_defaults() };
     struct wf_error err = { 0 };
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) return help(&j);
     for (int k = 0; k < COMMANDS && argc > 1; k++)
         if (strcmp(argv[1], commands[k].name) == 0)
             return run(argc, argv, k, &j, &err) == WF_OK ? 0 : wf_cli_fail(argv[0], &err);
-    wf_fail(&err, WF_EINVAL, "%s%s; want synth, info or convert, or --help",
+    wf_fail(&err, WF_EINVAL, "%s%s; want list, info, synth or convert, or --help",
             argc > 1 ? "unknown command " : "no command", argc > 1 ? argv[1] : "");
     return wf_cli_fail(argv[0], &err);
 }

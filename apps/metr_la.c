@@ -6,10 +6,9 @@ int main(int argc, char **argv)
 {
     static const struct wf_app app = {
         .about = "train DCRNN on METR-LA",
-        .preset = "model=dcrnn-pgt\ndata=data/metr-la.h5\n"
-                  "adjacency=data/adj_mx_metr-la.pkl\nout=results/metr-la\n"
+        .preset = "model=dcrnn-pgt\ndataset=metr-la\nout=results/metr-la\n"
                   "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\nquantity=speed\nunits=mph\n"
+                  "schedule=constant\nhops=2\n"
     };
     return wf_experiment_main(argc, argv, &app);
 }

@@ -12,7 +12,7 @@ int main(int argc, char **argv)
         .about = "train on several ranks, each with its part of the series",
         .preset = "model=dcrnn-pgt\ndataset=pems-bay\nout=results/opt-pems-ddp\n"
                   "mode=index\nepochs=30\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\nquantity=speed\nunits=mph\n",
+                  "schedule=constant\nhops=2\n",
         .words = words
     };
     return wf_experiment_main(argc, argv, &app);

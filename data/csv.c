@@ -1,6 +1,5 @@
 #include "data/csv.h"
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -162,7 +161,7 @@ static bool time_of_day(const char **t, int64_t *ns)
     return true;
 }
 
-static bool is_date(const char *t, int64_t *ns)
+bool wf_csv_date(const char *t, int64_t *ns)
 {
     int year, month, day;
     int64_t rest = 0;
@@ -227,7 +226,7 @@ static enum wf_status inspect(const struct scan *s, struct table *t, bool *is_he
         if (rc != WF_OK) break;
         text = trimmed(text);
         bool datum =
-            is_missing(text) || is_number(text, &x) || (look.column == 1 && is_date(text, &ns));
+            is_missing(text) || is_number(text, &x) || (look.column == 1 && wf_csv_date(text, &ns));
         *is_header = *is_header || !datum;
         t->fields = look.column;
     }
@@ -272,12 +271,12 @@ static enum wf_status take_record(struct scan *s, struct table *t)
         if (s->column == 1 && !t->date_decided) {
             int64_t ns;
             t->date_decided = true;
-            t->dated = is_date(text, &ns);
+            t->dated = wf_csv_date(text, &ns);
             c->cols = t->fields - t->dated;
         }
         if (s->column > t->fields) break;
         if (s->column == 1 && t->dated) {
-            if (!is_date(text, &c->times_ns[c->rows])) return bad_field(s, text, "is no date");
+            if (!wf_csv_date(text, &c->times_ns[c->rows])) return bad_field(s, text, "is no date");
             continue;
         }
         double *x = &c->values[c->rows * c->cols + s->column - 1 - t->dated];

@@ -6,6 +6,7 @@
 #ifndef WF_CSV_H
 #define WF_CSV_H
 
+#include <stdbool.h>
 #include "data/adjacency.h"
 
 #ifdef __cplusplus
@@ -30,6 +31,8 @@ enum wf_status wf_csv_read(const char *path, enum wf_csv_header header, struct w
 enum wf_status wf_csv_parse(const void *bytes, size_t size, enum wf_csv_header header,
                             struct wf_csv *out, struct wf_error *err);
 void wf_csv_free(struct wf_csv *c);
+/* Nanoseconds since 1970 of such a date; false where the text is none. */
+bool wf_csv_date(const char *text, int64_t *ns);
 
 /* Lines "from,to,distance" (a header is skipped) to weights exp(-(d / s)^2) for the given nodes in
  * the given order, s the standard deviation of the distances between them; weights below threshold

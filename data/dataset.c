@@ -23,9 +23,20 @@ const struct wf_field wf_dataset_fields[] = {
     { "adjacency", WF_FIELD_TEXT, OF(adjacency), 0, 0, NULL,
       "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); else as in the "
       "data" },
+    { "adjacency-key", WF_FIELD_TEXT, OF(adjacency_key), 0, 0, NULL,
+      "which graph of an .npz file" },
     { "zero-missing", WF_FIELD_BOOL, OF(zero_missing), 0, 0, NULL, "take zeros for missing" },
     { "threshold", WF_FIELD_DOUBLE, OF(threshold), 0, 1, NULL,
       "drop edges of road distances whose weight is below" },
+    { "second-data", WF_FIELD_TEXT, OF(second), 0, 0, NULL,
+      "another .csv, .npy or .npz of the same shape: further channels" },
+    { "rows-are-nodes", WF_FIELD_BOOL, OF(rows_are_nodes), 0, 0, NULL,
+      "of .csv, .npy and .npz; else rows are times" },
+    { "names", WF_FIELD_TEXT, OF(names), 0, 0, NULL, "text with the nodes' names in order" },
+    { "start", WF_FIELD_TEXT, OF(start), 0, 0, NULL,
+      "time of the first row where the file has none: 2018-01-01 00:00" },
+    { "interval", WF_FIELD_INT, OF(interval_s), 0, INT_MAX, NULL,
+      "seconds from row to row; with --start" },
     { 0 }
 };
 
@@ -243,28 +254,60 @@ static enum wf_status read_json(struct parts *p, struct wf_dataset *ds,
     return s;
 }
 
+static enum wf_status read_table(struct wf_series_file *f, const char *path, const char *key,
+                                 enum wf_file_kind kind, struct wf_error *err)
+{
+    struct wf_array a;
+    if (kind == WF_FILE_CSV) return read_csv(f, path, err);
+    if (kind == WF_FILE_NPY)
+        WF_TRY(wf_npy_read(path, WF_F32, &a, err));
+    else
+        WF_TRY(wf_dataset_npz(path, key, &a, err));
+    return adopt_array(f, &a, err);
+}
+
+static bool is_table(enum wf_file_kind kind)
+{
+    return kind == WF_FILE_CSV || kind == WF_FILE_NPY || kind == WF_FILE_NPZ;
+}
+
+static enum wf_status add_second(struct wf_series_file *f, const struct wf_dataset_source *src,
+                                 struct wf_error *err)
+{
+    struct wf_series_file g = { 0 };
+    enum wf_file_kind kind;
+    WF_TRY(wf_dataset_kind(src->second, &kind, err));
+    enum wf_status s = WF_OK;
+    if (is_table(kind))
+        s = read_table(&g, src->second, src->key, kind, err);
+    else
+        s = wf_fail(err, WF_EINVAL, "no second table; want .csv, .npy or .npz");
+    if (s == WF_OK) s = wf_dataset_join(f, &g, err);
+    wf_series_file_free(&g);
+    return wf_file_context(s, src->second, err);
+}
+
+/* A table, and what the source says besides. */
+static enum wf_status read_tables(struct wf_series_file *f, const struct wf_dataset_source *src,
+                                  enum wf_file_kind kind, struct wf_error *err)
+{
+    WF_TRY(read_table(f, src->data, src->key, kind, err));
+    if (src->second[0]) WF_TRY(add_second(f, src, err));
+    return src->rows_are_nodes ? wf_dataset_transpose(f, err) : WF_OK;
+}
+
 static enum wf_status read_any(struct parts *p, struct wf_dataset *ds,
                                const struct wf_dataset_source *src, enum wf_file_kind kind,
                                struct wf_error *err)
 {
     struct wf_series_file *f = &p->series;
-    struct wf_array a;
-    switch (kind) {
-    case WF_FILE_HDF5:
+    if (is_table(kind)) return read_tables(f, src, kind, err);
+    if (src->second[0] || src->rows_are_nodes)
+        return wf_fail(err, WF_EINVAL,
+                       "second-data and rows-are-nodes are for .csv, .npy and .npz");
+    if (kind == WF_FILE_HDF5)
         return wf_series_file_read(f, src->data, src->key[0] ? src->key : NULL, src->rows, err);
-    case WF_FILE_CSV:
-        return read_csv(f, src->data, err);
-    case WF_FILE_NPY:
-        WF_TRY(wf_npy_read(src->data, WF_F32, &a, err));
-        return adopt_array(f, &a, err);
-    case WF_FILE_NPZ:
-        WF_TRY(wf_dataset_npz(src->data, src->key, &a, err));
-        return adopt_array(f, &a, err);
-    case WF_FILE_JSON:
-        return read_json(p, ds, src, err);
-    case WF_FILE_PICKLE:
-        break;
-    }
+    if (kind == WF_FILE_JSON) return read_json(p, ds, src, err);
     return wf_fail(err, WF_EFORMAT, "no series; want .h5, .csv, .npy, .npz or .json");
 }
 
@@ -276,6 +319,7 @@ static enum wf_status read_parts(struct parts *p, struct wf_dataset *ds,
     if (src->key[0] && kind != WF_FILE_HDF5 && kind != WF_FILE_NPZ)
         return wf_fail(err, WF_EINVAL, "has no keys, '%.60s' was asked for", src->key);
     WF_TRY(read_any(p, ds, src, kind, err));
+    WF_TRY(wf_dataset_complete(&p->series, src, kind, err));
     if (p->weights.values) WF_TRY(wf_series_file_keep(&p->weights, src->rows, err));
     return kind == WF_FILE_HDF5 ? WF_OK : wf_series_file_keep(&p->series, src->rows, err);
 }
@@ -371,7 +415,7 @@ static enum wf_status find_graph(struct wf_dataset *ds, const struct wf_dataset_
         if (wf_h5_kind(f, "adjacency") == WF_H5_DATASET) path = src->data;
         wf_h5_close(f);
     }
-    if (path) return wf_dataset_graph(ds, path, src->data, N, src->threshold, err);
+    if (path) return wf_dataset_graph(ds, path, src, N, err);
     if (ds->edges || src->graph_optional) return WF_OK;
     return wf_fail(err, WF_EINVAL, "%s: holds no graph and no adjacency was given", src->data);
 }
@@ -398,6 +442,7 @@ enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
     ds->nodes = f->nodes;
     f->nodes = (struct wf_names){ 0 };
     ds->total = f->total;
+    ds->synthetic = f->synthetic;
     if (s == WF_OK) s = find_graph(ds, src, kind, f->N, err);
     if (s == WF_OK) {
         s = make_series(ds, be, f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);

@@ -31,8 +31,15 @@ struct wf_dataset_source {
     char data[WF_CONFIG_TEXT];
     char key[WF_CONFIG_TEXT];       /* "": the only one */
     char adjacency[WF_CONFIG_TEXT]; /* "": the graph in the data file */
-    bool zero_missing;              /* not for JSON sets, whose missing values are null */
-    double threshold;               /* weights of road distances below it become 0 */
+    char adjacency_key[WF_CONFIG_TEXT];
+    bool zero_missing; /* not for JSON sets, whose missing values are null */
+    double threshold;  /* weights of road distances below it become 0 */
+    /* For files that say less than HDF5 does: */
+    char second[WF_CONFIG_TEXT]; /* a table like data, whose values are further channels */
+    bool rows_are_nodes;         /* and columns times, in both of them */
+    char names[WF_CONFIG_TEXT];  /* a text with the nodes' names, in order */
+    char start[WF_CONFIG_TEXT];  /* date and time of the first row .. */
+    int interval_s;              /* .. and from one to the next */
     /* Not options of their own but the caller's: */
     bool pgt;            /* as the reference: zeros are data, and where the times of the rows are
                           * known the time of day in [0, 1) becomes the last measured channel */
@@ -55,6 +62,7 @@ struct wf_dataset {
                                * values: one graph for all */
     struct wf_names nodes;    /* of the series, or of the adjacency where the series has none */
     bool reordered;           /* the adjacency's nodes stood in another order than the series' */
+    bool synthetic;           /* the file says that its values were simulated */
     int64_t total;            /* rows in the file; the series holds those that were chosen */
     char name[64];            /* the data file's, without folder and ending */
 };
@@ -96,6 +104,9 @@ enum wf_status wf_dataset_stats(struct wf_dataset_stats *st, const struct wf_dat
                                 struct wf_error *err);
 /* A readable page about both. */
 void wf_dataset_print(const struct wf_dataset *ds, const struct wf_dataset_stats *st, FILE *out);
+/* Channel 0 in shades on at most 12 lines of 60 characters: nodes from top to bottom, from left to
+ * right the steps; their mean day where they are of several days. In the CPU's memory. */
+void wf_dataset_picture(const struct wf_dataset *ds, FILE *out);
 
 #ifdef __cplusplus
 }

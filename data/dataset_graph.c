@@ -17,7 +17,7 @@
 /* What is being read, for all steps alike. */
 struct job {
     struct wf_dataset *ds;
-    const char *path, *data;
+    const char *path, *data, *key;
     ptrdiff_t N;
     double threshold;
     int *place; /* of the file's nodes among the series'; NULL: the same order */
@@ -153,7 +153,7 @@ static enum wf_status from_numpy(struct job *j, enum wf_file_kind kind)
 {
     struct wf_array a;
     WF_TRY(kind == WF_FILE_NPY ? wf_npy_read(j->path, WF_F32, &a, j->err)
-                               : wf_dataset_npz(j->path, "", &a, j->err));
+                               : wf_dataset_npz(j->path, j->key, &a, j->err));
     enum wf_status s = check_size(j, &a);
     if (s == WF_OK) s = add_rows(j, 0, j->N, a.f32);
     wf_array_free(&a);
@@ -286,12 +286,17 @@ static enum wf_status from_any(struct job *j)
     return wf_fail(j->err, WF_EFORMAT, "no adjacency; want .pkl, .csv, .npy, .npz or .h5");
 }
 
-enum wf_status wf_dataset_graph(struct wf_dataset *ds, const char *path, const char *data,
-                                ptrdiff_t N, double threshold, struct wf_error *err)
+enum wf_status wf_dataset_graph(struct wf_dataset *ds, const char *path,
+                                const struct wf_dataset_source *src, ptrdiff_t N,
+                                struct wf_error *err)
 {
-    struct job j = {
-        .ds = ds, .path = path, .data = data, .N = N, .threshold = threshold, .err = err
-    };
+    struct job j = { .ds = ds,
+                     .path = path,
+                     .data = src->data,
+                     .key = src->adjacency_key,
+                     .N = N,
+                     .threshold = src->threshold,
+                     .err = err };
     enum wf_status s = from_any(&j);
     if (s == WF_OK && ds->edges == 0) s = wf_fail(err, WF_EFORMAT, "adjacency without an edge");
     wf_free(j.place);

@@ -179,7 +179,7 @@ static void print_graph(const struct wf_dataset *ds, const struct wf_dataset_sta
 void wf_dataset_print(const struct wf_dataset *ds, const struct wf_dataset_stats *st, FILE *out)
 {
     const struct wf_series *s = &ds->series;
-    fprintf(out, "%s\n", ds->name);
+    fprintf(out, "%s%s\n", ds->name, ds->synthetic ? " (synthetic stand-in)" : "");
     fprintf(out, "series     %lld steps, %d nodes%s, %d channel%s; %.3g MiB as float32\n",
             (long long)s->E, s->N, ds->nodes.count ? " with names" : "", s->C, s->C > 1 ? "s" : "",
             (double)s->E * s->N * s->C * 4 / (1 << 20));

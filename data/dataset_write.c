@@ -121,7 +121,8 @@ static enum wf_status write_h5(const char *path, struct rows *r, const struct wf
                                    .C = ds->series.C,
                                    .nodes = ds->nodes,
                                    .t0_ns = r->time_s ? r->time_s[0] * NS_PER_S : 0,
-                                   .interval_s = ds->series.interval_s };
+                                   .interval_s = ds->series.interval_s,
+                                   .synthetic = ds->synthetic };
     struct wf_series_writer *w;
     bool even = is_even(r);
     for (ptrdiff_t e = 0; !even && e < head.E; e++) r->time_s[e] *= NS_PER_S;
@@ -286,7 +287,8 @@ enum wf_status wf_dataset_synth(const char *path, const struct wf_synth_config *
                                    .N = cfg->nodes,
                                    .C = 1,
                                    .t0_ns = wf_synth_t0() * NS_PER_S,
-                                   .interval_s = cfg->interval_s };
+                                   .interval_s = cfg->interval_s,
+                                   .synthetic = true };
     enum wf_status s = wf_series_writer_open(&w, path, &head, err);
     if (s == WF_OK) s = finish(w, simulate(w, sim, head.E, head.N, err), path, err);
     wf_synth_end(sim);

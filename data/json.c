@@ -213,10 +213,10 @@ static enum wf_status take_ids(struct reader *r, const cJSON *ids)
 
 /* ---- layouts ---- */
 
-static enum wf_status read_static(struct reader *r, const cJSON *root, const char *series)
+/* One graph for all steps. */
+static enum wf_status take_graph(struct reader *r, const cJSON *root)
 {
     const cJSON *weights = get(root, "weights");
-    WF_TRY(take_series(r, get(root, series), series));
     WF_TRY(make_graphs(r, 1));
     at(r, "edges");
     WF_TRY(take_pairs(r, r->g->edges, get(root, "edges")));
@@ -243,6 +243,31 @@ static enum wf_status check_periods(struct reader *r, const cJSON *root)
     if (periods->valuedouble == (double)r->g->E) return WF_OK;
     return wf_fail(r->err, WF_EFORMAT, "time_periods: found %g, expected %td, the rows of y",
                    periods->valuedouble, r->g->E);
+}
+
+static enum wf_status read_static(struct reader *r, const cJSON *root, const char *series)
+{
+    WF_TRY(take_series(r, get(root, series), series));
+    WF_TRY(check_periods(r, root));
+    return take_graph(r, root);
+}
+
+/* wikimaths: one graph, and an object with y for each step. */
+static enum wf_status read_pages(struct reader *r, const cJSON *root)
+{
+    struct wf_temporal_graph *g = r->g;
+    ptrdiff_t t = 0;
+    while (get_step(root, g->E)) g->E++;
+    at(r, "0.y");
+    g->N = length(get(get_step(root, 0), "y"));
+    if (g->N < 1) return wrong(r, get(get_step(root, 0), "y"), "a list of numbers, at least one");
+    WF_TRY(check_periods(r, root));
+    WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
+    for (; t < g->E; t++) {
+        snprintf(r->at, sizeof r->at, "%td.y", t);
+        WF_TRY(take_numbers(r, get(get_step(root, t), "y"), g->N, g->y + t * g->N, 1));
+    }
+    return take_graph(r, root);
 }
 
 static enum wf_status read_covid(struct reader *r, const cJSON *root)
@@ -430,17 +455,94 @@ static enum wf_status read_network(struct reader *r, const cJSON *root)
     return s;
 }
 
+/* ---- mtm: for each joint of a hand the texts "(x,y,z)" of all frames, and a class per frame ----
+ */
+
+/* "(x,y,z)", where blanks do not count. */
+static bool read_point(const cJSON *v, float xyz[3])
+{
+    const char *p = cJSON_IsString(v) ? v->valuestring : "";
+    for (int k = 0; k < 3; k++) {
+        char *end;
+        p += strspn(p, " ");
+        if (*p++ != "(,,"[k]) return false;
+        double x = strtod(p, &end);
+        if (end == p || !isfinite(x)) return false;
+        xyz[k] = (float)x;
+        p = end;
+    }
+    p += strspn(p, " ");
+    return p[0] == ')' && !p[1];
+}
+
+/* The j-th joint: x is what is forecast, y and z are features 0 and 1. */
+static enum wf_status take_joint(struct reader *r, const cJSON *frames, ptrdiff_t j)
+{
+    struct wf_temporal_graph *g = r->g;
+    float point[3];
+    ptrdiff_t t = 0;
+    snprintf(r->at, sizeof r->at, "%td", j);
+    if (!cJSON_IsObject(frames)) return wrong(r, frames, "an object with a text for each frame");
+    if (cJSON_GetArraySize(frames) != g->E)
+        return miscounted(r, cJSON_GetArraySize(frames), "frames", g->E);
+    for (const cJSON *v = frames->child; v; v = v->next, t++) {
+        if (!read_point(v, point))
+            return wf_fail(r->err, WF_EFORMAT, "%td: frame %td is %.40s, expected a text (x,y,z)",
+                           j, t, cJSON_IsString(v) ? v->valuestring : kind(v));
+        g->y[t * g->N + j] = point[0];
+        memcpy(g->x + (t * g->N + j) * g->C, point + 1, 2 * sizeof *point);
+    }
+    return WF_OK;
+}
+
+/* Feature 2, the same for all joints. */
+static enum wf_status take_labels(struct reader *r, const cJSON *labels)
+{
+    struct wf_temporal_graph *g = r->g;
+    ptrdiff_t t = 0;
+    at(r, "LABEL");
+    for (const cJSON *v = labels->child; v; v = v->next, t++) {
+        if (!cJSON_IsNumber(v)) return wrong(r, v, "the number of a class for each frame");
+        for (ptrdiff_t j = 0; j < g->N; j++)
+            g->x[(t * g->N + j) * g->C + 2] = (float)v->valuedouble;
+    }
+    return WF_OK;
+}
+
+static enum wf_status read_motion(struct reader *r, const cJSON *root)
+{
+    struct wf_temporal_graph *g = r->g;
+    const cJSON *labels = get(root, "LABEL");
+    at(r, "LABEL");
+    if (!cJSON_IsObject(labels) || !labels->child)
+        return wrong(r, labels, "an object with a class for each frame");
+    g->E = cJSON_GetArraySize(labels);
+    while (get_step(root, g->N)) g->N++;
+    g->C = 3;
+    at(r, "0");
+    if (!g->N) return wrong(r, NULL, "an object with a text for each frame");
+    WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
+    WF_TRY(make_floats(r, &g->x, g->E, g->N, g->C));
+    for (ptrdiff_t j = 0; j < g->N; j++) WF_TRY(take_joint(r, get_step(root, j), j));
+    WF_TRY(take_labels(r, labels));
+    return take_graph(r, root);
+}
+
 /* ---- all ---- */
 
 static enum wf_status read_any(struct reader *r, const cJSON *root)
 {
     if (get(root, "edge_mapping")) return read_covid(r, root);
     if (get(root, "nodes") && get(root, "links")) return read_network(r, root);
+    if (get(root, "LABEL")) return read_motion(r, root);
     if (get(root, "FX")) return read_static(r, root, "FX");
+    if (get(root, "block")) return read_static(r, root, "block");
     if (get(root, "X") && get(root, "edges")) return read_static(r, root, "X");
+    if (get(root, "0") && get(root, "edges")) return read_pages(r, root);
     if (get(root, "0")) return read_steps(r, root);
     return wf_fail(r->err, WF_EFORMAT,
-                   "has none of the keys FX, X, edge_mapping, nodes or 0 of a known data set");
+                   "has none of the keys FX, X, block, edge_mapping, nodes, LABEL or 0 of a known "
+                   "data set");
 }
 
 static bool blank(const char *from, const char *end)

@@ -1,10 +1,13 @@
 /* json.h - the JSON data sets of PyTorch Geometric Temporal: a series on the nodes of a graph that
  * is fixed or changes with every step.
  *
- * Knows five layouts by their keys: chickenpox (FX), pedalme (X, weights), england_covid
- * (edge_mapping), montevideo_bus (nodes, links) and twitter_tennis (one object per step). Values
- * come raw: no lags, no standardisation, no logarithms; null is missing (NaN). Messages name the
- * key with what was found there and what was expected. The caller frees. */
+ * Knows eight layouts by their keys: chickenpox (FX), pedalme (X, weights), windmill_output
+ * (block), wikivital_mathematics (edges, and an object per step), england_covid (edge_mapping),
+ * montevideo_bus (nodes, links), twitter_tennis (an object with edges per step) and mtm_1 (LABEL,
+ * and an object per joint). The last is made for classification: here the x of each joint is what
+ * is forecast, y, z and the frame's class are features beside it. Values come raw: no lags, no
+ * standardisation, no logarithms; null is missing (NaN). Messages name the key with what was found
+ * there and what was expected. The caller frees. */
 #ifndef WF_JSON_H
 #define WF_JSON_H
 

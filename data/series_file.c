@@ -1,5 +1,4 @@
 #include "data/series_file.h"
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "data/file.h"
@@ -86,6 +85,26 @@ static enum wf_status alloc_values(struct wf_series_file *s, struct wf_error *er
     return WF_OK;
 }
 
+static enum wf_status read_mark(bool *synthetic, const struct wf_h5 *f, struct wf_error *err)
+{
+    int64_t mark = 0;
+    if (wf_h5_has_attr(f, "/", "synthetic"))
+        WF_TRY(wf_h5_attr_int(f, "/", "synthetic", &mark, err));
+    *synthetic = mark != 0;
+    return WF_OK;
+}
+
+bool wf_series_file_synthetic(const char *path)
+{
+    struct wf_error none = { 0 };
+    struct wf_h5 *f;
+    bool synthetic = false;
+    if (wf_h5_open(&f, path, &none) != WF_OK) return false;
+    read_mark(&synthetic, f, &none);
+    wf_h5_close(f);
+    return synthetic;
+}
+
 static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
                                const struct wf_row_choice *rows, struct wf_error *err)
 {
@@ -94,6 +113,7 @@ static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
     WF_TRY(set_shape(s, &head, err));
     WF_TRY(wf_h5_attr_int(f, "/", "t0", &s->t0_ns, err));
     WF_TRY(wf_h5_attr_int(f, "/", "interval_s", &s->interval_s, err));
+    WF_TRY(read_mark(&s->synthetic, f, err));
     if (s->interval_s < 0)
         return wf_fail(err, WF_EFORMAT, "attribute interval_s is %lld, expected 0 or more",
                        (long long)s->interval_s);
@@ -398,6 +418,7 @@ static enum wf_status write_head(struct wf_h5 *f, const struct wf_series_file *h
     WF_TRY(wf_h5_reserve(f, "values", &values, err));
     WF_TRY(wf_h5_set_int(f, "/", "t0", head->t0_ns, err));
     WF_TRY(wf_h5_set_int(f, "/", "interval_s", head->interval_s, err));
+    if (head->synthetic) WF_TRY(wf_h5_set_int(f, "/", "synthetic", 1, err));
     if (head->nodes.count) WF_TRY(wf_h5_write_names(f, "nodes", &head->nodes, err));
     return head->times_ns ? wf_h5_write(f, "times", &times, err) : WF_OK;
 }

@@ -34,7 +34,8 @@ static const struct wf_field experiment_fields[] = {
     FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
     FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
     FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
-          "NAME stands for --data data/NAME.h5 --adjacency data/adj_mx_NAME.pkl"),
+          "data by name, with its settings; dataset list shows the names"),
+    FIELD("data-folder", WF_FIELD_TEXT, data_folder, 0, 0, NULL, "where such data lie"),
     FIELD("dist", WF_FIELD_BOOL, dist, 0, 1, NULL, "accepted; mpirun -n starts ranks"),
     FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; mpirun -n starts ranks"),
     FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
@@ -111,6 +112,7 @@ enum wf_status wf_experiment_init(struct wf_experiment *x, const char *preset, s
     *x = (struct wf_experiment){ .cfg = { .model = "dcrnn",
                                           .out = "results/run",
                                           .mode = WF_MODE_BASE,
+                                          .data_folder = "data",
                                           .npar = 1,
                                           .T = 12,
                                           .Q = 12,
@@ -265,6 +267,16 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     return s;
 }
 
+enum wf_status wf_experiment_locate(struct wf_experiment *x, struct wf_error *err)
+{
+    bool zero_missing = x->source.zero_missing; /* the entry's settings had their say on it */
+    if (x->source.data[0] || !x->cfg.dataset[0]) return WF_OK;
+    WF_TRY(wf_catalog_need(&x->named, x->cfg.dataset, err));
+    WF_TRY(wf_catalog_locate(x->named, x->cfg.data_folder, &x->source, err));
+    x->source.zero_missing = zero_missing;
+    return WF_OK;
+}
+
 static struct wf_dataset_source *source_of(struct wf_experiment *x)
 {
     x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
@@ -290,7 +302,10 @@ static enum wf_status load_placed(struct wf_experiment *x, struct wf_error *err)
     struct wf_backend *home = c->gpu ? x->be : wf_backend_cpu();
     WF_TRY(wf_placement_load(&x->place, &x->data, home, source_of(x), err));
     x->split = x->place.split;
-    return wf_dist_agree(x->dist, open_graph(x, err), err);
+    enum wf_status s = WF_OK;
+    if (x->named) s = wf_catalog_check(x->named, &x->data, x->source.data, err);
+    if (s == WF_OK) s = open_graph(x, err);
+    return wf_dist_agree(x->dist, s, err);
 }
 
 struct wf_window_config wf_experiment_windows(const struct wf_experiment *x)
@@ -328,6 +343,7 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
         x->alone = wf_dist_alone();
         x->dist = &x->alone;
     }
+    WF_TRY(wf_dist_agree(x->dist, wf_experiment_locate(x, err), err));
     WF_TRY(make_text(x, err));
     WF_TRY(wf_dist_agree(x->dist, open_device(x, log, err), err));
     if (x->cfg.exchange == WF_EXCHANGE_NCCL && !x->cfg.dry_run)
@@ -340,11 +356,11 @@ enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_
     const struct wf_series *s = &x->data.series;
     const int *count = x->place.all.count;
     fprintf(log,
-            "%s: %lld steps x %d nodes x %d channels, %d edges%s; windows: %d training, %d "
+            "%s%s: %lld steps x %d nodes x %d channels, %d edges%s; windows: %d training, %d "
             "validation, %d test; %s: %td parameters\n",
-            x->source.data, (long long)x->place.E, s->N, s->C, x->graph.edges,
-            x->windows.cfg.weights ? " that change" : "", count[0], count[1], count[2],
-            x->model.type->name, wf_params_size(&x->params));
+            x->source.data, x->data.synthetic ? " (synthetic stand-in)" : "", (long long)x->place.E,
+            s->N, s->C, x->graph.edges, x->windows.cfg.weights ? " that change" : "", count[0],
+            count[1], count[2], x->model.type->name, wf_params_size(&x->params));
     if (x->dist->size > 1)
         fprintf(log, "%d ranks on %d machine%s, %s: batches of %d x %d windows\n", x->dist->size,
                 x->dist->nodes, x->dist->nodes > 1 ? "s" : "", wf_mode_names[x->place.mode],

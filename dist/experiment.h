@@ -6,7 +6,7 @@
 #ifndef WF_EXPERIMENT_H
 #define WF_EXPERIMENT_H
 
-#include "data/dataset.h"
+#include "data/catalog.h"
 #include "dist/cli.h"
 #include "dist/device.h"
 #include "dist/placement.h"
@@ -23,7 +23,7 @@ enum wf_experiment_compat { WF_EXPERIMENT_RIGHT, WF_EXPERIMENT_PGT };
 struct wf_experiment_config {
     char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     enum wf_mode mode;
-    char dataset[WF_CONFIG_TEXT]; /* NAME: data/NAME.h5 and data/adj_mx_NAME.pkl */
+    char dataset[WF_CONFIG_TEXT], data_folder[WF_CONFIG_TEXT]; /* a name of data/catalog.def */
     enum wf_device device;
     enum wf_precision precision;
     enum { WF_EXCHANGE_MPI, WF_EXCHANGE_NCCL } exchange; /* of gradients between GPUs */
@@ -46,6 +46,7 @@ enum { WF_EXPERIMENT_TABLES = 4 };
 struct wf_experiment {
     struct wf_experiment_config cfg;
     struct wf_dataset_source source;
+    const struct wf_catalog_entry *named; /* what the data are, where they came by name */
     struct wf_train_config train;
     struct wf_config tables[WF_EXPERIMENT_TABLES];
     struct wf_dist *dist, alone; /* dist is the caller's; NULL: this process is the only rank */
@@ -68,6 +69,9 @@ struct wf_experiment {
 enum wf_status wf_experiment_init(struct wf_experiment *x, const char *preset,
                                   struct wf_error *err);
 void wf_experiment_free(struct wf_experiment *x);
+
+/* Where data come by name, finds their files and fills x->source; --data wins. */
+enum wf_status wf_experiment_locate(struct wf_experiment *x, struct wf_error *err);
 
 /* Loads the data and builds everything up to a trainer. Says what it found on `log`. */
 enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err);

@@ -31,10 +31,11 @@ static const char *early_option(int argc, char **argv, const char *name)
 
 static void usage(const struct wf_config *tables, int n, const char *program, const char *about)
 {
-    printf("%s - %s\n\nUsage: %s --data FILE [--adjacency FILE] [options]\n"
-           "       %s --preset NAME --data FILE [options]\n\nShort: -m mode, -g gpu, -d debug, "
-           "-e epochs, -bs batch-size, -np npar.\nPresets:",
-           program, about, program, program);
+    printf(
+        "%s - %s\n\nUsage: %s --dataset NAME [options]\n"
+        "       %s --data FILE [--adjacency FILE] [options]\n\nShort: -m mode, -g gpu, -d debug, "
+        "-e epochs, -bs batch-size, -np npar.\nPresets:",
+        program, about, program, program);
 #define PRESET(name, text) printf(" %s", name);
 #include "dist/presets.def"
 #undef PRESET
@@ -67,29 +68,37 @@ static void add_lines(char text[LINES], const char *lines, const char *model)
     }
 }
 
-/* The app's preset, then --preset, --dataset, --model. */
+/* The settings of a data set. Where an option names it, the files of the preset's are out. */
+static enum wf_status add_dataset(char lines[LINES], const char *option, struct wf_error *err)
+{
+    const char *at = strstr(lines, "dataset=");
+    const struct wf_catalog_entry *c;
+    char name[WF_CONFIG_TEXT] = "", line[2 * WF_CONFIG_TEXT];
+    if (at) snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 8, "\n"), at + 8);
+    if (option) {
+        snprintf(name, sizeof name, "%s", option);
+        snprintf(line, sizeof line, "dataset=%s\ndata=\nkey=\nadjacency=\nquantity=\nunits=\n",
+                 name);
+        add_lines(lines, line, NULL);
+    }
+    if (!name[0]) return WF_OK;
+    WF_TRY(wf_catalog_need(&c, name, err));
+    add_lines(lines, c->settings, NULL);
+    return WF_OK;
+}
+
+/* The app's preset, then --dataset, --preset, --model. */
 static enum wf_status start(struct wf_experiment *x, int argc, char **argv, const char *preset,
                             struct wf_error *err)
 {
-    char lines[LINES] = "", more[3 * WF_CONFIG_TEXT];
+    char lines[LINES] = "", more[2 * WF_CONFIG_TEXT];
     const char *name = early_option(argc, argv, "preset"), *named = "";
     const char *model = early_option(argc, argv, "model");
-    const char *dataset = early_option(argc, argv, "dataset");
     if (name && !(named = wf_preset_text(name)))
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
     add_lines(lines, preset, model ? model : name ? "" : NULL);
+    WF_TRY(add_dataset(lines, early_option(argc, argv, "dataset"), err));
     add_lines(lines, named, model);
-    const char *at = strstr(lines, "dataset=");
-    char kept[WF_CONFIG_TEXT];
-    if (!dataset && at) {
-        snprintf(kept, sizeof kept, "%.*s", (int)strcspn(at + 8, "\n"), at + 8);
-        dataset = kept;
-    }
-    if (dataset) {
-        snprintf(more, sizeof more, "data=data/%s.h5\nadjacency=data/adj_mx_%s.pkl\n", dataset,
-                 dataset);
-        add_lines(lines, more, NULL);
-    }
     if (model) {
         snprintf(more, sizeof more, "model=%s\n", model);
         add_lines(lines, more, NULL);
@@ -258,6 +267,7 @@ static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
     enum wf_status s = log ? WF_OK : wf_fail(err, WF_EIO, "/dev/null: cannot be opened");
     s = wf_dist_agree(x->dist, s, err);
     wf_cli_catch_signals();
+    if (s == WF_OK) s = wf_dist_agree(x->dist, wf_experiment_locate(x, err), err);
     if (s == WF_OK) wf_config_print(tables, n, log);
     if (s == WF_OK && app->prepare) {
         s = leads ? app->prepare(app->extra->at, log, err) : WF_OK;

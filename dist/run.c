@@ -142,6 +142,7 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
                               .model = x->model.type->name,
                               .dataset = x->data.name,
                               .mode = wf_mode_names[x->place.mode],
+                              .synthetic = x->data.synthetic,
                               .nodes = x->data.series.N,
                               .windows = (ptrdiff_t)count[0] + count[1] + count[2],
                               .parameters = wf_params_size(&x->params),

@@ -128,11 +128,19 @@ enum wf_status wf_plot_memory(struct wf_plots *plots, const struct wf_plot_memor
     WF_TRY(wf_picture_begin(&pic, plots, "memory", "Memory of the data", err));
     memory_data(pic.data.f, m);
     FILE *f = pic.script.f;
-    fputs("set lmargin at screen 0.08\nset rmargin at screen 0.95\nset tmargin at screen 0.89\n"
+    double lo = m->size[0], hi = lo, low = m->index_law[0], high = m->base_law[0];
+    for (int k = 1; k < m->points; k++) {
+        lo = fmin(lo, m->size[k]);
+        hi = fmax(hi, m->size[k]);
+        low = fmin(low, m->index_law[k]);
+        high = fmax(high, m->base_law[k]);
+    }
+    fprintf(f, "set xrange [%.4g:%.4g]\nset yrange [%.4g:%.4g]\n", lo / 1.6, hi * 2.5, low / 2,
+            high * 4);
+    fputs("set lmargin at screen 0.09\nset rmargin at screen 0.95\nset tmargin at screen 0.89\n"
           "set bmargin at screen 0.11\nset logscale xy 10\nset format x '10^{%T}'\n"
           "set key top left Left reverse noenhanced samplen 3 spacing 1.3\n"
-          "set xlabel 'numbers in the series'\nset ylabel 'MiB'\nset grid mytics\n"
-          "set offsets graph 0.03, graph 0.08, graph 0.05, 0\n",
+          "set xlabel 'numbers in the series'\nset ylabel 'MiB'\nset grid mytics\n",
           f);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(f, "%s'memory.csv' skip 1 using 2:%s", i ? ", \\\n    " : "plot ", lines[i]);

@@ -94,15 +94,14 @@ enum wf_status wf_memory_measure(double *mib, const struct wf_memory_case *c, co
 static const struct {
     const char *name;
     int channels;
-} sizes[] = { { "pems08", 1 }, { "windmill-large", 1 }, { "pems04", 1 },      { "metr-la", 2 },
-              { "pems07", 1 }, { "pems-bay", 2 },       { "pems-all-la", 1 }, { "pems", 1 } };
+} sizes[] = { { "pems08", 1 }, { "pems04", 1 },   { "pems03", 1 },      { "metr-la", 2 },
+              { "pems07", 1 }, { "pems-bay", 2 }, { "pems-all-la", 1 }, { "pems", 1 } };
 enum { SIZES = sizeof sizes / sizeof *sizes, BOTH = 6 };
 
 static struct wf_memory_case case_of(int k, bool base)
 {
     const struct wf_catalog_entry *c = wf_catalog_find(sizes[k].name);
-    int T = strcmp(c->name, "windmill-large") == 0 ? 8 : 12;
-    return (struct wf_memory_case){ c->E, c->N, sizes[k].channels, T, base };
+    return (struct wf_memory_case){ c->E, c->N, sizes[k].channels, 12, base };
 }
 
 static void folder_of(const struct wf_grid *g, int k, bool base, char folder[WF_CONFIG_TEXT])

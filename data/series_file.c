@@ -1,5 +1,4 @@
 #include "data/series_file.h"
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "data/file.h"
@@ -398,6 +397,7 @@ static enum wf_status write_head(struct wf_h5 *f, const struct wf_series_file *h
     WF_TRY(wf_h5_reserve(f, "values", &values, err));
     WF_TRY(wf_h5_set_int(f, "/", "t0", head->t0_ns, err));
     WF_TRY(wf_h5_set_int(f, "/", "interval_s", head->interval_s, err));
+    if (head->synthetic) WF_TRY(wf_h5_set_int(f, "/", "synthetic", 1, err));
     if (head->nodes.count) WF_TRY(wf_h5_write_names(f, "nodes", &head->nodes, err));
     return head->times_ns ? wf_h5_write(f, "times", &times, err) : WF_OK;
 }

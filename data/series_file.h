@@ -6,13 +6,15 @@
  *     /values   [E, N] or [E, N, C], float32 or float64      rows are times
  *     /nodes    [N] texts or integers                        optional
  *     /times    [E] int64, nanoseconds since 1970            only where the interval varies
- *     attributes of the file: t0 (int64, nanoseconds since 1970), interval_s (int64, seconds)
+ *     attributes of the file: t0 (int64, nanoseconds since 1970), interval_s (int64, seconds),
+ *         synthetic (int64, 1: simulated)                    optional
  *
  * Values come as they are in the file, as float: which of them mean "missing" is not decided here.
  * The caller frees with wf_series_file_free. */
 #ifndef WF_SERIES_FILE_H
 #define WF_SERIES_FILE_H
 
+#include <stdbool.h>
 #include "data/array.h"
 
 #ifdef __cplusplus
@@ -42,6 +44,7 @@ struct wf_series_file {
     int64_t *times_ns;  /* [E], only where the interval varies, or where rows were chosen from a
                          * file with a clock */
     ptrdiff_t total;    /* rows in the file */
+    bool synthetic;     /* simulated, not measured */
     struct wf_rows rows[WF_ROW_RANGES];
     int ranges; /* the first of rows[]: what was kept; set by reading, ignored by writing */
 };

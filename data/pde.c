@@ -79,7 +79,8 @@ static double bell(double x, double y, double cx, double cy, double width)
 /* Between -1 and 1, one or two waves to a side. */
 static double swell(const double u[4], double x, double y)
 {
-    return sin(PI * (2 + 2 * u[0]) * x + 2 * PI * u[1]) * sin(PI * (2 + 2 * u[2]) * y + 2 * PI * u[3]);
+    return sin(PI * (2 + 2 * u[0]) * x + 2 * PI * u[1]) *
+           sin(PI * (2 + 2 * u[2]) * y + 2 * PI * u[3]);
 }
 
 static double spread(void *ctx, double x, double y)
@@ -100,7 +101,8 @@ static double outbreaks(void *ctx, double x, double y)
     const struct run *r = ctx;
     double well = 1;
     for (int k = 0, n = 1 + (int)(3 * r->u[10]); k < n; k++)
-        well *= 1 - 0.3 * bell(x, y, 0.1 + 0.8 * r->u[11 + 2 * k], 0.1 + 0.8 * r->u[12 + 2 * k], 0.03);
+        well *=
+            1 - 0.3 * bell(x, y, 0.1 + 0.8 * r->u[11 + 2 * k], 0.1 + 0.8 * r->u[12 + 2 * k], 0.03);
     return 1 - well;
 }
 

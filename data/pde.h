@@ -8,15 +8,17 @@
  *     si-diffusion         25 runs of 364 quarter days, 400 places; channels S and I:
  *                              dS/dt = div(D grad S) - r S I
  *                              dI/dt = div(D grad I) + r S I - a I
- *                          a = 0.22 a day, r 0.5 .. 1.1 a day and D 1.25e-4 .. 4.5e-4 by run, both
- *                          varying in space; one to three outbreaks. The recovered, R, are the rest:
- *                          S + I + R = 1
- *     advection-diffusion  54 runs of 80, 400 places: dc/dt = -div(v c) + div(D grad c), D = 0.006,
- *                          a puff in one, two or four gyres whose fastest wind, 0.5 .. 1 by run,
- *                          crosses the square in 80 .. 160 rows. Mass stays
- *     wave-equation        3 runs of 576, 325 places: d2u/dt2 = div(c^2 grad u), c^2 from 1 at sea
- *                          to 0.2 at the coast, a hump that falls and runs; 96 rows are a unit of
- *                          time. Energy stays
+ *                          a = 0.22 a day; r 0.54 .. 1.1 a day and D 1.25e-4 .. 4.4e-4 differ from
+ *                          run to run and place to place; one to three outbreaks. The rest, R, have
+ *                          recovered: S + I + R = 1
+ *     advection-diffusion  54 runs of 80 rows, 400 places:
+ *                              dc/dt = -div(v c) + div(D grad c)
+ *                          D = 0.006; a puff in one, two or four gyres whose fastest wind, 0.5 .. 1
+ *                          by run, crosses the square in 80 .. 160 rows. Mass stays
+ *     wave-equation        3 runs of 576 rows, 325 places:
+ *                              d2u/dt2 = div(c^2 grad u)
+ *                          c^2 from 1 at sea to 0.2 at the coast; a hump falls and runs; 96 rows
+ * are a unit of time. Energy stays
  *
  * Solved by finite volumes on a grid that is finer than the places (pde_grid.h has the schemes and
  * their bounds), read off at the places by bilinear interpolation. The same configuration gives the

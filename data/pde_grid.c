@@ -11,8 +11,8 @@ enum wf_status wf_pde_grid_init(struct wf_pde_grid *g, int n, int fields, struct
     if (fields != 1 && fields != WF_PDE_FIELDS)
         return wf_fail(e, WF_EINVAL, "pde: %d fields, expected 1 or 3", fields);
     size_t cells = (size_t)n * (size_t)n, faces = (size_t)n * ((size_t)n + 1), all = (size_t)fields;
-    double **const part[] = { &g->x_wind, &g->x_diffuse, &g->y_wind,
-                              &g->y_diffuse, &g->x_flux, &g->y_flux };
+    double **const part[] = { &g->x_wind,    &g->x_diffuse, &g->y_wind,
+                              &g->y_diffuse, &g->x_flux,    &g->y_flux };
     g->pool = wf_calloc((3 * all + 2) * cells + 6 * faces, sizeof *g->pool);
     if (!g->pool) return wf_fail(e, WF_ENOMEM, "pde: no memory for %d x %d cells", n, n);
     g->u = g->pool;

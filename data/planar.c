@@ -117,8 +117,8 @@ static enum wf_status build(struct wf_synth_graph *g, struct pair *p, int edges,
     qsort(p, (size_t)pairs, sizeof *p, by_room);
     int joined = join(p, pairs, edges / 2, g);
     if (joined < edges / 2)
-        return wf_fail(e, WF_EINVAL, "pde: edges is %d, expected at most %d between %d nodes", edges,
-                       2 * joined, g->N);
+        return wf_fail(e, WF_EINVAL, "pde: edges is %d, expected at most %d between %d nodes",
+                       edges, 2 * joined, g->N);
     for (int k = 0; k < joined; k++) p[joined + k] = (struct pair){ 0, p[k].j, p[k].i };
     qsort(p, (size_t)edges, sizeof *p, by_place);
     if (fill(g, p, edges) == WF_OK) return WF_OK;

@@ -32,8 +32,8 @@ static ptrdiff_t list(struct pair *out, const struct wf_synth_graph *g, bool all
             if (!all && k == g->first[i + 1]) break;
             if (!all) j = g->to[k];
             bool by_road = k < g->first[i + 1] && g->to[k] == j;
-            double miles = by_road ? g->distance[k]
-                                   : cutoff + hypot(g->x[i] - g->x[j], g->y[i] - g->y[j]);
+            double miles =
+                by_road ? g->distance[k] : cutoff + hypot(g->x[i] - g->x[j], g->y[i] - g->y[j]);
             k += by_road;
             if (i != j || loops) out[n++] = (struct pair){ miles, i, j };
         }

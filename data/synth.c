@@ -90,10 +90,11 @@ static enum wf_status check_time(const struct wf_synth_config *c, struct wf_erro
     int s = interval_of(c);
     bool within = s >= 60 && s <= HOUR && DAY % s == 0;
     if (!within && !(s >= HOUR && s <= WEEK && s % HOUR == 0))
-        return wf_fail(e, WF_EINVAL,
-                       "synth: interval_s is %d, expected 60 to 3600, dividing a day, or a multiple "
-                       "of 3600 up to a week",
-                       s);
+        return wf_fail(
+            e, WF_EINVAL,
+            "synth: interval_s is %d, expected 60 to 3600, dividing a day, or a multiple "
+            "of 3600 up to a week",
+            s);
     if (c->rows < 0 || c->rows > (int64_t)MOST_DAYS * DAY / s)
         return wf_fail(e, WF_EINVAL, "synth: rows is %lld, expected 1 to those of %d days",
                        (long long)c->rows, MOST_DAYS);
@@ -257,12 +258,17 @@ static void set_limits(struct wf_synth *s)
 {
     double go = WF_ROAD_FREE * s->dt / (3600 * WF_ROAD_CELL);
     double wave = WF_ROAD_WAVE * s->dt / (3600 * WF_ROAD_CELL);
+    const double *restrict vehicles = s->vehicles, *restrict capacity = s->capacity;
+    const double *restrict critical = s->critical, *restrict room = s->room;
+    const double *restrict share = s->share;
+    double *restrict send = s->send, *restrict receive = s->receive;
+#pragma omp simd
     for (int c = 0; c < s->roads.cells; c++) {
-        double pass = s->capacity[c] * s->share[c], n = s->vehicles[c];
-        double fill = n / s->critical[c], queue = most(0, least(1, fill - 1));
+        double most_now = capacity[c] * share[c], n = vehicles[c];
+        double fill = n / critical[c], queue = most(0, least(1, fill - 1));
         double free = go * n * (1 - WF_ROAD_SLOW * least(1, fill * fill));
-        s->send[c] = least(free, pass * (1 - DROP * queue));
-        s->receive[c] = most(0, least(pass, wave * (s->room[c] - n)));
+        send[c] = least(free, most_now * (1 - DROP * queue));
+        receive[c] = most(0, least(most_now, wave * (room[c] - n)));
     }
 }
 
@@ -401,7 +407,8 @@ static void read_sensor(struct wf_synth *s, int i, float *out)
     bool down = is_down(s, i);
     for (int k = 0; k < c->channels; k++) {
         double z = 0;
-        if (k) z = wf_road_normal(c->seed, WF_DRAW_COUNT, (uint32_t)s->row, 2 * (uint32_t)i + (k > 1));
+        if (k)
+            z = wf_road_normal(c->seed, WF_DRAW_COUNT, (uint32_t)s->row, 2 * (uint32_t)i + (k > 1));
         double v = value[k] * most(0, 1 + c->noise_mph / WF_ROAD_FREE * z);
         out[k] = down ? NAN : (float)v;
     }

@@ -31,15 +31,15 @@ struct wf_synth_watch {
 };
 
 struct wf_synth_config {
-    int nodes;        /* N, sensors; 2 .. 100000 */
-    int days;         /* at least 1; the first is a Monday */
-    int64_t rows;     /* E; 0: those of whole days. Both together last at most 10000 days */
-    int interval_s;   /* of a row; divides a day, 60 .. 3600, or is a multiple of an hour up to a
-                       * week. 0: an hour, and the rows have no times */
-    int channels;     /* C, 1 .. 3: mean speed in mph, then vehicles an hour, then vehicles a mile */
-    int edges;        /* of the graph, self-loops too; 0: what the roads give (wf_synth_graph) */
-    uint64_t seed;    /* of the network and of everything that happens on it */
-    double missing;   /* share of readings lost to outages (NaN), in [0, 1) */
+    int nodes;      /* N, sensors; 2 .. 100000 */
+    int days;       /* at least 1; the first is a Monday */
+    int64_t rows;   /* E; 0: those of whole days. Both together last at most 10000 days */
+    int interval_s; /* of a row; divides a day, 60 .. 3600, or is a multiple of an hour up to a
+                     * week. 0: an hour, and the rows have no times */
+    int channels;   /* C, 1 .. 3: mean speed in mph, then vehicles an hour, then vehicles a mile */
+    int edges;      /* of the graph, self-loops too; 0: what the roads give (wf_synth_graph) */
+    uint64_t seed;  /* of the network and of everything that happens on it */
+    double missing; /* share of readings lost to outages (NaN), in [0, 1) */
     double noise_mph; /* standard deviation of a reading's error, 0 .. 20 */
     double demand;    /* scales the number of vehicles; 1 congests the peaks, in (0, 3] */
     double incidents; /* expected per mile and day, 0 .. 10 */

@@ -1,22 +1,36 @@
 /* dataset - lists, makes, describes and converts data sets. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "data/catalog.h"
 #include "dist/cli.h"
+#include "dist/experiment.h"
+#include "dist/progress.h"
 
 #define SYNTH(name)  offsetof(struct wf_synth_config, name)
 #define SOURCE(name) offsetof(struct wf_dataset_source, name)
 #define HERE(name)   offsetof(struct here, name)
 
+struct here {
+    char folder[WF_CONFIG_TEXT];
+};
+
 static const struct wf_field synth_fields[] = {
     { "nodes", WF_FIELD_INT, SYNTH(nodes), 2, 100000, NULL, "sensors" },
-    { "days", WF_FIELD_INT, SYNTH(days), 1, 100000, NULL, "days, from a Monday on" },
-    { "interval", WF_FIELD_INT, SYNTH(interval_s), 60, 3600, NULL, "seconds between rows" },
+    { "days", WF_FIELD_INT, SYNTH(days), 1, 10000, NULL, "days, from a Monday on" },
+    { "interval", WF_FIELD_INT, SYNTH(interval_s), 60, 604800, NULL, "seconds between rows" },
+    { "edges", WF_FIELD_INT, SYNTH(edges), 0, INT_MAX, NULL,
+      "of the graph; 0: what the roads give" },
+    { "channels", WF_FIELD_INT, SYNTH(channels), 1, 3, NULL, "speed, vehicles an hour, a mile" },
     { "seed", WF_FIELD_SEED, SYNTH(seed), 0, 0, NULL, "of the roads and all that happens there" },
     { "missing", WF_FIELD_DOUBLE, SYNTH(missing), 0, 0.999, NULL, "share of readings lost" },
     { "noise", WF_FIELD_DOUBLE, SYNTH(noise_mph), 0, 20, NULL, "error of a reading, mph" },
     { 0 }
 };
+static const struct wf_field pde_fields[] = { { "seed", WF_FIELD_SEED,
+                                                offsetof(struct wf_pde_config, seed), 0, 0, NULL,
+                                                "of the places and all that happens there" },
+                                              { 0 } };
 static const struct wf_field source_fields[] = {
     { "key", WF_FIELD_TEXT, SOURCE(key), 0, 0, NULL, "which series of an HDF5 or .npz file" },
     { "adjacency", WF_FIELD_TEXT, SOURCE(adjacency), 0, 0, NULL, "file with the graph" },
@@ -25,9 +39,6 @@ static const struct wf_field source_fields[] = {
     { 0 }
 };
 
-struct here {
-    char folder[WF_CONFIG_TEXT];
-};
 static const struct wf_field here_fields[] = {
     { "data-folder", WF_FIELD_TEXT, HERE(folder), 0, 0, NULL, "where data sets by name lie" }, { 0 }
 };
@@ -35,17 +46,112 @@ static const struct wf_field here_fields[] = {
 struct job {
     struct here here;
     struct wf_synth_config synth;
+    struct wf_pde_config pde;
     struct wf_dataset_source source;
+    int argc; /* of the command */
+    char **argv;
     const char *in, *out;
 };
 
-static enum wf_status synth(struct job *j, struct wf_error *err)
+/* ---- synth ---- */
+
+/* A bar on a terminal, a line in a log every so often. */
+struct bar {
+    struct wf_progress p;
+    double told;
+};
+
+static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
 {
-    WF_TRY(wf_dataset_synth(j->in, &j->synth, err));
-    printf("%s: %d days of %d sensors, every %d s, seed %llu\n", j->in, j->synth.days,
-           j->synth.nodes, j->synth.interval_s, (unsigned long long)j->synth.seed);
+    enum { SECONDS = 20 };
+    struct bar *b = ctx;
+    char text[80];
+    double now = wf_now();
+    bool line = b->p.terminal ? done == total && b->p.drawn > 0 : now - b->told > SECONDS;
+    if (!line && (!b->p.terminal || now - b->p.drawn < 0.1)) return !wf_cli_stop;
+    snprintf(text, sizeof text, "row %td of %td", done, total);
+    b->p.total = (int)total;
+    if (line) {
+        wf_progress_line(&b->p, text);
+        b->told = now;
+    } else {
+        wf_progress_show(&b->p, (int)done, text);
+    }
+    return !wf_cli_stop;
+}
+
+static void bar_start(struct bar *b, struct wf_synth_watch *w)
+{
+    wf_progress_start(&b->p, stderr, 0, 0);
+    b->told = b->p.started;
+    *w = (struct wf_synth_watch){ show_rows, b };
+    wf_cli_catch_signals();
+}
+
+static enum wf_status make_traffic(const char *path, struct wf_synth_config *c,
+                                   struct wf_error *err)
+{
+    struct bar b;
+    bar_start(&b, &c->watch);
+    WF_TRY(wf_dataset_synth(path, c, err));
+    int64_t rows = c->rows, s = c->interval_s ? c->interval_s : 3600;
+    if (!rows) rows = (int64_t)c->days * 86400 / s;
+    printf("%s: %lld rows of %d sensors, every %lld s, seed %llu\n", path, (long long)rows,
+           c->nodes, (long long)s, (unsigned long long)c->seed);
     return WF_OK;
 }
+
+static enum wf_status make_pde(const char *path, struct wf_pde_config *c, struct wf_error *err)
+{
+    struct bar b;
+    bar_start(&b, &c->watch);
+    WF_TRY(wf_dataset_pde(path, c, err));
+    printf("%s: %d runs of %d rows of %d places, seed %llu\n", path, c->runs, c->rows, c->nodes,
+           (unsigned long long)c->seed);
+    return WF_OK;
+}
+
+/* The options once more, on top of what the data set of that name is. */
+static enum wf_status parse_named(struct job *j, bool pde, struct wf_error *err)
+{
+    const struct wf_config c[] = { { pde ? pde_fields : synth_fields,
+                                     pde ? (void *)&j->pde : (void *)&j->synth, "synth" },
+                                   { here_fields, &j->here, "synth" } };
+    struct wf_cli cli = { 0 };
+    return wf_cli_parse(j->argc, j->argv, c, 2, &cli, err);
+}
+
+/* Of the entry's shape and clock, unless options say otherwise. */
+static enum wf_status take_entry(struct job *j, const struct wf_catalog_entry *e,
+                                 struct wf_error *err)
+{
+    j->synth = wf_synth_defaults();
+    j->synth.nodes = e->N;
+    j->synth.days = 0;
+    j->synth.interval_s = e->interval_s;
+    j->synth.channels = e->C;
+    j->synth.edges = e->edges;
+    WF_TRY(parse_named(j, false, err));
+    if (!j->synth.days) j->synth.rows = e->E;
+    return WF_OK;
+}
+
+static enum wf_status synth(struct job *j, struct wf_error *err)
+{
+    char path[WF_CONFIG_TEXT + 64];
+    if (strpbrk(j->in, "./")) return make_traffic(j->in, &j->synth, err);
+    const struct wf_catalog_entry *e = wf_catalog_find(j->in);
+    bool pde = wf_pde_named(&j->pde, j->in);
+    if (!pde && !e)
+        return wf_fail(err, WF_EINVAL, "no data set %s is known; want its name, or OUT.h5", j->in);
+    WF_TRY(pde ? parse_named(j, true, err) : take_entry(j, e, err));
+    const char *folder = j->here.folder[0] ? j->here.folder : ".";
+    WF_TRY(wf_make_folder(folder, err));
+    snprintf(path, sizeof path, "%s/%s.h5", folder, j->in);
+    return pde ? make_pde(path, &j->pde, err) : make_traffic(path, &j->synth, err);
+}
+
+/* ---- info, convert ---- */
 
 static enum wf_status load(struct wf_dataset *ds, struct job *j, struct wf_error *err)
 {
@@ -156,15 +262,15 @@ static const struct {
     { "list", "", "names the data sets that are known, and says which are here", 0, OF_FOLDER,
       list },
     { "info", "NAME|FILE", "describes a series and its graph", 1, OF_SOURCE | OF_FOLDER, info },
-    { "synth", "OUT.h5", "simulates road traffic into a file with series and graph", 1, OF_SYNTH,
-      synth },
+    { "synth", "NAME", "simulates a stand-in of a data set; OUT.h5: road traffic", 1,
+      OF_SYNTH | OF_FOLDER, synth },
     { "convert", "IN OUT", "writes OUT.h5, with the graph, or OUT.csv", 2, OF_SOURCE, convert },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(struct job *j)
 {
-    const struct wf_config all[] = { { here_fields, &j->here, "list and info" },
+    const struct wf_config all[] = { { here_fields, &j->here, "list, info and synth NAME" },
                                      { synth_fields, &j->synth, "synth" },
                                      { source_fields, &j->source, "info and convert" } };
     printf("usage: dataset COMMAND [FILES] [--OPTION VALUE ..]\n\n");
@@ -183,6 +289,8 @@ static enum wf_status run(int argc, char **argv, int k, struct job *j, struct wf
     if (options & OF_SOURCE) c[n++] = (struct wf_config){ source_fields, &j->source, "" };
     if (options & OF_FOLDER) c[n++] = (struct wf_config){ here_fields, &j->here, "" };
     struct wf_cli cli = { 0 };
+    j->argc = argc - 1;
+    j->argv = argv + 1;
     WF_TRY(wf_cli_parse(argc - 1, argv + 1, c, n, &cli, err));
     if (cli.help) {
         help(j);

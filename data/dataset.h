@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include "data/array.h"
+#include "data/pde.h"
 #include "data/series.h"
 #include "data/series_file.h"
 #include "data/synth.h"
@@ -83,9 +84,12 @@ enum wf_status wf_dataset_write(const char *path, const struct wf_dataset *ds,
  * nodes) only with times, where no reader can take it for numbers. */
 enum wf_status wf_dataset_write_csv(const char *path, const struct wf_dataset *ds,
                                     struct wf_error *err);
-/* Simulates row by row into such a file, with graph and positions. */
+/* Simulates row by row into such a file, with graph and positions, marked as synthetic. Rows are
+ * written 2 MiB at a time; nothing is kept of them. WF_EINTR: cfg->watch ended it. */
 enum wf_status wf_dataset_synth(const char *path, const struct wf_synth_config *cfg,
                                 struct wf_error *err);
+enum wf_status wf_dataset_pde(const char *path, const struct wf_pde_config *cfg,
+                              struct wf_error *err);
 
 struct wf_dataset_stats {
     int64_t gaps, longest_s; /* steps longer than the interval */

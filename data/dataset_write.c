@@ -229,7 +229,7 @@ enum wf_status wf_dataset_write_csv(const char *path, const struct wf_dataset *d
     return s;
 }
 
-/* ---- synthetic traffic ---- */
+/* ---- synthetic series ---- */
 
 static enum wf_status write_positions(struct wf_h5 *f, const struct wf_synth_graph *g,
                                       struct wf_error *err)
@@ -260,37 +260,88 @@ static enum wf_status write_roads(struct wf_h5 *f, const struct wf_synth_graph *
     return s == WF_OK ? write_positions(f, g, err) : s;
 }
 
-static enum wf_status simulate(struct wf_series_writer *w, struct wf_synth *sim, ptrdiff_t E,
-                               ptrdiff_t N, struct wf_error *err)
+/* What makes rows, one after another. */
+struct maker {
+    void (*step)(void *sim, float *row);
+    void *sim;
+    const struct wf_synth_graph *graph;
+    struct wf_synth_watch watch;
+};
+
+static enum wf_status make_rows(struct maker *m, float *rows, ptrdiff_t first, ptrdiff_t n,
+                                const struct wf_series_file *head, struct wf_error *err)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        m->step(m->sim, rows + i * head->N * head->C);
+        if (m->watch.rows && !m->watch.rows(m->watch.ctx, first + i + 1, head->E))
+            return wf_fail(err, WF_EINTR, "interrupted after %td of %td rows", first + i + 1,
+                           head->E);
+    }
+    return WF_OK;
+}
+
+static enum wf_status simulate(struct wf_series_writer *w, struct maker *m,
+                               const struct wf_series_file *head, struct wf_error *err)
 {
     struct wf_array chunk;
-    ptrdiff_t step = rows_of(E, N);
+    ptrdiff_t width = head->N * head->C, step = rows_of(head->E, width);
     enum wf_status s = WF_OK;
-    WF_TRY(write_roads(wf_series_writer_h5(w), wf_synth_graph(sim), err));
-    WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, N }, err));
-    for (ptrdiff_t e = 0; e < E && s == WF_OK; e += step) {
-        ptrdiff_t n = E - e < step ? E - e : step;
-        for (ptrdiff_t i = 0; i < n; i++) wf_synth_step(sim, chunk.f32 + i * N);
-        s = wf_series_writer_rows(w, n, chunk.f32, err);
+    WF_TRY(write_roads(wf_series_writer_h5(w), m->graph, err));
+    WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, width }, err));
+    for (ptrdiff_t e = 0; e < head->E && s == WF_OK; e += step) {
+        ptrdiff_t n = head->E - e < step ? head->E - e : step;
+        s = make_rows(m, chunk.f32, e, n, head, err);
+        if (s == WF_OK) s = wf_series_writer_rows(w, n, chunk.f32, err);
     }
     wf_array_free(&chunk);
     return s;
+}
+
+static enum wf_status write_made(const char *path, struct maker *m,
+                                 const struct wf_series_file *head, struct wf_error *err)
+{
+    struct wf_series_writer *w;
+    WF_TRY(wf_series_writer_open(&w, path, head, err));
+    return finish(w, simulate(w, m, head, err), path, err);
+}
+
+static void step_traffic(void *sim, float *row)
+{
+    wf_synth_step(sim, row);
 }
 
 enum wf_status wf_dataset_synth(const char *path, const struct wf_synth_config *cfg,
                                 struct wf_error *err)
 {
     struct wf_synth *sim;
-    struct wf_series_writer *w;
     WF_TRY(wf_synth_begin(&sim, cfg, err));
     struct wf_series_file head = { .E = wf_synth_rows(sim),
                                    .N = cfg->nodes,
-                                   .C = 1,
-                                   .t0_ns = wf_synth_t0() * NS_PER_S,
+                                   .C = cfg->channels,
+                                   .t0_ns = cfg->interval_s ? wf_synth_t0() * NS_PER_S : 0,
                                    .interval_s = cfg->interval_s,
                                    .synthetic = true };
-    enum wf_status s = wf_series_writer_open(&w, path, &head, err);
-    if (s == WF_OK) s = finish(w, simulate(w, sim, head.E, head.N, err), path, err);
+    struct maker m = { step_traffic, sim, wf_synth_graph(sim), cfg->watch };
+    enum wf_status s = write_made(path, &m, &head, err);
     wf_synth_end(sim);
+    return s;
+}
+
+static void step_pde(void *sim, float *row)
+{
+    wf_pde_step(sim, row);
+}
+
+enum wf_status wf_dataset_pde(const char *path, const struct wf_pde_config *cfg,
+                              struct wf_error *err)
+{
+    struct wf_pde *sim;
+    WF_TRY(wf_pde_begin(&sim, cfg, err));
+    struct wf_series_file head = {
+        .E = wf_pde_rows(sim), .N = cfg->nodes, .C = wf_pde_channels(sim), .synthetic = true
+    };
+    struct maker m = { step_pde, sim, wf_pde_graph(sim), cfg->watch };
+    enum wf_status s = write_made(path, &m, &head, err);
+    wf_pde_end(sim);
     return s;
 }

@@ -1,4 +1,5 @@
 #include "data/road.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,7 +316,7 @@ static void set_positions(struct wf_synth_graph *g, struct reach *q, const struc
     q->first_sensor[r->links] = r->sensors;
 }
 
-static enum wf_status set_weights(struct wf_synth_graph *g)
+static enum wf_status set_weights(struct wf_synth_graph *g, bool all)
 {
     ptrdiff_t n = g->first[g->N];
     double sum = 0, squares = 0;
@@ -325,13 +326,13 @@ static enum wf_status set_weights(struct wf_synth_graph *g)
     g->sigma = sqrt(squares / (double)n);
     g->weight = wf_malloc((size_t)n * sizeof *g->weight);
     for (ptrdiff_t k = 0; k < n && g->weight; k++) {
-        double z = g->distance[k] > 0 ? g->distance[k] / g->sigma : 0, w = exp(-z * z);
-        g->weight[k] = w < 0.1 ? 0 : (float)w;
+        double z = g->sigma > 0 ? g->distance[k] / g->sigma : 0, w = exp(-z * z);
+        g->weight[k] = all ? (float)fmax(w, FLT_MIN) : w < 0.1 ? 0 : (float)w;
     }
     return g->weight ? WF_OK : WF_ENOMEM;
 }
 
-enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r,
+enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r, int edges,
                               struct wf_error *e)
 {
     size_t N = (size_t)r->sensors, links = (size_t)r->links;
@@ -347,7 +348,8 @@ enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r
     for (int k = 0; k < r->links && ok; k++)
         for (int i = q.first_sensor[k]; i < q.first_sensor[k + 1] && ok; i++)
             ok = edges_from(g, &room, &q, r, i, k) == WF_OK;
-    ok = ok && set_weights(g) == WF_OK;
+    if (ok && edges) ok = wf_roads_nearest(g, edges, CUTOFF) == WF_OK;
+    ok = ok && set_weights(g, edges > 0) == WF_OK;
     wf_free(q.miles);
     wf_free(q.link);
     wf_free(q.first_sensor);

@@ -60,9 +60,14 @@ struct wf_roads {
 enum wf_status wf_roads_build(struct wf_roads *r, int sensors, uint64_t seed, struct wf_error *e);
 void wf_roads_free(struct wf_roads *r);
 
-enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r,
+/* edges: so many, the nearest; 0: what lies within the cutoff. */
+enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r, int edges,
                               struct wf_error *e);
 void wf_synth_graph_free(struct wf_synth_graph *g);
+
+/* road_graph.c: keeps the nearest pairs of a graph that has those within the cutoff, others after
+ * them; needs 16 bytes for each of N * N pairs where there are others. */
+enum wf_status wf_roads_nearest(struct wf_synth_graph *g, int edges, double cutoff);
 
 /* Random numbers that depend on nothing but their key: what they are for and two counters. */
 enum wf_road_draw {
@@ -82,6 +87,7 @@ enum wf_road_draw {
     WF_DRAW_FLUTTER,
     WF_DRAW_NOISE,
     WF_DRAW_OUTAGE,
+    WF_DRAW_COUNT,
 };
 
 /* Four numbers in [0, 1). */

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define DAY                86400
+#define HOUR               3600
+#define WEEK               604800
+#define MOST_DAYS          10000
 #define LONGEST_STEP       20.0 /* seconds: a vehicle must not cross a whole cell in one step */
 #define TICK_STEPS         3 /* demand and incidents change every so many steps, about a minute */
 #define RAMP_PRIORITY      0.25
@@ -46,8 +49,9 @@ struct wf_synth {
     struct wf_roads roads;
     struct wf_synth_graph graph;
     struct wf_synth_balance balance;
-    int steps; /* in an interval */
-    double dt; /* seconds */
+    int interval_s;
+    int steps, hours; /* in an interval; hours at least 1 */
+    double dt;        /* seconds */
     ptrdiff_t row;
     uint32_t tick;
     double *pool; /* holds the arrays of numbers below */
@@ -67,6 +71,7 @@ struct wf_synth_config wf_synth_defaults(void)
     return (struct wf_synth_config){ .nodes = 48,
                                      .days = 28,
                                      .interval_s = 300,
+                                     .channels = 1,
                                      .seed = 1,
                                      .missing = 0.02,
                                      .noise_mph = 1,
@@ -74,15 +79,48 @@ struct wf_synth_config wf_synth_defaults(void)
                                      .incidents = 0.1 };
 }
 
+/* Of a row, in seconds. */
+static int interval_of(const struct wf_synth_config *c)
+{
+    return c->interval_s ? c->interval_s : HOUR;
+}
+
+static enum wf_status check_time(const struct wf_synth_config *c, struct wf_error *e)
+{
+    int s = interval_of(c);
+    bool within = s >= 60 && s <= HOUR && DAY % s == 0;
+    if (!within && !(s >= HOUR && s <= WEEK && s % HOUR == 0))
+        return wf_fail(
+            e, WF_EINVAL,
+            "synth: interval_s is %d, expected 60 to 3600, dividing a day, or a multiple "
+            "of 3600 up to a week",
+            s);
+    if (c->rows < 0 || c->rows > (int64_t)MOST_DAYS * DAY / s)
+        return wf_fail(e, WF_EINVAL, "synth: rows is %lld, expected 1 to those of %d days",
+                       (long long)c->rows, MOST_DAYS);
+    if (c->rows > 0) return WF_OK;
+    if (c->days < 1 || c->days > MOST_DAYS || (int64_t)c->days * DAY < s)
+        return wf_fail(e, WF_EINVAL, "synth: days is %d, expected 1 to %d and a row at least",
+                       c->days, MOST_DAYS);
+    return WF_OK;
+}
+
+static enum wf_status check_graph(const struct wf_synth_config *c, struct wf_error *e)
+{
+    if (c->channels < 1 || c->channels > 3)
+        return wf_fail(e, WF_EINVAL, "synth: channels is %d, expected 1 to 3", c->channels);
+    if (c->edges < 0 || c->edges > (int64_t)c->nodes * c->nodes)
+        return wf_fail(e, WF_EINVAL, "synth: edges is %d, expected 0 to %lld of %d nodes", c->edges,
+                       (long long)c->nodes * c->nodes, c->nodes);
+    return WF_OK;
+}
+
 static enum wf_status check(const struct wf_synth_config *c, struct wf_error *e)
 {
     if (c->nodes < 2 || c->nodes > 100000)
         return wf_fail(e, WF_EINVAL, "synth: nodes is %d, expected 2 to 100000", c->nodes);
-    if (c->days < 1 || c->days > 2900)
-        return wf_fail(e, WF_EINVAL, "synth: days is %d, expected 1 to 2900", c->days);
-    if (c->interval_s < 60 || c->interval_s > 3600 || DAY % c->interval_s)
-        return wf_fail(e, WF_EINVAL, "synth: interval_s is %d, expected 60 to 3600, dividing a day",
-                       c->interval_s);
+    WF_TRY(check_time(c, e));
+    WF_TRY(check_graph(c, e));
     if (!(c->missing >= 0 && c->missing < 1))
         return wf_fail(e, WF_EINVAL, "synth: missing is %g, expected [0, 1)", c->missing);
     if (!(c->noise_mph >= 0 && c->noise_mph <= 20))
@@ -107,7 +145,7 @@ static double most(double a, double b)
 
 static double now(const struct wf_synth *s)
 {
-    return (double)s->row * s->cfg.interval_s;
+    return (double)s->row * s->interval_s;
 }
 
 static void plan_demand(struct wf_synth *s, uint32_t day)
@@ -220,12 +258,17 @@ static void set_limits(struct wf_synth *s)
 {
     double go = WF_ROAD_FREE * s->dt / (3600 * WF_ROAD_CELL);
     double wave = WF_ROAD_WAVE * s->dt / (3600 * WF_ROAD_CELL);
+    const double *restrict vehicles = s->vehicles, *restrict capacity = s->capacity;
+    const double *restrict critical = s->critical, *restrict room = s->room;
+    const double *restrict share = s->share;
+    double *restrict send = s->send, *restrict receive = s->receive;
+#pragma omp simd
     for (int c = 0; c < s->roads.cells; c++) {
-        double pass = s->capacity[c] * s->share[c], n = s->vehicles[c];
-        double fill = n / s->critical[c], queue = most(0, least(1, fill - 1));
+        double most_now = capacity[c] * share[c], n = vehicles[c];
+        double fill = n / critical[c], queue = most(0, least(1, fill - 1));
         double free = go * n * (1 - WF_ROAD_SLOW * least(1, fill * fill));
-        s->send[c] = least(free, pass * (1 - DROP * queue));
-        s->receive[c] = most(0, least(pass, wave * (s->room[c] - n)));
+        send[c] = least(free, most_now * (1 - DROP * queue));
+        receive[c] = most(0, least(most_now, wave * (room[c] - n)));
     }
 }
 
@@ -330,22 +373,53 @@ static void advance(struct wf_synth *s)
     for (int c = 0; c < r->cells; c++) s->vehicles[c] += s->in[c] - s->out[c];
 }
 
-/* Mean speed over time and vehicles, with the sensor's error; NaN during an outage. */
-static float reading(struct wf_synth *s, int i)
+/* Up and down alternate so that the chain is down for the share `missing` of the time. */
+static bool is_down(struct wf_synth *s, int i)
 {
     const struct wf_synth_config *c = &s->cfg;
-    double speed = WF_ROAD_FREE, u[4];
-    if (s->present[i] > 0) speed = s->moved[i] / s->present[i] * WF_ROAD_CELL * 3600 / s->dt;
-    speed += c->noise_mph * wf_road_normal(c->seed, WF_DRAW_NOISE, (uint32_t)s->row, (uint32_t)i);
-    /* Up and down alternate so that the chain is down for the share `missing` of the time. */
-    double length = most(most(1, OUTAGE_S / c->interval_s), c->missing / (1 - c->missing));
+    double u[4];
+    double length = most(most(1, OUTAGE_S / s->interval_s), c->missing / (1 - c->missing));
     double fall = c->missing / (1 - c->missing) / length;
     wf_road_uniform(u, c->seed, WF_DRAW_OUTAGE, (uint32_t)s->row, (uint32_t)i);
     if (s->row == 0)
         s->down[i] = u[0] < c->missing;
     else
         s->down[i] = s->down[i] ? u[0] >= 1 / length : u[0] < fall;
-    return s->down[i] ? NAN : (float)most(speed, 1);
+    return s->down[i];
+}
+
+/* Mean speed over time and vehicles, with the sensor's error. */
+static double speed(const struct wf_synth *s, int i)
+{
+    const struct wf_synth_config *c = &s->cfg;
+    double v = WF_ROAD_FREE;
+    if (s->present[i] > 0) v = s->moved[i] / s->present[i] * WF_ROAD_CELL * 3600 / s->dt;
+    v += c->noise_mph * wf_road_normal(c->seed, WF_DRAW_NOISE, (uint32_t)s->row, (uint32_t)i);
+    return most(v, 1);
+}
+
+/* One sensor's channels. Counts err by the share by which a free vehicle's speed does. */
+static void read_sensor(struct wf_synth *s, int i, float *out)
+{
+    const struct wf_synth_config *c = &s->cfg;
+    double value[3] = { speed(s, i), s->moved[i] * 3600 / s->interval_s,
+                        s->present[i] / s->steps / WF_ROAD_CELL };
+    bool down = is_down(s, i);
+    for (int k = 0; k < c->channels; k++) {
+        double z = 0;
+        if (k)
+            z = wf_road_normal(c->seed, WF_DRAW_COUNT, (uint32_t)s->row, 2 * (uint32_t)i + (k > 1));
+        double v = value[k] * most(0, 1 + c->noise_mph / WF_ROAD_FREE * z);
+        out[k] = down ? NAN : (float)v;
+    }
+}
+
+/* A day begins at the start of a row, or of an hour in one. */
+static void plan_day(struct wf_synth *s, int64_t second)
+{
+    if (second % DAY) return;
+    plan_demand(s, (uint32_t)(second / DAY));
+    plan_incidents(s, (uint32_t)(second / DAY));
 }
 
 void wf_synth_step(struct wf_synth *s, float *row)
@@ -354,11 +428,9 @@ void wf_synth_step(struct wf_synth *s, float *row)
     double start = now(s);
     memset(s->moved, 0, (size_t)N * sizeof *s->moved);
     memset(s->present, 0, (size_t)N * sizeof *s->present);
-    if (s->row * s->cfg.interval_s % DAY == 0) {
-        plan_demand(s, (uint32_t)(s->row * s->cfg.interval_s / DAY));
-        plan_incidents(s, (uint32_t)(s->row * s->cfg.interval_s / DAY));
-    }
     for (int i = 0; i < s->steps; i++) {
+        if (i % (s->steps / s->hours) == 0)
+            plan_day(s, s->row * s->interval_s + i / (s->steps / s->hours) * HOUR);
         if (i % TICK_STEPS == 0) {
             set_demand(s, start + i * s->dt);
             set_incidents(s, start + i * s->dt);
@@ -366,7 +438,7 @@ void wf_synth_step(struct wf_synth *s, float *row)
         }
         advance(s);
     }
-    for (int i = 0; i < N; i++) row[i] = reading(s, i);
+    for (int i = 0; i < N; i++) read_sensor(s, i, row + (ptrdiff_t)i * s->cfg.channels);
     s->row++;
 }
 
@@ -407,10 +479,12 @@ enum wf_status wf_synth_begin(struct wf_synth **out, const struct wf_synth_confi
     struct wf_synth *s = wf_calloc(1, sizeof *s);
     if (!s) return wf_fail(e, WF_ENOMEM, "synth: no memory");
     s->cfg = *cfg;
-    s->steps = (int)ceil(cfg->interval_s / LONGEST_STEP);
-    s->dt = (double)cfg->interval_s / s->steps;
+    s->interval_s = interval_of(cfg);
+    s->hours = s->interval_s > HOUR ? s->interval_s / HOUR : 1;
+    s->steps = (int)ceil(s->interval_s / LONGEST_STEP);
+    s->dt = (double)s->interval_s / s->steps;
     enum wf_status status = wf_roads_build(&s->roads, cfg->nodes, cfg->seed, e);
-    if (status == WF_OK) status = wf_roads_graph(&s->graph, &s->roads, e);
+    if (status == WF_OK) status = wf_roads_graph(&s->graph, &s->roads, cfg->edges, e);
     if (status == WF_OK) status = make_state(s, e);
     if (status == WF_OK)
         *out = s;
@@ -443,7 +517,8 @@ int64_t wf_synth_t0(void)
 
 ptrdiff_t wf_synth_rows(const struct wf_synth *s)
 {
-    return (ptrdiff_t)s->cfg.days * (DAY / s->cfg.interval_s);
+    if (s->cfg.rows) return (ptrdiff_t)s->cfg.rows;
+    return (ptrdiff_t)s->cfg.days * DAY / s->interval_s;
 }
 
 enum wf_status wf_synth_block(struct wf_synth *s, int sensor, double share, double seconds,

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-static enum wf_status reserve(struct wf_synth_data *d, struct wf_error *e)
+static enum wf_status reserve(struct wf_synth_data *d, size_t channels, struct wf_error *e)
 {
     size_t N = (size_t)d->N, E = (size_t)d->E;
-    d->values = wf_calloc(E, N * sizeof *d->values);
+    d->values = wf_calloc(E, N * channels * sizeof *d->values);
     d->distance = wf_malloc(N * N * sizeof *d->distance);
     d->adjacency = wf_calloc(N * N, sizeof *d->adjacency);
     d->x = wf_malloc(N * sizeof *d->x);
@@ -39,10 +39,11 @@ enum wf_status wf_synth_run(const struct wf_synth_config *cfg, struct wf_synth_d
     *out = (struct wf_synth_data){
         .E = wf_synth_rows(s), .N = cfg->nodes, .interval_s = cfg->interval_s, .t0 = wf_synth_t0()
     };
-    enum wf_status status = reserve(out, e);
+    enum wf_status status = reserve(out, (size_t)cfg->channels, e);
     if (status == WF_OK) {
         fill_graph(out, wf_synth_graph(s));
-        for (ptrdiff_t t = 0; t < out->E; t++) wf_synth_step(s, out->values + t * out->N);
+        ptrdiff_t width = (ptrdiff_t)out->N * cfg->channels;
+        for (ptrdiff_t t = 0; t < out->E; t++) wf_synth_step(s, out->values + t * width);
     }
     wf_synth_end(s);
     return status;

@@ -293,7 +293,7 @@ Test(synth, junctions_pass_on_everything_and_turn_nobody_back)
     for (int i = 1; i < r.sensors; i++) cr_assert_lt(r.sensor[i - 1], r.sensor[i]);
     cr_assert_lt(r.sensor[r.sensors - 1], r.cells);
     struct wf_synth_graph g;
-    cr_assert_eq(wf_roads_graph(&g, &r, NULL), WF_OK);
+    cr_assert_eq(wf_roads_graph(&g, &r, 0, NULL), WF_OK);
     cr_assert_eq(g.N, 300);
     wf_synth_graph_free(&g);
     wf_roads_free(&r);

@@ -5,6 +5,9 @@
 #ifndef WF_CPU_H
 #define WF_CPU_H
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 #include "tensor/backend.h"
 
 #define K(name, params, args) enum wf_status wf_cpu_##name params;
@@ -14,6 +17,28 @@
 /* Scratch memory of the backend, aligned to 64 bytes, valid until the next call; NULL when there is
  * none. Kernels call it once, before their parallel region. */
 void *wf_cpu_scratch(struct wf_backend *be, size_t bytes);
+
+/* Between the two, numbers too small to be normal are 0 on the calling thread. Hops along edges of
+ * tiny weights make many of them, and each costs as much as a hundred others. */
+static inline unsigned wf_cpu_flush_begin(void)
+{
+#if defined(__SSE2__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* results, and operands */
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static inline void wf_cpu_flush_end(unsigned before)
+{
+#if defined(__SSE2__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
 
 /* Element (i, j) is data[i * row + j * col]. */
 struct wf_matrix {

@@ -276,6 +276,7 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
     lay_out(&d, &a);
 #pragma omp parallel num_threads(d.threads)
     {
+        unsigned flush = wf_cpu_flush_begin();
         pack(&d, !d.mix_outside);
         int rank = omp_get_thread_num();
         wf_real *own = d.own + (size_t)rank * d.own_size,
@@ -288,6 +289,7 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
             for (int g = 0; g < d.groups; g++)
                 forward(&d, g, memory, (struct wf_team){ 0, 1, own });
         }
+        wf_cpu_flush_end(flush);
     }
     return WF_OK;
 }
@@ -454,6 +456,7 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
     lay_out(&d, &a);
 #pragma omp parallel num_threads(d.threads)
     {
+        unsigned flush = wf_cpu_flush_begin();
         if (d.want_x) pack(&d, d.mix_outside);
         int rank = omp_get_thread_num();
         wf_real *own = d.own + (size_t)rank * d.own_size,
@@ -467,6 +470,7 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
                 backward(&d, i, memory, (struct wf_team){ 0, 1, own });
         }
         reduce(&d);
+        wf_cpu_flush_end(flush);
     }
     return WF_OK;
 }

@@ -39,10 +39,10 @@ TEXT
 PACKAGES=(cmake ninja-build gcc g++ pkg-config libcriterion-dev libhdf5-dev libopenblas-openmp-dev
           libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox iproute2)
 
-# Only lint's formatting check, fuzzing and the API reference want these.
+# Only formatting, fuzzing, the API reference and the check of the manual pages want these.
 clang_packages()
 {
-    echo clang clang-format libomp-dev doxygen
+    echo clang clang-format libomp-dev doxygen groff-base
     case $(. /etc/os-release && echo "$ID $VERSION_ID") in
     "debian 12") echo libclang-rt-14-dev ;;
     "ubuntu 24.04") echo libclang-rt-18-dev ;;

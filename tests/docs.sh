@@ -6,7 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rm -rf build/docs
 mkdir -p build/docs
 version=$(sed -n 's/^project(weft VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
-{ cat .cmake/Doxyfile; echo "PROJECT_NUMBER = $version"; } | doxygen - >build/docs/log 2>&1 || {
+later=()
+# Versions that know it make a README the text of its folder, with no page of its own.
+if [[ $(doxygen -g -) == *IMPLICIT_DIR_DOCS* ]]; then later=("IMPLICIT_DIR_DOCS = NO"); fi
+{ cat .cmake/Doxyfile; printf '%s\n' "PROJECT_NUMBER = $version" "${later[@]}"; } | doxygen - >build/docs/log 2>&1 || {
     cat build/docs/log
     exit 1
 }

@@ -58,4 +58,5 @@ for page in "$pages"/man?/*; do
         [ -z "$said" ] || bad "$said"
     fi
 done
+if ! command -v groff mandoc >/dev/null; then echo "man: neither groff nor mandoc is here to format the pages"; fi
 exit $failed

@@ -23,6 +23,7 @@ usage: ./build.sh COMMAND
                        trains every model for M minutes (10), writes the table of README.md
   parity [--device cuda] [DIR]
                        results against those of the published implementations in DIR
+  docs                 the API reference, build/docs/html; needs doxygen
   lint                 the rules of the house, on the sources
   format               clang-format, in place
   install PREFIX       headers, libraries, programs, pkg-config and CMake files
@@ -38,10 +39,10 @@ TEXT
 PACKAGES=(cmake ninja-build gcc g++ pkg-config libcriterion-dev libhdf5-dev libopenblas-openmp-dev
           libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox iproute2)
 
-# Only lint's formatting check and fuzzing want these.
+# Only formatting, fuzzing, the API reference and the check of the manual pages want these.
 clang_packages()
 {
-    echo clang clang-format libomp-dev
+    echo clang clang-format libomp-dev doxygen groff-base
     case $(. /etc/os-release && echo "$ID $VERSION_ID") in
     "debian 12") echo libclang-rt-14-dev ;;
     "ubuntu 24.04") echo libclang-rt-18-dev ;;
@@ -175,7 +176,14 @@ cmd_test()
     run_emulated build/release
     tests/install.sh build/release
     tests/new_model.sh build/release
+    if command -v doxygen >/dev/null; then tests/docs.sh; fi
     tests/lint.sh
+}
+
+cmd_docs()
+{
+    need doxygen
+    tests/docs.sh
 }
 
 cmd_double()
@@ -330,7 +338,7 @@ cmd_clean()
 }
 
 case "${1:-}" in
-deps | build | demo | test | double | sanitize | fuzz | bench | parity | lint | format | install | clean | \
+deps | build | demo | test | double | sanitize | fuzz | bench | parity | docs | lint | format | install | clean | \
     new-model | leaderboard)
     command=$1
     shift

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs a build (argument: its folder) in a scratch prefix and uses it as a stranger would:
-# through pkg-config, shared and static, through CMake, from C and C++, gcc and clang.
+# through pkg-config and CMake, shared and static, from C and C++, gcc and clang; with its manual
+# pages and its tutorial.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/install" && pwd)
@@ -8,6 +9,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
 cmake --install "$build" --prefix "$prefix" >/dev/null
+"$here/man.sh" "$prefix"
 cd "$scratch"
 
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
@@ -19,16 +21,30 @@ strict=(-Wall -Wextra -Wpedantic -Werror)
 # All headers in one unit, for every compiler there is.
 (cd "$prefix/include/weft" && find . -name '*.h' | sort | sed 's|^\./\(.*\)|#include "\1"|') >all.h
 [ -s all.h ]
-for cc in gcc clang; do
-    if command -v $cc >/dev/null; then
-        $cc -x c -std=c17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
-        $cc -x c++ -std=c++17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
-        $cc -std=c17 "${strict[@]}" "${cflags[@]}" "$here/user.c" -o user-$cc "${libs[@]}" -lm
-        ./user-$cc
-    fi
+compilers=()
+for pair in "gcc g++" "clang clang++"; do
+    read -r cc cxx <<<"$pair"
+    if command -v "$cc" >/dev/null && command -v "$cxx" >/dev/null; then compilers+=("$pair"); fi
 done
-gcc -std=c17 "${cflags[@]}" "$here/user.c" -o user-static "${static[@]}"
-./user-static
+for pair in "${compilers[@]}"; do
+    read -r cc cxx <<<"$pair"
+    $cc -x c -std=c17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
+    $cxx -x c++ -std=c++17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
+    kinds=(shared)
+    # The static library wants the compiler's OpenMP, which clang may come without.
+    if echo 'int main(void) { return 0; }' | $cc -x c -fopenmp -o openmp - 2>said; then kinds+=(static); else
+        echo "install: $cc has no OpenMP: $(sed -n '$p' said); libweft.a is not tried with it"
+    fi
+    for linked in "${kinds[@]}"; do
+        if [ $linked = shared ]; then with=("${libs[@]}"); else with=("${static[@]}"); fi
+        for program in user stgnn; do
+            $cc -std=c17 "${strict[@]}" "${cflags[@]}" "$here/$program.c" -o "$program-$cc-$linked" "${with[@]}" -lm
+            "./$program-$cc-$linked"
+        done
+        $cxx -std=c++17 "${strict[@]}" "${cflags[@]}" "$here/stgnn.cc" -o "stgnn-$cxx-$linked" "${with[@]}" -lm
+        "./stgnn-$cxx-$linked"
+    done
+done
 
 # The model in the README, as it stands there.
 awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$here/../../README.md" >readme.c
@@ -36,9 +52,20 @@ awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$here/../../README.md" >r
 gcc -std=c17 -O2 "${strict[@]}" "${cflags[@]}" readme.c -o readme "${libs[@]}" -lm
 ./readme | grep -q 'step 400: MAE 0\.0'
 
-cmake -G Ninja -S "$here" -B cmake -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
-ninja --quiet -C cmake
-cmake/user
+# The same as a project of CMake, with Criterion tests of its own.
+fixture=$(cd "$here/../fixtures" && pwd)/torch_linear.h5
+for pair in "${compilers[@]}"; do
+    read -r cc cxx <<<"$pair"
+    for kind in OFF ON; do
+        if [ $kind = ON ] && [ ! -e "stgnn-$cc-static" ]; then continue; fi
+        dir=cmake-$cc-$kind
+        CC=$cc CXX=$cxx cmake -G Ninja -S "$here" -B "$dir" -DCMAKE_PREFIX_PATH="$prefix" -DSTATIC=$kind \
+            -DFIXTURE="$fixture" >/dev/null
+        ninja --quiet -C "$dir"
+        (cd "$dir" && ctest --output-on-failure >log 2>&1) || { cat "$dir/log"; exit 1; }
+        grep -q '100% tests passed.* out of 4' "$dir/log"
+    done
+done
 
 # Nothing but wf_ names reaches a user's program, from either library.
 for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a"; do
@@ -48,4 +75,5 @@ for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a"; do
         exit 1
     fi
 done
-echo "install: headers, libweft.so, libweft.a, pkg-config and CMake package work"
+"$here/tutorial.sh" "$build" "$prefix"
+echo "install: headers, libweft.so, libweft.a, pkg-config, CMake package, manual pages and tutorial work"

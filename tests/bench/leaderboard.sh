@@ -30,7 +30,7 @@ fi
 # setting NAME: of the preset.
 setting()
 {
-    sed -n '/PRESET("leaderboard"/,/)/p' dist/presets.def | grep -o "\<$1=[0-9.]*" | cut -d= -f2
+    sed -n '/PRESET("leaderboard"/,/)/p' dist/presets.def | sed 's/\\n/\n/g; s/"/\n/g' | sed -n "s/^$1=//p"
 }
 batch=$(setting batch-size) epochs=$(setting epochs) share=$(setting train-share)
 

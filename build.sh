@@ -19,6 +19,9 @@ usage: ./build.sh COMMAND
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
   fuzz [SECONDS]       every fuzz target for SECONDS (300); needs clang
   bench [NAME]         the benchmark bench_NAME, or all
+  reproduce WHAT.. [--scale small|paper] [ARGS]
+                       the paper's table3, table4, figure5, figure7, memory, or all of them, into
+                       results/reproduce; goes on where it stopped
   leaderboard [--minutes M] [--models a,b] [--data FILE ..]
                        trains every model for M minutes (10), writes the table of README.md
   parity [--device cuda] [DIR]
@@ -253,6 +256,14 @@ cmd_bench()
     fi
 }
 
+cmd_reproduce()
+{
+    release reproduce dataset chickenpox windmill pems_bay pems pems_ddp opt_baseline
+    brief_spin
+    quiet_threads
+    build/release/bin/reproduce "$@"
+}
+
 cmd_leaderboard()
 {
     release pems_bay
@@ -339,7 +350,7 @@ cmd_clean()
 
 case "${1:-}" in
 deps | build | demo | test | double | sanitize | fuzz | bench | parity | docs | lint | format | install | clean | \
-    new-model | leaderboard)
+    new-model | leaderboard | reproduce)
     command=$1
     shift
     "cmd_${command//-/_}" "$@"

@@ -291,6 +291,12 @@ Test(synth, junctions_pass_on_everything_and_turn_nobody_back)
         }
     }
     for (int i = 1; i < r.sensors; i++) cr_assert_lt(r.sensor[i - 1], r.sensor[i]);
+    for (int i = 0; i < r.sources; i++) {
+        int cell = r.source[i].cell;
+        cr_assert(r.source[i].opens || r.leave[cell - 1] == 0, "an off-ramp before an on-ramp");
+    }
+    for (int k = 0; k < r.links; k++)
+        cr_assert_eq(r.leave[r.link[k].first + r.link[k].cells - 1], 0);
     cr_assert_lt(r.sensor[r.sensors - 1], r.cells);
     struct wf_synth_graph g;
     cr_assert_eq(wf_roads_graph(&g, &r, 0, NULL), WF_OK);

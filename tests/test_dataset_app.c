@@ -60,7 +60,7 @@ Test(dataset_app, an_interrupted_simulation_leaves_the_old_file)
     const char *build = getenv("WEFT_BUILD_DIR");
     write_text("big.h5", "old");
     int status = program_run("/usr/bin/timeout",
-                             "--preserve-status -s INT 0.3 '%s/bin/dataset' synth big.h5 "
+                             "--preserve-status -s INT 1 '%s/bin/dataset' synth big.h5 "
                              "--nodes 500 --days 1000",
                              build ? build : WEFT_BUILD_DIR);
     cr_assert_eq(status, 1);

@@ -128,7 +128,7 @@ static void split_traffic(struct wf_roads *r, uint64_t seed)
 static void add_source(struct wf_roads *r, const struct wf_road_link *l, int cell, double rate)
 {
     r->source_of[cell] = r->sources;
-    r->source[r->sources++] = (struct wf_road_source){ cell, l->inbound, rate };
+    r->source[r->sources++] = (struct wf_road_source){ cell, l->inbound, cell == l->first, rate };
 }
 
 /* An interchange every 4 to 6 cells: an off-ramp, the cell under the bridge, an on-ramp. */

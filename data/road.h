@@ -40,6 +40,7 @@ struct wf_road_link {
 struct wf_road_source {
     int cell;
     bool inbound;
+    bool opens;  /* a link: nothing comes from the cell before */
     double rate; /* vehicles an hour in the peak of its direction */
 };
 

@@ -272,28 +272,21 @@ static void set_limits(struct wf_synth *s)
     }
 }
 
-/* From a cell (or nothing, -1) and perhaps a source into the next cell: at an on-ramp, the road
- * and the ramp share what the cell takes by priority (Daganzo 1995, eq. 9). */
-static void pass(struct wf_synth *s, int from, int to)
+/* From a cell (or nothing, -1) and an on-ramp into the next cell: they share what it takes by
+ * priority (Daganzo 1995, eq. 9). */
+static void pass(struct wf_synth *s, int from, int src)
 {
-    double leave = from < 0 ? 0 : s->roads.leave[from], want = from < 0 ? 0 : s->send[from];
-    double straight = (1 - leave) * want, take = s->receive[to], go = least(straight, take);
-    int src = s->roads.source_of[to];
-    if (src >= 0) {
-        double queue = least(s->waiting[src], s->capacity[to]);
-        if (straight + queue > take) {
-            go = least(straight, most(take - queue, (1 - RAMP_PRIORITY) * take));
-            queue = least(queue, take - go);
-        }
-        s->waiting[src] -= queue;
-        s->in[to] = queue;
-        s->balance.entered += queue;
+    int to = s->roads.source[src].cell;
+    double straight = from < 0 ? 0 : s->send[from], take = s->receive[to];
+    double go = least(straight, take), queue = least(s->waiting[src], s->capacity[to]);
+    if (straight + queue > take) {
+        go = least(straight, most(take - queue, (1 - RAMP_PRIORITY) * take));
+        queue = least(queue, take - go);
     }
-    s->in[to] += go;
-    if (from < 0) return;
-    double exits = leave * want * (straight > 0 ? most(EXIT_LANE, go / straight) : 1);
-    s->out[from] = go + exits;
-    s->balance.left += exits;
+    s->waiting[src] -= queue;
+    s->in[to] = queue + go;
+    s->balance.entered += queue;
+    if (from >= 0) s->out[from] = go;
 }
 
 /* Incoming roads share an outgoing one by weight; what one does not use goes to the others. */
@@ -345,16 +338,34 @@ static void cross(struct wf_synth *s, const struct wf_road_junction *j)
     }
 }
 
+/* From each cell into the next as if there were no on-ramps and no junctions, which pass() and
+ * cross() then do over; no off-ramp lies right before one. */
+static void pass_all(struct wf_synth *s)
+{
+    const double *restrict leave = s->roads.leave, *restrict send = s->send;
+    const double *restrict receive = s->receive + 1;
+    double *restrict in = s->in + 1, *restrict out = s->out;
+    double left = 0;
+#pragma omp simd reduction(+ : left)
+    for (int c = 0; c < s->roads.cells - 1; c++) {
+        double straight = (1 - leave[c]) * send[c], go = least(straight, receive[c]);
+        double exits = leave[c] * send[c] * (straight > 0 ? most(EXIT_LANE, go / straight) : 1);
+        in[c] = go;
+        out[c] = go + exits;
+        left += exits;
+    }
+    s->balance.left += left;
+}
+
 static void advance(struct wf_synth *s)
 {
     const struct wf_roads *r = &s->roads;
     set_limits(s);
-    memset(s->in, 0, (size_t)r->cells * sizeof *s->in);
-    for (int i = 0; i < r->sources; i++) s->waiting[i] += s->arriving[i];
-    for (int k = 0; k < r->links; k++) {
-        int first = r->link[k].first, end = first + r->link[k].cells;
-        if (r->source_of[first] >= 0) pass(s, -1, first);
-        for (int c = first; c < end - 1; c++) pass(s, c, c + 1);
+    pass_all(s);
+    for (int k = 0; k < r->links; k++) s->in[r->link[k].first] = 0;
+    for (int i = 0; i < r->sources; i++) {
+        s->waiting[i] += s->arriving[i];
+        pass(s, r->source[i].opens ? -1 : r->source[i].cell - 1, i);
     }
     for (int v = 0; v < r->junctions; v++) {
         const struct wf_road_junction *j = &r->junction[v];
@@ -370,7 +381,9 @@ static void advance(struct wf_synth *s)
         s->moved[i] += s->out[r->sensor[i]];
         s->present[i] += s->vehicles[r->sensor[i]];
     }
-    for (int c = 0; c < r->cells; c++) s->vehicles[c] += s->in[c] - s->out[c];
+    double *restrict vehicles = s->vehicles;
+    const double *restrict in = s->in, *restrict out = s->out;
+    for (int c = 0; c < r->cells; c++) vehicles[c] += in[c] - out[c];
 }
 
 /* Up and down alternate so that the chain is down for the share `missing` of the time. */

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "tests/program.h"
@@ -35,6 +36,41 @@ Test(dataset_app, a_simulated_set_is_described_and_converted)
     cr_assert(strstr(said, "288 steps, 8 nodes with names") && strstr(said, "graph      none"));
 }
 
+Test(dataset_app, a_stand_in_by_name_has_the_shape_of_the_set)
+{
+    const char *said = program_said;
+    works("synth chickenpox");
+    works("info data/chickenpox.h5");
+    cr_assert(strstr(said, "521 steps, 20 nodes, 1 channel;"), "%s", said);
+    cr_assert(strstr(said, "20 nodes, 102 edges, 20 of them self-loops"), "%s", said);
+    works("synth --days 7 chickenpox --data-folder made/here --interval 900 --edges 0");
+    works("info made/here/chickenpox.h5");
+    cr_assert(strstr(said, "672 steps, 20 nodes") && strstr(said, "every 900 s; no gaps"));
+    cr_assert(!strstr(said, "102 edges"), "%s", said);
+    works("synth wave-equation");
+    works("info data/wave-equation.h5");
+    cr_assert(strstr(said, "1728 steps, 325 nodes, 1 channel;"), "%s", said);
+    cr_assert(strstr(said, "time       not in the file"), "%s", said);
+    cr_assert(strstr(said, "325 nodes, 1858 edges, 0 of them self-loops; symmetric"), "%s", said);
+}
+
+Test(dataset_app, an_interrupted_simulation_leaves_the_old_file)
+{
+    static char text[64];
+    const char *build = getenv("WEFT_BUILD_DIR");
+    write_text("big.h5", "old");
+    int status = program_run("/usr/bin/timeout",
+                             "--preserve-status -s INT 1 '%s/bin/dataset' synth big.h5 "
+                             "--nodes 500 --days 1000",
+                             build ? build : WEFT_BUILD_DIR);
+    cr_assert_eq(status, 1);
+    cr_assert(strstr(program_complained, "big.h5: interrupted after "), "%s", program_complained);
+    cr_assert(strstr(program_complained, " of 288000 rows"), "%s", program_complained);
+    scratch_read("big.h5", text, sizeof text);
+    cr_assert_str_eq(text, "old");
+    cr_assert(access(scratch("big.h5.tmp"), F_OK) != 0);
+}
+
 Test(dataset_app, a_graph_that_changes_is_described_and_not_converted)
 {
     tiny_snapshots("s.json");
@@ -68,6 +104,10 @@ Test(dataset_app, wrong_calls_are_refused_in_one_line)
     refuses("info a.h5 --key", "option --key wants a value");
     refuses("synth a.h5 --nodes many", "--nodes many: want an integer");
     refuses("synth i.h5 --interval 77", "77");
+    refuses("synth i.h5 --edges 9999", "edges is 9999, expected 0 to 2304");
+    refuses("synth pemz", "no data set pemz is known; want its name, or OUT.h5");
+    refuses("synth si-diffusion --nodes 3", "unknown option --nodes");
+    refuses("synth chickenpox --data-folder /proc/no", "/proc/no: cannot make the folder");
     refuses("info /no/such/file.h5", "/no/such/file.h5: No such file");
     refuses("convert a.h5 a.txt", "a.txt: cannot write this kind");
     refuses("convert a.h5 a.csv --adjacency a.pkl", "CSV holds no graph");

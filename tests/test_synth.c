@@ -291,6 +291,12 @@ Test(synth, junctions_pass_on_everything_and_turn_nobody_back)
         }
     }
     for (int i = 1; i < r.sensors; i++) cr_assert_lt(r.sensor[i - 1], r.sensor[i]);
+    for (int i = 0; i < r.sources; i++) {
+        int cell = r.source[i].cell;
+        cr_assert(r.source[i].opens || r.leave[cell - 1] == 0, "an off-ramp before an on-ramp");
+    }
+    for (int k = 0; k < r.links; k++)
+        cr_assert_eq(r.leave[r.link[k].first + r.link[k].cells - 1], 0);
     cr_assert_lt(r.sensor[r.sensors - 1], r.cells);
     struct wf_synth_graph g;
     cr_assert_eq(wf_roads_graph(&g, &r, 0, NULL), WF_OK);
@@ -318,9 +324,103 @@ Test(synth, draws_are_uniform_and_normal)
     cr_assert_float_eq(z2, 1, 5 * 1.3 / sqrt(n));
 }
 
+/* The pairs listed are the nearest: none of the roads' pairs that is not has a shorter distance. */
+static void expect_nearest(const struct wf_synth_graph *g, const struct wf_synth_graph *roads,
+                           bool loops)
+{
+    double farthest = 0;
+    for (ptrdiff_t k = 0; k < g->first[g->N]; k++) farthest = fmax(farthest, g->distance[k]);
+    for (int i = 0; i < g->N; i++) {
+        ptrdiff_t k = g->first[i];
+        for (ptrdiff_t r = roads->first[i]; r < roads->first[i + 1]; r++) {
+            while (k < g->first[i + 1] && g->to[k] < roads->to[r]) k++;
+            bool listed = k < g->first[i + 1] && g->to[k] == roads->to[r];
+            if (listed) cr_assert_eq(g->distance[k], roads->distance[r]);
+            if (!listed && roads->to[r] != i) cr_assert_geq(roads->distance[r], farthest);
+            if (roads->to[r] == i) cr_assert_eq(listed, loops);
+        }
+    }
+}
+
+Test(synth, a_graph_has_just_the_edges_asked_for)
+{
+    const struct {
+        int nodes, edges;
+        bool loops;
+    } cases[] = { { 207, 1722, true }, { 325, 2694, true },      { 20, 102, true },
+                  { 15, 225, true },   { 319, 319 * 319, true }, { 675, 690, false },
+                  { 12, 1, false },    { 5, 20, true },          { 2, 3, true } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct wf_synth_config c = wf_synth_defaults();
+        c.nodes = cases[i].nodes;
+        struct wf_synth *roads = begin(c);
+        c.edges = cases[i].edges;
+        struct wf_synth *s = begin(c);
+        const struct wf_synth_graph *g = wf_synth_graph(s);
+        cr_assert_eq(g->first[c.nodes], c.edges);
+        for (int n = 0; n < c.nodes; n++)
+            for (ptrdiff_t k = g->first[n]; k < g->first[n + 1]; k++) {
+                cr_assert(k == g->first[n] || g->to[k] > g->to[k - 1]);
+                cr_assert(g->weight[k] > 0 && g->weight[k] <= 1, "%d, edge %td", c.nodes, k);
+            }
+        expect_nearest(g, wf_synth_graph(roads), cases[i].loops);
+        wf_synth_end(roads);
+        wf_synth_end(s);
+    }
+    cr_assert_eq(wf_alloc_live(), 0);
+}
+
+Test(synth, a_long_row_is_the_mean_of_its_hours)
+{
+    enum { HOURS = 5, ROWS = 12 }; /* rows begin at every hour of the day, days within rows */
+    struct wf_synth_config c = small();
+    c.noise_mph = c.missing = 0;
+    c.channels = 3;
+    c.rows = HOURS * ROWS;
+    c.interval_s = 3600;
+    struct wf_synth_data hours = run(c);
+    c.rows = ROWS;
+    c.interval_s = HOURS * 3600;
+    struct wf_synth_data d = run(c);
+    cr_assert(hours.E == HOURS * ROWS && d.E == ROWS);
+    for (ptrdiff_t k = 0; k < d.E * d.N; k++) {
+        const float *hour = hours.values + (k / d.N * HOURS * d.N + k % d.N) * 3;
+        double slowest = INFINITY, fastest = 0, sum[3] = { 0 };
+        for (int h = 0; h < HOURS; h++, hour += d.N * 3) {
+            slowest = fmin(slowest, (double)hour[0]);
+            fastest = fmax(fastest, (double)hour[0]);
+            for (int x = 0; x < 3; x++) sum[x] += (double)hour[x] / HOURS;
+        }
+        const float *row = d.values + k * 3;
+        cr_assert(row[0] >= slowest - 1e-4 && row[0] <= fastest + 1e-4);
+        for (int x = 1; x < 3; x++) cr_assert_float_eq((double)row[x], sum[x], 1e-5 * sum[x]);
+        /* What passes is what is there times its speed. */
+        cr_assert_float_eq((double)row[1], (double)(row[0] * row[2]), 1e-5 * (double)row[1]);
+    }
+    wf_synth_data_free(&hours);
+    wf_synth_data_free(&d);
+}
+
+Test(synth, further_channels_leave_the_first_as_it_is)
+{
+    struct wf_synth_config c = small();
+    struct wf_synth_data one = run(c);
+    c.channels = 3;
+    struct wf_synth_data three = run(c);
+    for (ptrdiff_t k = 0; k < one.E * one.N; k++)
+        for (int x = 0; x < 3; x++) {
+            float v = three.values[3 * k + x];
+            cr_assert_eq(isnan(one.values[k]), isnan(v));
+            if (x == 0 && !isnan(v)) cr_assert_eq(one.values[k], v);
+            if (x > 0 && !isnan(v)) cr_assert_geq(v, 0);
+        }
+    wf_synth_data_free(&one);
+    wf_synth_data_free(&three);
+}
+
 ParameterizedTestParameters(synth, any_number_of_sensors_and_any_interval_works)
 {
-    static int rows[] = { 0, 1, 2, 3, 4, 5 };
+    static int rows[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
     return cr_make_param_array(int, rows, sizeof rows / sizeof *rows);
 }
 
@@ -328,14 +428,15 @@ ParameterizedTest(int *row, synth, any_number_of_sensors_and_any_interval_works)
 {
     const struct {
         int nodes, interval_s;
-    } cases[] = { { 2, 300 }, { 3, 60 }, { 15, 100 }, { 16, 3600 }, { 207, 900 }, { 11160, 300 } };
+    } cases[] = { { 2, 300 },   { 3, 60 },      { 15, 100 },    { 16, 3600 },
+                  { 207, 900 }, { 11160, 300 }, { 20, 604800 }, { 20, 25200 } };
     struct wf_synth_config c = wf_synth_defaults();
     c.nodes = cases[*row].nodes;
     c.interval_s = cases[*row].interval_s;
-    c.days = 1;
+    c.days = c.interval_s > 86400 ? 7 : 1;
     c.missing = 0;
     struct wf_synth *s = begin(c);
-    cr_assert_eq(wf_synth_rows(s), 86400 / c.interval_s);
+    cr_assert_eq(wf_synth_rows(s), c.days * 86400 / c.interval_s);
     float *values = wf_malloc((size_t)c.nodes * sizeof *values);
     for (int t = 0; t < 10; t++) {
         wf_synth_step(s, values);
@@ -348,23 +449,26 @@ ParameterizedTest(int *row, synth, any_number_of_sensors_and_any_interval_works)
 
 ParameterizedTestParameters(synth, a_bad_configuration_is_refused_by_name)
 {
-    static int rows[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
+    static int rows[] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                          11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 };
     return cr_make_param_array(int, rows, sizeof rows / sizeof *rows);
 }
 
 ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
 {
-    struct wf_synth_config c[14];
-    for (int i = 0; i < 14; i++) c[i] = wf_synth_defaults();
-    const char *name[14] = { "nodes",      "nodes",      "days",      "days",     "interval_s",
-                             "interval_s", "interval_s", "missing",   "missing",  "missing",
-                             "noise_mph",  "demand",     "incidents", "incidents" };
+    struct wf_synth_config c[22];
+    for (int i = 0; i < 22; i++) c[i] = wf_synth_defaults();
+    const char *name[22] = { "nodes",      "nodes",      "days",      "days",      "interval_s",
+                             "interval_s", "interval_s", "missing",   "missing",   "missing",
+                             "noise_mph",  "demand",     "incidents", "incidents", "interval_s",
+                             "days",       "rows",       "rows",      "channels",  "channels",
+                             "edges",      "edges" };
     c[0].nodes = 1;
     c[1].nodes = 100001;
     c[2].days = 0;
-    c[3].days = 2901;
-    c[4].interval_s = 0;
-    c[5].interval_s = 7200;
+    c[3].days = 10001;
+    c[4].interval_s = 30;
+    c[5].interval_s = 5400;
     c[6].interval_s = 420;
     c[7].missing = -0.1;
     c[8].missing = 1;
@@ -373,6 +477,15 @@ ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
     c[11].demand = 0;
     c[12].incidents = 11;
     c[13].incidents = NAN;
+    c[14].interval_s = 604800 + 3600;
+    c[15].interval_s = 604800;
+    c[15].days = 6;
+    c[16].rows = -1;
+    c[17].rows = 10000 * 288 + 1;
+    c[18].channels = 0;
+    c[19].channels = 4;
+    c[20].edges = -1;
+    c[21].edges = 48 * 48 + 1;
     struct wf_error e = { 0 };
     struct wf_synth_data d;
     struct wf_synth *s;

@@ -121,31 +121,39 @@ static bool find_part(struct wf_dataset_source *src, const struct wf_catalog_ent
     return false;
 }
 
+/* Of a set that has no real files there is only FOLDER/NAME.h5. */
 static enum wf_status not_found(const struct wf_catalog_entry *c, const char *folder,
                                 const char *missing, struct wf_error *err)
 {
     char text[sizeof err->message], in[WF_CONFIG_TEXT];
     struct text t = { text, sizeof text };
-    bool fetched = c->file[0].name != NULL;
-    add(&t, "data set %s: %s%s not found in", c->name, missing, fetched ? "" : ".h5");
+    if (!c->file[0].name)
+        return wf_fail(err, WF_EIO,
+                       "data set %s: %s.h5 not found in %s; make it with `dataset synth %s`",
+                       c->name, c->name, folder, c->name);
+    bool fetched = true;
+    add(&t, "data set %s: %s not found in ", c->name, missing);
     for (int i = 0; i < PLACES; i++)
-        if ((fetched || i == 1) && place(in, c, folder, i)[0]) add(&t, "%s %s", i ? "," : "", in);
+        if (place(in, c, folder, i)[0]) add(&t, "%s%s", i ? ", " : "", in);
     for (int i = 0; i < WF_CATALOG_FILES && c->file[i].name; i++)
         fetched = fetched && c->file[i].url;
     if (fetched)
         add(&t, "; get it with `dataset fetch %s`", c->name);
-    else if (c->file[0].name)
+    else
         add(&t, "; get it from %s", c->source);
-    add(&t, "%s `dataset synth %s`", c->file[0].name ? ", a stand-in with" : "; make it with",
-        c->name);
+    add(&t, ", or a stand-in with `dataset synth %s`", c->name);
     return wf_fail(err, WF_EIO, "%s", text);
 }
 
-/* Its graph is in the same file. */
+/* A simulated file in the real one's place, or FOLDER/NAME.h5; the graph is in the same file. */
 static bool find_stand_in(struct wf_dataset_source *src, const struct wf_catalog_entry *c,
-                          const char *folder)
+                          const char *folder, const char *real)
 {
-    int n = snprintf(src->data, sizeof src->data, "%s/%s.h5", folder, c->name);
+    int n = (int)strlen(real);
+    if (n && wf_series_file_synthetic(real))
+        memcpy(src->data, real, (size_t)n + 1);
+    else
+        n = snprintf(src->data, sizeof src->data, "%s/%s.h5", folder, c->name);
     return n < (int)sizeof src->data && is_file(src->data) && wf_series_file_synthetic(src->data);
 }
 
@@ -166,6 +174,7 @@ static bool find_real(struct wf_dataset_source *src, const struct wf_catalog_ent
     bool all = c->file[0].name != NULL;
     char graph[WF_CONFIG_TEXT];
     strcpy(graph, src->adjacency);
+    src->data[0] = 0;
     for (int i = 0; i < WF_CATALOG_FILES && c->file[i].name; i++) {
         if (c->file[i].role == WF_CATALOG_GRAPH && graph[0]) continue;
         if (find_part(src, c, folder, &c->file[i])) continue;
@@ -173,26 +182,24 @@ static bool find_real(struct wf_dataset_source *src, const struct wf_catalog_ent
         all = false;
     }
     if (graph[0]) strcpy(src->adjacency, graph);
-    if (!c->file[0].name) add(missing, "%s", c->name);
     return all;
 }
 
 enum wf_status wf_catalog_locate(const struct wf_catalog_entry *c, const char *folder,
                                  struct wf_dataset_source *src, struct wf_error *err)
 {
-    char missing[sizeof err->message];
+    char missing[sizeof err->message] = "";
     struct text t = { missing, sizeof missing };
     struct wf_dataset_source real = *src, stand_in = *src;
     bool zeros = strstr(c->settings, "zero-missing=False") != NULL;
     real.zero_missing = stand_in.zero_missing = !zeros;
     bool found = find_real(&real, c, folder, &t);
-    /* One that has the name of the real file is no part of the real set. */
     if (found && !wf_series_file_synthetic(real.data)) {
         describe(&real, c);
         *src = real;
         return WF_OK;
     }
-    if (!find_stand_in(&stand_in, c, folder)) return not_found(c, folder, missing, err);
+    if (!find_stand_in(&stand_in, c, folder, real.data)) return not_found(c, folder, missing, err);
     *src = stand_in;
     return WF_OK;
 }
@@ -202,16 +209,17 @@ enum wf_status wf_catalog_locate(const struct wf_catalog_entry *c, const char *f
 static enum wf_status differs(const struct wf_catalog_entry *c, const struct wf_dataset *ds,
                               const char *path, struct wf_error *err)
 {
-    char steps[64] = "any", channels[32] = "";
+    char steps[64] = "any", found[32] = "", channels[32] = "";
     if (c->E) snprintf(steps, sizeof steps, "%lld", (long long)c->E);
     if (c->E_too)
         snprintf(steps, sizeof steps, "%lld or %lld", (long long)c->E, (long long)c->E_too);
-    if (c->C > 1 || ds->series.C > 1) snprintf(channels, sizeof channels, " x %d channels", c->C);
+    if (c->C > 1 || ds->series.C > 1) {
+        snprintf(found, sizeof found, " x %d channels", ds->series.C);
+        snprintf(channels, sizeof channels, " x %d", c->C);
+    }
     return wf_fail(err, WF_EINVAL,
-                   "%s: %.300s: %lld steps x %d nodes x %d channels, expected %s x %d%s: another "
-                   "data set?",
-                   c->name, path, (long long)ds->total, ds->series.N, ds->series.C, steps, c->N,
-                   channels);
+                   "%s: %.300s: %lld steps x %d nodes%s, expected %s x %d%s: another data set?",
+                   c->name, path, (long long)ds->total, ds->series.N, found, steps, c->N, channels);
 }
 
 enum wf_status wf_catalog_check(const struct wf_catalog_entry *c, const struct wf_dataset *ds,

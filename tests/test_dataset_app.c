@@ -98,7 +98,7 @@ Test(dataset_app, wrong_calls_are_refused_in_one_line)
 {
     refuses("", "no command");
     refuses("draw x", "unknown command draw");
-    refuses("info", "0 files given, want info FILE");
+    refuses("info", "0 files given, want info NAME|FILE");
     refuses("convert a.h5", "1 files given, want convert IN OUT");
     refuses("info a.h5 --nodes 3", "unknown option --nodes");
     refuses("info a.h5 --key", "option --key wants a value");

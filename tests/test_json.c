@@ -29,6 +29,13 @@ static const char *layout[] = {
     "\"1\":{\"edges\":[],\"weights\":[],\"y\":[3,4],\"X\":[[1,1],[2,2]]},"
     "\"2\":{\"edges\":[[1,1]],\"weights\":[3],\"y\":[5,6],\"X\":[[0,0],[0,5]]},"
     "\"time_periods\":3,\"node_ids\":{\"p\":0,\"q\":1}} \n",
+    "{\"edges\":[[0,1]],\"weights\":[3],\"time_periods\":3,\"0\":{\"y\":[1,2],\"year\":2019},"
+    "\"2\":{\"y\":[5,6]},\"1\":{\"y\":[3,4]},\"node_ids\":{\"Pi\":0,\"Set\":1}}",
+    "{\"block\":[[1,2],[3,4],[5,6]],\"edges\":[[1,0],[1,1]],\"weights\":[0.25,1],"
+    "\"time_periods\":3}",
+    "{\"0\":{\"0\":\"(1,7,8)\",\"1\":\"( 3, 0.5, -1e-3)\",\"2\":\"(5,0,0)\"},"
+    "\"1\":{\"0\":\"(2,1,1)\",\"1\":\"(4,1,1)\",\"2\":\"(6,1,9)\"},"
+    "\"LABEL\":{\"0\":2,\"1\":0,\"2\":5},\"edges\":[[0,1]]}",
 };
 
 Test(json, every_layout_gives_its_series)
@@ -68,6 +75,18 @@ Test(json, edges_weights_features_and_names_are_in_place)
     OK(parse(layout[4], &g));
     cr_assert(g.C == 2 && g.x[1] == 8 && g.x[4 + 2] == 2 && g.x[11] == 5);
     cr_assert(g.edges[2].from[0] == 1 && g.edges[2].weight[0] == 3 && g.edges[1].count == 0);
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[5], &g));
+    cr_assert(g.C == 0 && g.edges[0].count == 1 && g.edges[0].weight[0] == 3);
+    cr_assert_str_eq(g.ids.name[1], "Set");
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[6], &g));
+    cr_assert(g.C == 0 && g.edges[0].from[0] == 1 && g.edges[0].weight[0] == 0.25F);
+    wf_temporal_graph_free(&g);
+    OK(parse(layout[7], &g));
+    const float features[] = { 7, 8, 2, 1, 1, 2, 0.5F, -1e-3F, 0, 1, 1, 0, 0, 0, 5, 1, 9, 5 };
+    cr_assert(g.C == 3 && g.edges[0].count == 1 && g.edges[0].weight[0] == 1);
+    for (int i = 0; i < 18; i++) cr_assert_eq(g.x[i], features[i], "feature %d", i);
     wf_temporal_graph_free(&g);
     cr_expect_eq(wf_alloc_live(), 0);
 }
@@ -113,6 +132,22 @@ static const struct {
       "\"time_periods\":2}",
       "time_periods: found 2, expected 1, the rows of y" },
     { "{\"edge_mapping\":{},\"y\":[[1]],\"time_periods\":[]}", "time_periods: found a list" },
+    { "{\"block\":[[1,2]],\"edges\":[],\"time_periods\":2}", "time_periods: found 2, expected 1" },
+    { "{\"block\":[[1,2],[1]],\"edges\":[]}", "block.1: found 1 values, expected 2" },
+    { "{\"0\":{},\"edges\":[]}", "0.y: found nothing, expected a list of numbers" },
+    { "{\"0\":{\"y\":[1]},\"1\":{\"y\":[1,2]},\"edges\":[]}", "1.y: found 2 values, expected 1" },
+    { "{\"0\":{\"y\":[1]},\"edges\":[],\"time_periods\":3}", "time_periods: found 3, expected 1" },
+    { "{\"0\":{\"y\":[1]},\"edges\":[[0,1]]}", "edges: edge 0 is [0, 1], expected two nodes" },
+    { "{\"LABEL\":{},\"edges\":[]}", "LABEL: found an object, expected an object with a class" },
+    { "{\"LABEL\":{\"0\":1},\"edges\":[]}", "0: found nothing, expected an object with a text" },
+    { "{\"LABEL\":{\"0\":1},\"0\":{},\"edges\":[]}", "0: found 0 frames, expected 1" },
+    { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,2)\"},\"edges\":[]}",
+      "0: frame 0 is (1,2), expected a text (x,y,z)" },
+    { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,2,3) \"},\"edges\":[]}", "0: frame 0 is (1,2,3) ," },
+    { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,inf,3)\"},\"edges\":[]}", "frame 0 is (1,inf,3)" },
+    { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":7},\"edges\":[]}", "0: frame 0 is a number, expected" },
+    { "{\"LABEL\":{\"0\":\"Grasp\"},\"0\":{\"0\":\"(1,2,3)\"},\"edges\":[]}",
+      "LABEL: found a text, expected the number of a class" },
     { "{\"nodes\":[],\"links\":[]}", "nodes: found a list, expected a list of nodes, at least" },
     { "{\"nodes\":[{\"bus_stop\":1}],\"links\":[]}", "nodes.0.y: found nothing, expected" },
     { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]},{\"y\":[1]}],\"links\":[]}",

@@ -134,7 +134,7 @@ Test(json_tree, what_is_no_json_is_refused_with_its_place)
     } row[] = {
         { "", "not JSON from byte 0 on" },
         { " ", "not JSON from byte 0 on" },
-        { "[1, 2", "not JSON from byte 4 on" },
+        { "[1, 2", "not JSON from byte 5 on" },
         { "[1, 2,]", "not JSON from byte 5 on" },
         { "[01]", "not JSON from byte 2 on" },
         { "[1] x", "not JSON from byte 3 on" },

@@ -249,7 +249,7 @@ static size_t on_bytes(char *bytes, size_t one, size_t n, void *ctx)
         ssize_t put = pwrite(d->fd, bytes + at, n - at, (off_t)d->have);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) {
-            d->bad = failed(d, d->part);
+            d->bad = wf_fail(d->err, WF_EIO, "%s: %s: %s", d->part, d->f->url, strerror(errno));
             return 0;
         }
         at += (size_t)put;

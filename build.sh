@@ -40,7 +40,8 @@ TEXT
 # ---- packages ----
 
 PACKAGES=(cmake ninja-build gcc g++ pkg-config libcriterion-dev libhdf5-dev libopenblas-openmp-dev
-          libopenmpi-dev openmpi-bin libcjson-dev libzip-dev gnuplot-nox iproute2)
+          libopenmpi-dev openmpi-bin libyajl-dev libzip-dev
+          libcurl4-openssl-dev libssl-dev gnuplot-nox iproute2)
 
 # Only formatting, fuzzing, the API reference and the check of the manual pages want these.
 clang_packages()

@@ -1,8 +1,10 @@
-/* dataset - lists, makes, describes and converts data sets. */
+/* dataset - lists, makes, downloads, describes and converts data sets. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "data/catalog.h"
+#include "data/fetch.h"
+#include "data/file.h"
 #include "dist/cli.h"
 #include "dist/experiment.h"
 #include "dist/progress.h"
@@ -14,6 +16,11 @@
 struct here {
     char folder[WF_CONFIG_TEXT];
 };
+struct from {
+    char url[WF_CONFIG_TEXT];
+    int stall_s;
+};
+#define FROM(name) offsetof(struct from, name)
 
 static const struct wf_field synth_fields[] = {
     { "nodes", WF_FIELD_INT, SYNTH(nodes), 2, 100000, NULL, "sensors" },
@@ -43,8 +50,15 @@ static const struct wf_field here_fields[] = {
     { "data-folder", WF_FIELD_TEXT, HERE(folder), 0, 0, NULL, "where data sets by name lie" }, { 0 }
 };
 
+static const struct wf_field from_fields[] = {
+    { "url", WF_FIELD_TEXT, FROM(url), 0, 0, NULL, "files are URL/FILE, not their publisher's" },
+    { "stall", WF_FIELD_INT, FROM(stall_s), 1, 86400, NULL, "seconds without a byte to give up" },
+    { 0 }
+};
+
 struct job {
     struct here here;
+    struct from from;
     struct wf_synth_config synth;
     struct wf_pde_config pde;
     struct wf_dataset_source source;
@@ -56,6 +70,7 @@ struct job {
 /* ---- synth ---- */
 
 /* A bar on a terminal, a line in a log every so often. */
+enum { SECONDS = 20 };
 struct bar {
     struct wf_progress p;
     double told;
@@ -63,7 +78,6 @@ struct bar {
 
 static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
 {
-    enum { SECONDS = 20 };
     struct bar *b = ctx;
     char text[80];
     double now = wf_now();
@@ -149,6 +163,97 @@ static enum wf_status synth(struct job *j, struct wf_error *err)
     WF_TRY(wf_make_folder(folder, err));
     snprintf(path, sizeof path, "%s/%s.h5", folder, j->in);
     return pde ? make_pde(path, &j->pde, err) : make_traffic(path, &j->synth, err);
+}
+
+/* ---- fetch ---- */
+
+struct download {
+    struct bar bar;
+    const char *file;
+    int64_t first; /* bytes that were there before; -1: not known yet */
+};
+
+static bool show_bytes(void *ctx, int64_t done, int64_t total)
+{
+    struct download *d = ctx;
+    struct wf_progress *p = &d->bar.p;
+    char text[WF_CONFIG_TEXT];
+    double now = wf_now();
+    if (d->first < 0 || done < d->first) d->first = done;
+    if (total == 0) return !wf_cli_stop;
+    snprintf(text, sizeof text, "%s %.1f of %.1f MB", d->file, 1e-6 * (double)done,
+             1e-6 * (double)total);
+    p->first = (int)(d->first >> 10);
+    p->total = (int)(total >> 10);
+    wf_progress_show(p, (int)(done >> 10), text);
+    if (!p->terminal && now - d->bar.told > SECONDS) {
+        wf_progress_line(p, text);
+        d->bar.told = now;
+    }
+    return !wf_cli_stop;
+}
+
+static enum wf_status fetch_file(const char *path, const char *url,
+                                 const struct wf_catalog_file *file, int stall_s,
+                                 struct wf_error *err)
+{
+    struct download d = { .file = file->name, .first = -1 };
+    struct wf_fetched got;
+    const struct wf_fetch f = { .url = url,
+                                .path = path,
+                                .digest = file->digest,
+                                .stall_s = stall_s,
+                                .tell = show_bytes,
+                                .ctx = &d };
+    wf_progress_start(&d.bar.p, stderr, 0, 0);
+    d.bar.told = d.bar.p.started;
+    enum wf_status s = wf_fetch_file(&got, &f, err);
+    if (d.bar.p.drawn > 0) fputs("\r\033[K", stderr);
+    if (s != WF_OK) return s;
+    printf("%s: %lld bytes, ", path, (long long)got.size);
+    if (got.first > 0) printf("from byte %lld on, ", (long long)got.first);
+    printf("%s%s\n", got.kept ? "there already, " : "",
+           file->digest ? "digest as published" : "no digest is published");
+    return WF_OK;
+}
+
+struct place {
+    char path[2 * WF_CONFIG_TEXT], url[1024];
+};
+
+/* Where the file is from and goes to. One that nobody offers may be there by other means. */
+static enum wf_status find_place(struct place *to, const struct job *j,
+                                 const struct wf_catalog_entry *e, int i, struct wf_error *err)
+{
+    const char *base = j->from.url[0] ? j->from.url : NULL;
+    snprintf(to->path, sizeof to->path, "%s/%s/%s", j->here.folder, e->name, e->file[i].name);
+    to->url[0] = 0;
+    if (!base && !e->file[i].url && wf_file_check(to->path, NULL) == WF_OK) return WF_OK;
+    return wf_fetch_url(to->url, sizeof to->url, e, i, base, err);
+}
+
+static enum wf_status fetch(struct job *j, struct wf_error *err)
+{
+    const struct wf_catalog_entry *e = wf_catalog_find(j->in);
+    struct place to[WF_CATALOG_FILES];
+    char folder[WF_CONFIG_TEXT];
+    int n = 0;
+    if (!e) return wf_fail(err, WF_EINVAL, "no data set %s is known; see dataset list", j->in);
+    if (!e->file[0].name)
+        return wf_fail(err, WF_EINVAL, "%s: has no files to download: %s", e->name, e->source);
+    if (snprintf(folder, sizeof folder, "%s/%s", j->here.folder, e->name) >= (int)sizeof folder)
+        return wf_fail(err, WF_EINVAL, "--data-folder %.40s..: too long", j->here.folder);
+    for (; n < WF_CATALOG_FILES && e->file[n].name; n++) WF_TRY(find_place(&to[n], j, e, n, err));
+    WF_TRY(wf_make_folder(folder, err));
+    wf_cli_catch_signals();
+    printf("%s: %s; licence: %s\n", e->name, e->about, e->licence);
+    for (int i = 0; i < n; i++)
+        if (to[i].url[0]) {
+            WF_TRY(fetch_file(to[i].path, to[i].url, &e->file[i], j->from.stall_s, err));
+        } else {
+            printf("%s: there already\n", to[i].path);
+        }
+    return WF_OK;
 }
 
 /* ---- info, convert ---- */
@@ -252,7 +357,7 @@ static enum wf_status convert(struct job *j, struct wf_error *err)
     return s;
 }
 
-enum { OF_SYNTH = 1, OF_SOURCE = 2, OF_FOLDER = 4 };
+enum { OF_SYNTH = 1, OF_SOURCE = 2, OF_FOLDER = 4, OF_FROM = 8 };
 static const struct {
     const char *name, *usage, *what;
     int arguments;
@@ -264,29 +369,33 @@ static const struct {
     { "info", "NAME|FILE", "describes a series and its graph", 1, OF_SOURCE | OF_FOLDER, info },
     { "synth", "NAME", "simulates a stand-in of a data set; OUT.h5: road traffic", 1,
       OF_SYNTH | OF_FOLDER, synth },
+    { "fetch", "NAME", "downloads a data set; called again, goes on where it stopped", 1,
+      OF_FOLDER | OF_FROM, fetch },
     { "convert", "IN OUT", "writes OUT.h5, with the graph, or OUT.csv", 2, OF_SOURCE, convert },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(struct job *j)
 {
-    const struct wf_config all[] = { { here_fields, &j->here, "list, info and synth NAME" },
+    const struct wf_config all[] = { { here_fields, &j->here, "list, info, synth NAME and fetch" },
                                      { synth_fields, &j->synth, "synth" },
-                                     { source_fields, &j->source, "info and convert" } };
+                                     { source_fields, &j->source, "info and convert" },
+                                     { from_fields, &j->from, "fetch" } };
     printf("usage: dataset COMMAND [FILES] [--OPTION VALUE ..]\n\n");
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-8s %-9s  %s\n", commands[i].name, commands[i].usage, commands[i].what);
     printf("\nReads .h5, .csv, .npy, .npz and .json; graphs also from .pkl.\n");
-    wf_config_help(all, 3, stdout);
+    wf_config_help(all, 4, stdout);
     return 0;
 }
 
 static enum wf_status run(int argc, char **argv, int k, struct job *j, struct wf_error *err)
 {
-    struct wf_config c[3];
+    struct wf_config c[4];
     int n = 0, options = commands[k].options;
     if (options & OF_SYNTH) c[n++] = (struct wf_config){ synth_fields, &j->synth, "" };
     if (options & OF_SOURCE) c[n++] = (struct wf_config){ source_fields, &j->source, "" };
+    if (options & OF_FROM) c[n++] = (struct wf_config){ from_fields, &j->from, "" };
     if (options & OF_FOLDER) c[n++] = (struct wf_config){ here_fields, &j->here, "" };
     struct wf_cli cli = { 0 };
     j->argc = argc - 1;
@@ -307,6 +416,7 @@ static enum wf_status run(int argc, char **argv, int k, struct job *j, struct wf
 int main(int argc, char **argv)
 {
     struct job j = { .here = { "data" },
+                     .from = { "", 60 },
                      .synth = wf_synth_defaults(),
                      .source = wf_dataset_defaults() };
     struct wf_error err = { 0 };
@@ -314,7 +424,7 @@ int main(int argc, char **argv)
     for (int k = 0; k < COMMANDS && argc > 1; k++)
         if (strcmp(argv[1], commands[k].name) == 0)
             return run(argc, argv, k, &j, &err) == WF_OK ? 0 : wf_cli_fail(argv[0], &err);
-    wf_fail(&err, WF_EINVAL, "%s%s; want list, info, synth or convert, or --help",
+    wf_fail(&err, WF_EINVAL, "%s%s; want list, info, synth, fetch or convert, or --help",
             argc > 1 ? "unknown command " : "no command", argc > 1 ? argv[1] : "");
     return wf_cli_fail(argv[0], &err);
 }

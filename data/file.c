@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "tensor/alloc.h"
 
-static enum wf_status open_regular(int *fd, size_t *size, const char *path, struct wf_error *err)
+enum wf_status wf_file_open(int *fd, size_t *size, const char *path, struct wf_error *err)
 {
     struct stat st;
     /* Without O_NONBLOCK a named pipe would hang here. */
@@ -25,7 +25,7 @@ enum wf_status wf_file_check(const char *path, struct wf_error *err)
 {
     int fd;
     size_t size;
-    WF_TRY(open_regular(&fd, &size, path, err));
+    WF_TRY(wf_file_open(&fd, &size, path, err));
     close(fd);
     return WF_OK;
 }
@@ -49,7 +49,7 @@ enum wf_status wf_file_read(const char *path, char **bytes, size_t *size, struct
     int fd;
     enum wf_status s;
     *bytes = NULL;
-    WF_TRY(open_regular(&fd, size, path, err));
+    WF_TRY(wf_file_open(&fd, size, path, err));
     *bytes = wf_malloc(*size + 1);
     if (*bytes)
         s = read_all(fd, *bytes, *size, path, err);

@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/* Opens a regular file to read; the caller closes fd. */
+enum wf_status wf_file_open(int *fd, size_t *size, const char *path, struct wf_error *err);
+
 /* WF_OK when path is a regular file that can be opened; else WF_EIO and the reason. */
 enum wf_status wf_file_check(const char *path, struct wf_error *err);
 

@@ -1,11 +1,11 @@
 #include "data/json.h"
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "data/file.h"
+#include "data/json_tree.h"
 #include "tensor/alloc.h"
 
 struct reader {
@@ -31,14 +31,31 @@ void wf_temporal_graph_free(struct wf_temporal_graph *g)
 
 /* ---- pieces ---- */
 
-static const cJSON *get(const cJSON *object, const char *key)
+static const struct wf_json *get(const struct wf_json *object, const char *key)
 {
-    return cJSON_GetObjectItemCaseSensitive(object, key);
+    return wf_json_get(object, key);
 }
 
-static ptrdiff_t length(const cJSON *array)
+/* Of a list; -1: it is none. */
+static ptrdiff_t length(const struct wf_json *v)
 {
-    return cJSON_IsArray(array) ? cJSON_GetArraySize(array) : -1;
+    return v && v->kind == WF_JSON_LIST ? v->count : -1;
+}
+
+/* Of a list or an object. */
+static ptrdiff_t size(const struct wf_json *v)
+{
+    return v ? v->count : 0;
+}
+
+static bool is_number(const struct wf_json *v)
+{
+    return v && v->kind == WF_JSON_NUMBER;
+}
+
+static bool is_object(const struct wf_json *v)
+{
+    return v && v->kind == WF_JSON_OBJECT;
 }
 
 static void at(struct reader *r, const char *key)
@@ -52,18 +69,15 @@ static void at_item(struct reader *r, const char *key, ptrdiff_t i)
     snprintf(r->at, sizeof r->at, "%s.%td", key, i);
 }
 
-static const char *kind(const cJSON *v)
+static const char *kind(const struct wf_json *v)
 {
-    return !v                  ? "nothing"
-           : cJSON_IsNull(v)   ? "null"
-           : cJSON_IsNumber(v) ? "a number"
-           : cJSON_IsString(v) ? "a text"
-           : cJSON_IsArray(v)  ? "a list"
-           : cJSON_IsObject(v) ? "an object"
-                               : "true or false";
+    static const char *const names[] = { "null",   "true or false", "a number",
+                                         "a text", "a list",        "an object" };
+    return v ? names[v->kind] : "nothing";
 }
 
-static enum wf_status wrong(const struct reader *r, const cJSON *found, const char *expected)
+static enum wf_status wrong(const struct reader *r, const struct wf_json *found,
+                            const char *expected)
 {
     return wf_fail(r->err, WF_EFORMAT, "%s: found %s, expected %s", r->at, kind(found), expected);
 }
@@ -89,36 +103,38 @@ static enum wf_status make_floats(const struct reader *r, float **out, ptrdiff_t
 }
 
 /* n numbers of an array to out, stride apart. */
-static enum wf_status take_numbers(const struct reader *r, const cJSON *array, ptrdiff_t n,
+static enum wf_status take_numbers(const struct reader *r, const struct wf_json *array, ptrdiff_t n,
                                    float *out, ptrdiff_t stride)
 {
-    if (!cJSON_IsArray(array)) return wrong(r, array, "a list of numbers");
+    if (length(array) < 0) return wrong(r, array, "a list of numbers");
     if (length(array) != n) return miscounted(r, length(array), "values", n);
-    ptrdiff_t i = 0;
-    for (const cJSON *v = array->child; v; v = v->next, i++) {
-        if (!cJSON_IsNull(v) && !(cJSON_IsNumber(v) && isfinite(v->valuedouble)))
+    for (ptrdiff_t i = 0; i < n; i++) {
+        struct wf_json v = wf_json_at(array, i);
+        bool null = v.kind == WF_JSON_NULL;
+        if (!null && !(is_number(&v) && isfinite(v.number)))
             return wf_fail(r->err, WF_EFORMAT, "%s: value %td is %s, expected a finite number",
-                           r->at, i, cJSON_IsNumber(v) ? "infinite" : kind(v));
-        out[i * stride] = cJSON_IsNull(v) ? NAN : (float)v->valuedouble;
+                           r->at, i, is_number(&v) ? "infinite" : kind(&v));
+        out[i * stride] = null ? NAN : (float)v.number;
     }
     return WF_OK;
 }
 
 /* A list of E lists of N numbers. */
-static enum wf_status take_series(struct reader *r, const cJSON *rows, const char *name)
+static enum wf_status take_series(struct reader *r, const struct wf_json *rows, const char *name)
 {
     struct wf_temporal_graph *g = r->g;
     at(r, name);
     if (length(rows) < 1) return wrong(r, rows, "a list of rows, at least one");
     at_item(r, name, 0);
-    if (length(rows->child) < 1) return wrong(r, rows->child, "a list of numbers, at least one");
+    struct wf_json row = wf_json_at(rows, 0);
+    if (length(&row) < 1) return wrong(r, &row, "a list of numbers, at least one");
     g->E = length(rows);
-    g->N = length(rows->child);
+    g->N = length(&row);
     WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
-    ptrdiff_t t = 0;
-    for (const cJSON *row = rows->child; row; row = row->next, t++) {
+    for (ptrdiff_t t = 0; t < g->E; t++) {
+        row = wf_json_at(rows, t);
         at_item(r, name, t);
-        WF_TRY(take_numbers(r, row, g->N, g->y + t * g->N, 1));
+        WF_TRY(take_numbers(r, &row, g->N, g->y + t * g->N, 1));
     }
     return WF_OK;
 }
@@ -142,36 +158,40 @@ static enum wf_status make_edges(struct reader *r, struct wf_json_edges *e, ptrd
     return WF_OK;
 }
 
-static bool node_index(const struct reader *r, const cJSON *v, int64_t *out)
+static bool node_index(const struct reader *r, const struct wf_json *v, int64_t *out)
 {
-    double x = cJSON_IsNumber(v) ? v->valuedouble : -1;
+    double x = is_number(v) ? v->number : -1;
     if (!(x >= 0 && x < (double)r->g->N) || x != floor(x)) return false;
     *out = (int64_t)x;
     return true;
 }
 
-static enum wf_status no_edge(const struct reader *r, ptrdiff_t i, const cJSON *p)
+static enum wf_status no_edge(const struct reader *r, ptrdiff_t i, const struct wf_json *p)
 {
     char found[64];
     snprintf(found, sizeof found, "%s", kind(p));
-    if (cJSON_IsArray(p)) snprintf(found, sizeof found, "a list of %td", length(p));
-    if (length(p) == 2 && cJSON_IsNumber(p->child) && cJSON_IsNumber(p->child->next))
-        snprintf(found, sizeof found, "[%g, %g]", p->child->valuedouble,
-                 p->child->next->valuedouble);
+    if (length(p) >= 0) snprintf(found, sizeof found, "a list of %td", length(p));
+    if (length(p) == 2) {
+        struct wf_json a = wf_json_at(p, 0), b = wf_json_at(p, 1);
+        if (is_number(&a) && is_number(&b))
+            snprintf(found, sizeof found, "[%g, %g]", a.number, b.number);
+    }
     return wf_fail(r->err, WF_EFORMAT, "%s: edge %td is %s, expected two nodes from 0 to %td",
                    r->at, i, found, r->g->N - 1);
 }
 
 /* Pairs [from, to], of weight 1. */
-static enum wf_status take_pairs(struct reader *r, struct wf_json_edges *e, const cJSON *pairs)
+static enum wf_status take_pairs(struct reader *r, struct wf_json_edges *e,
+                                 const struct wf_json *pairs)
 {
-    if (!cJSON_IsArray(pairs)) return wrong(r, pairs, "a list of edges");
+    if (length(pairs) < 0) return wrong(r, pairs, "a list of edges");
     WF_TRY(make_edges(r, e, length(pairs)));
-    ptrdiff_t i = 0;
-    for (const cJSON *p = pairs->child; p; p = p->next, i++) {
-        if (length(p) != 2 || !node_index(r, p->child, &e->from[i]) ||
-            !node_index(r, p->child->next, &e->to[i]))
-            return no_edge(r, i, p);
+    for (ptrdiff_t i = 0; i < e->count; i++) {
+        struct wf_json p = wf_json_at(pairs, i);
+        if (length(&p) != 2) return no_edge(r, i, &p);
+        struct wf_json from = wf_json_at(&p, 0), to = wf_json_at(&p, 1);
+        if (!node_index(r, &from, &e->from[i]) || !node_index(r, &to, &e->to[i]))
+            return no_edge(r, i, &p);
         e->weight[i] = 1;
     }
     return WF_OK;
@@ -186,7 +206,7 @@ static enum wf_status check_weight(const struct reader *r, ptrdiff_t i, float we
 
 /* As many as there are edges. */
 static enum wf_status take_weights(const struct reader *r, struct wf_json_edges *e,
-                                   const cJSON *weights)
+                                   const struct wf_json *weights)
 {
     WF_TRY(take_numbers(r, weights, e->count, e->weight, 1));
     for (ptrdiff_t i = 0; i < e->count; i++) WF_TRY(check_weight(r, i, e->weight[i]));
@@ -194,19 +214,19 @@ static enum wf_status take_weights(const struct reader *r, struct wf_json_edges 
 }
 
 /* An object that maps each name to its node's index. */
-static enum wf_status take_ids(struct reader *r, const cJSON *ids)
+static enum wf_status take_ids(struct reader *r, const struct wf_json *ids)
 {
     if (!ids) return WF_OK;
     at(r, "node_ids");
-    if (cJSON_GetArraySize(ids) != r->g->N)
-        return miscounted(r, cJSON_GetArraySize(ids), "names", r->g->N);
+    if (size(ids) != r->g->N) return miscounted(r, size(ids), "names", r->g->N);
     WF_TRY(wf_names_alloc(&r->g->ids, r->g->N, r->err));
-    for (const cJSON *v = ids->child; v; v = v->next) {
+    for (ptrdiff_t k = 0; k < r->g->N; k++) {
+        struct wf_json v = wf_json_at(ids, k);
         int64_t i;
-        if (!v->string || !node_index(r, v, &i) || r->g->ids.name[i])
+        if (!v.key || !node_index(r, &v, &i) || r->g->ids.name[i])
             return wf_fail(r->err, WF_EFORMAT, "node_ids: '%.60s' has no index of its own",
-                           v->string ? v->string : "");
-        WF_TRY(wf_names_set(&r->g->ids, i, v->string, strlen(v->string), r->err));
+                           v.key ? v.key : "");
+        WF_TRY(wf_names_set(&r->g->ids, i, v.key, strlen(v.key), r->err));
     }
     return WF_OK;
 }
@@ -214,9 +234,9 @@ static enum wf_status take_ids(struct reader *r, const cJSON *ids)
 /* ---- layouts ---- */
 
 /* One graph for all steps. */
-static enum wf_status take_graph(struct reader *r, const cJSON *root)
+static enum wf_status take_graph(struct reader *r, const struct wf_json *root)
 {
-    const cJSON *weights = get(root, "weights");
+    const struct wf_json *weights = get(root, "weights");
     WF_TRY(make_graphs(r, 1));
     at(r, "edges");
     WF_TRY(take_pairs(r, r->g->edges, get(root, "edges")));
@@ -226,7 +246,7 @@ static enum wf_status take_graph(struct reader *r, const cJSON *root)
 }
 
 /* The value of the step's number. */
-static const cJSON *get_step(const cJSON *object, ptrdiff_t t)
+static const struct wf_json *get_step(const struct wf_json *object, ptrdiff_t t)
 {
     char key[24];
     snprintf(key, sizeof key, "%td", t);
@@ -234,18 +254,18 @@ static const cJSON *get_step(const cJSON *object, ptrdiff_t t)
 }
 
 /* Where the file says how many steps there are, it has to be so. */
-static enum wf_status check_periods(struct reader *r, const cJSON *root)
+static enum wf_status check_periods(struct reader *r, const struct wf_json *root)
 {
-    const cJSON *periods = get(root, "time_periods");
+    const struct wf_json *periods = get(root, "time_periods");
     at(r, "time_periods");
     if (!periods) return WF_OK;
-    if (!cJSON_IsNumber(periods)) return wrong(r, periods, "the number of steps");
-    if (periods->valuedouble == (double)r->g->E) return WF_OK;
+    if (!is_number(periods)) return wrong(r, periods, "the number of steps");
+    if (periods->number == (double)r->g->E) return WF_OK;
     return wf_fail(r->err, WF_EFORMAT, "time_periods: found %g, expected %td, the rows of y",
-                   periods->valuedouble, r->g->E);
+                   periods->number, r->g->E);
 }
 
-static enum wf_status read_static(struct reader *r, const cJSON *root, const char *series)
+static enum wf_status read_static(struct reader *r, const struct wf_json *root, const char *series)
 {
     WF_TRY(take_series(r, get(root, series), series));
     WF_TRY(check_periods(r, root));
@@ -253,7 +273,7 @@ static enum wf_status read_static(struct reader *r, const cJSON *root, const cha
 }
 
 /* wikimaths: one graph, and an object with y for each step. */
-static enum wf_status read_pages(struct reader *r, const cJSON *root)
+static enum wf_status read_pages(struct reader *r, const struct wf_json *root)
 {
     struct wf_temporal_graph *g = r->g;
     ptrdiff_t t = 0;
@@ -270,18 +290,17 @@ static enum wf_status read_pages(struct reader *r, const cJSON *root)
     return take_graph(r, root);
 }
 
-static enum wf_status read_covid(struct reader *r, const cJSON *root)
+static enum wf_status read_covid(struct reader *r, const struct wf_json *root)
 {
     static const char *const name[] = { "edge_mapping.edge_index", "edge_mapping.edge_weight" };
-    const cJSON *map[] = { get(get(root, "edge_mapping"), "edge_index"),
-                           get(get(root, "edge_mapping"), "edge_weight") };
+    const struct wf_json *map[] = { get(get(root, "edge_mapping"), "edge_index"),
+                                    get(get(root, "edge_mapping"), "edge_weight") };
     WF_TRY(take_series(r, get(root, "y"), "y"));
     WF_TRY(check_periods(r, root));
     for (int k = 0; k < 2; k++) {
         at(r, name[k]);
-        if (!cJSON_IsObject(map[k])) return wrong(r, map[k], "an object with a list for each step");
-        if (cJSON_GetArraySize(map[k]) != r->g->E)
-            return miscounted(r, cJSON_GetArraySize(map[k]), "steps", r->g->E);
+        if (!is_object(map[k])) return wrong(r, map[k], "an object with a list for each step");
+        if (size(map[k]) != r->g->E) return miscounted(r, size(map[k]), "steps", r->g->E);
     }
     WF_TRY(make_graphs(r, r->g->E));
     for (ptrdiff_t t = 0; t < r->g->E; t++) {
@@ -294,33 +313,34 @@ static enum wf_status read_covid(struct reader *r, const cJSON *root)
 }
 
 /* N lists of C numbers at key; those of the first step decide C. */
-static enum wf_status take_features(struct reader *r, const cJSON *lists, ptrdiff_t t)
+static enum wf_status take_features(struct reader *r, const struct wf_json *lists, ptrdiff_t t)
 {
     struct wf_temporal_graph *g = r->g;
     char key[32];
     snprintf(key, sizeof key, "%td.X", t);
     at(r, key);
-    if (!cJSON_IsArray(lists)) return wrong(r, lists, "a list of features for each node");
+    if (length(lists) < 0) return wrong(r, lists, "a list of features for each node");
     if (length(lists) != g->N) return miscounted(r, length(lists), "nodes", g->N);
     if (!g->x) {
-        g->C = length(lists->child);
+        struct wf_json first = wf_json_at(lists, 0);
+        g->C = length(&first);
         WF_TRY(make_floats(r, &g->x, g->E, g->N, g->C < 0 ? 0 : g->C));
     }
-    ptrdiff_t n = 0;
-    for (const cJSON *v = lists->child; v; v = v->next, n++) {
+    for (ptrdiff_t n = 0; n < g->N; n++) {
+        struct wf_json v = wf_json_at(lists, n);
         at_item(r, key, n);
-        WF_TRY(take_numbers(r, v, g->C, g->x + (t * g->N + n) * g->C, 1));
+        WF_TRY(take_numbers(r, &v, g->C, g->x + (t * g->N + n) * g->C, 1));
     }
     return WF_OK;
 }
 
 /* The object of step t: y, edges, weights or none, X in all steps or none. */
-static enum wf_status take_step(struct reader *r, const cJSON *step, ptrdiff_t t)
+static enum wf_status take_step(struct reader *r, const struct wf_json *step, ptrdiff_t t)
 {
     struct wf_temporal_graph *g = r->g;
-    const cJSON *y = get(step, "y"), *x = get(step, "X"), *weights = get(step, "weights");
+    const struct wf_json *y = get(step, "y"), *x = get(step, "X"), *weights = get(step, "weights");
     snprintf(r->at, sizeof r->at, "%td", t);
-    if (!cJSON_IsObject(step)) return wrong(r, step, "an object for the step");
+    if (!is_object(step)) return wrong(r, step, "an object for the step");
     snprintf(r->at, sizeof r->at, "%td.y", t);
     if (length(y) < 1) return wrong(r, y, "a list of numbers, at least one");
     if (t == 0) {
@@ -338,14 +358,13 @@ static enum wf_status take_step(struct reader *r, const cJSON *step, ptrdiff_t t
     return x ? take_features(r, x, t) : WF_OK;
 }
 
-static enum wf_status read_steps(struct reader *r, const cJSON *root)
+static enum wf_status read_steps(struct reader *r, const struct wf_json *root)
 {
-    const cJSON *periods = get(root, "time_periods");
-    double E = cJSON_IsNumber(periods) ? periods->valuedouble : 0;
+    const struct wf_json *periods = get(root, "time_periods");
+    double E = is_number(periods) ? periods->number : 0;
     at(r, "time_periods");
-    if (!cJSON_IsNumber(periods)) return wrong(r, periods, "the number of steps");
-    if (!(E >= 1 && E < cJSON_GetArraySize(root)) || E != floor(E) ||
-        get_step(root, (ptrdiff_t)E)) {
+    if (!is_number(periods)) return wrong(r, periods, "the number of steps");
+    if (!(E >= 1 && E < size(root)) || E != floor(E) || get_step(root, (ptrdiff_t)E)) {
         ptrdiff_t steps = 0;
         while (get_step(root, steps)) steps++;
         return wf_fail(r->err, WF_EFORMAT, "time_periods: found %g, expected %td, the steps", E,
@@ -370,82 +389,86 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static enum wf_status take_node(struct reader *r, const cJSON *node, ptrdiff_t n, struct stop *stop)
+static enum wf_status take_node(struct reader *r, const struct wf_json *node, ptrdiff_t n,
+                                struct stop *stop)
 {
     struct wf_temporal_graph *g = r->g;
-    const cJSON *id = get(node, "bus_stop"), *x = get(node, "X");
-    int features = x ? cJSON_GetArraySize(x) : 0;
+    const struct wf_json *id = get(node, "bus_stop"), *x = get(node, "X");
     char text[32];
     snprintf(r->at, sizeof r->at, "nodes.%td.bus_stop", n);
-    if (!cJSON_IsNumber(id)) return wrong(r, id, "its number");
+    if (!is_number(id)) return wrong(r, id, "its number");
     snprintf(r->at, sizeof r->at, "nodes.%td.X", n);
-    if (features != g->C) return miscounted(r, features, "features", g->C);
-    stop[n] = (struct stop){ id->valuedouble, n };
-    int len = snprintf(text, sizeof text, "%.15g", id->valuedouble);
+    if (size(x) != g->C) return miscounted(r, size(x), "features", g->C);
+    stop[n] = (struct stop){ id->number, n };
+    int len = snprintf(text, sizeof text, "%.15g", id->number);
     WF_TRY(wf_names_set(&g->ids, n, text, (size_t)len, r->err));
-    ptrdiff_t c = 0;
-    for (const cJSON *v = x ? x->child : NULL; v; v = v->next, c++)
-        WF_TRY(take_numbers(r, v, g->E, g->x + n * g->C + c, g->N * g->C));
+    for (ptrdiff_t c = 0; c < g->C; c++) {
+        struct wf_json v = wf_json_at(x, c);
+        WF_TRY(take_numbers(r, &v, g->E, g->x + n * g->C + c, g->N * g->C));
+    }
     snprintf(r->at, sizeof r->at, "nodes.%td.y", n);
     WF_TRY(take_numbers(r, get(node, "y"), g->E, g->y + n, g->N));
     return WF_OK;
 }
 
 static const struct stop *find_stop(const struct reader *r, const struct stop *stop,
-                                    const cJSON *id)
+                                    const struct wf_json *id)
 {
-    struct stop key = { cJSON_IsNumber(id) ? id->valuedouble : NAN, 0 };
+    struct stop key = { is_number(id) ? id->number : NAN, 0 };
     return isnan(key.number) ? NULL : bsearch(&key, stop, (size_t)r->g->N, sizeof *stop, by_number);
 }
 
-static enum wf_status take_links(struct reader *r, const cJSON *links, const struct stop *stop)
+static enum wf_status take_links(struct reader *r, const struct wf_json *links,
+                                 const struct stop *stop)
 {
     struct wf_json_edges *e = r->g->edges;
     at(r, "links");
-    if (!cJSON_IsArray(links)) return wrong(r, links, "a list of links");
+    if (length(links) < 0) return wrong(r, links, "a list of links");
     WF_TRY(make_edges(r, e, length(links)));
-    ptrdiff_t i = 0;
-    for (const cJSON *v = links->child; v; v = v->next, i++) {
-        const struct stop *from = find_stop(r, stop, get(v, "source"));
-        const struct stop *to = find_stop(r, stop, get(v, "target"));
-        const cJSON *weight = get(v, "weight");
-        if (!from || !to || !cJSON_IsNumber(weight))
+    for (ptrdiff_t i = 0; i < e->count; i++) {
+        struct wf_json v = wf_json_at(links, i);
+        const struct stop *from = find_stop(r, stop, get(&v, "source"));
+        const struct stop *to = find_stop(r, stop, get(&v, "target"));
+        const struct wf_json *weight = get(&v, "weight");
+        if (!from || !to || !is_number(weight))
             return wf_fail(r->err, WF_EFORMAT,
                            "links: link %td lacks a known source, target or weight", i);
         e->from[i] = from->at;
         e->to[i] = to->at;
-        e->weight[i] = (float)weight->valuedouble;
+        e->weight[i] = (float)weight->number;
         WF_TRY(check_weight(r, i, e->weight[i]));
     }
     return WF_OK;
 }
 
-static enum wf_status take_network(struct reader *r, const cJSON *root, struct stop *stop)
+static enum wf_status take_network(struct reader *r, const struct wf_json *root, struct stop *stop)
 {
-    ptrdiff_t n = 0;
     WF_TRY(make_graphs(r, 1));
     WF_TRY(wf_names_alloc(&r->g->ids, r->g->N, r->err));
-    for (const cJSON *v = get(root, "nodes")->child; v; v = v->next, n++)
-        WF_TRY(take_node(r, v, n, stop));
+    for (ptrdiff_t n = 0; n < r->g->N; n++) {
+        struct wf_json node = wf_json_at(get(root, "nodes"), n);
+        WF_TRY(take_node(r, &node, n, stop));
+    }
     qsort(stop, (size_t)r->g->N, sizeof *stop, by_number);
-    for (n = 1; n < r->g->N; n++)
+    for (ptrdiff_t n = 1; n < r->g->N; n++)
         if (stop[n].number == stop[n - 1].number)
             return wf_fail(r->err, WF_EFORMAT, "bus stop %.15g is there twice", stop[n].number);
     return take_links(r, get(root, "links"), stop);
 }
 
-static enum wf_status read_network(struct reader *r, const cJSON *root)
+static enum wf_status read_network(struct reader *r, const struct wf_json *root)
 {
     struct wf_temporal_graph *g = r->g;
-    const cJSON *nodes = get(root, "nodes"), *first = cJSON_IsArray(nodes) ? nodes->child : NULL;
+    const struct wf_json *nodes = get(root, "nodes");
     at(r, "nodes");
-    if (!first) return wrong(r, nodes, "a list of nodes, at least one");
+    if (length(nodes) < 1) return wrong(r, nodes, "a list of nodes, at least one");
+    struct wf_json first = wf_json_at(nodes, 0);
+    const struct wf_json *y = get(&first, "y");
     at(r, "nodes.0.y");
-    if (length(get(first, "y")) < 1)
-        return wrong(r, get(first, "y"), "a list of numbers, at least one");
+    if (length(y) < 1) return wrong(r, y, "a list of numbers, at least one");
     g->N = length(nodes);
-    g->E = length(get(first, "y"));
-    g->C = get(first, "X") ? cJSON_GetArraySize(get(first, "X")) : 0;
+    g->E = length(y);
+    g->C = size(get(&first, "X"));
     WF_TRY(make_floats(r, &g->y, g->E, g->N, 1));
     if (g->C) WF_TRY(make_floats(r, &g->x, g->E, g->N, g->C));
     struct stop *stop = wf_calloc((size_t)g->N, sizeof *stop);
@@ -459,9 +482,9 @@ static enum wf_status read_network(struct reader *r, const cJSON *root)
  */
 
 /* "(x,y,z)", where blanks do not count. */
-static bool read_point(const cJSON *v, float xyz[3])
+static bool read_point(const struct wf_json *v, float xyz[3])
 {
-    const char *p = cJSON_IsString(v) ? v->valuestring : "";
+    const char *p = v->kind == WF_JSON_TEXT ? v->text : "";
     for (int k = 0; k < 3; k++) {
         char *end;
         p += strspn(p, " ");
@@ -476,19 +499,18 @@ static bool read_point(const cJSON *v, float xyz[3])
 }
 
 /* The j-th joint: x is what is forecast, y and z are features 0 and 1. */
-static enum wf_status take_joint(struct reader *r, const cJSON *frames, ptrdiff_t j)
+static enum wf_status take_joint(struct reader *r, const struct wf_json *frames, ptrdiff_t j)
 {
     struct wf_temporal_graph *g = r->g;
     float point[3];
-    ptrdiff_t t = 0;
     snprintf(r->at, sizeof r->at, "%td", j);
-    if (!cJSON_IsObject(frames)) return wrong(r, frames, "an object with a text for each frame");
-    if (cJSON_GetArraySize(frames) != g->E)
-        return miscounted(r, cJSON_GetArraySize(frames), "frames", g->E);
-    for (const cJSON *v = frames->child; v; v = v->next, t++) {
-        if (!read_point(v, point))
+    if (!is_object(frames)) return wrong(r, frames, "an object with a text for each frame");
+    if (size(frames) != g->E) return miscounted(r, size(frames), "frames", g->E);
+    for (ptrdiff_t t = 0; t < g->E; t++) {
+        struct wf_json v = wf_json_at(frames, t);
+        if (!read_point(&v, point))
             return wf_fail(r->err, WF_EFORMAT, "%td: frame %td is %.40s, expected a text (x,y,z)",
-                           j, t, cJSON_IsString(v) ? v->valuestring : kind(v));
+                           j, t, v.kind == WF_JSON_TEXT ? v.text : kind(&v));
         g->y[t * g->N + j] = point[0];
         memcpy(g->x + (t * g->N + j) * g->C, point + 1, 2 * sizeof *point);
     }
@@ -496,27 +518,26 @@ static enum wf_status take_joint(struct reader *r, const cJSON *frames, ptrdiff_
 }
 
 /* Feature 2, the same for all joints. */
-static enum wf_status take_labels(struct reader *r, const cJSON *labels)
+static enum wf_status take_labels(struct reader *r, const struct wf_json *labels)
 {
     struct wf_temporal_graph *g = r->g;
-    ptrdiff_t t = 0;
     at(r, "LABEL");
-    for (const cJSON *v = labels->child; v; v = v->next, t++) {
-        if (!cJSON_IsNumber(v)) return wrong(r, v, "the number of a class for each frame");
-        for (ptrdiff_t j = 0; j < g->N; j++)
-            g->x[(t * g->N + j) * g->C + 2] = (float)v->valuedouble;
+    for (ptrdiff_t t = 0; t < g->E; t++) {
+        struct wf_json v = wf_json_at(labels, t);
+        if (!is_number(&v)) return wrong(r, &v, "the number of a class for each frame");
+        for (ptrdiff_t j = 0; j < g->N; j++) g->x[(t * g->N + j) * g->C + 2] = (float)v.number;
     }
     return WF_OK;
 }
 
-static enum wf_status read_motion(struct reader *r, const cJSON *root)
+static enum wf_status read_motion(struct reader *r, const struct wf_json *root)
 {
     struct wf_temporal_graph *g = r->g;
-    const cJSON *labels = get(root, "LABEL");
+    const struct wf_json *labels = get(root, "LABEL");
     at(r, "LABEL");
-    if (!cJSON_IsObject(labels) || !labels->child)
+    if (!is_object(labels) || size(labels) < 1)
         return wrong(r, labels, "an object with a class for each frame");
-    g->E = cJSON_GetArraySize(labels);
+    g->E = size(labels);
     while (get_step(root, g->N)) g->N++;
     g->C = 3;
     at(r, "0");
@@ -530,7 +551,7 @@ static enum wf_status read_motion(struct reader *r, const cJSON *root)
 
 /* ---- all ---- */
 
-static enum wf_status read_any(struct reader *r, const cJSON *root)
+static enum wf_status read_any(struct reader *r, const struct wf_json *root)
 {
     if (get(root, "edge_mapping")) return read_covid(r, root);
     if (get(root, "nodes") && get(root, "links")) return read_network(r, root);
@@ -545,36 +566,30 @@ static enum wf_status read_any(struct reader *r, const cJSON *root)
                    "data set");
 }
 
-static bool blank(const char *from, const char *end)
+/* What the tree holds; the tree is freed. */
+static enum wf_status read_tree(struct wf_json_tree *t, struct wf_temporal_graph *out,
+                                struct wf_error *err)
 {
-    while (from < end && strchr(" \t\r\n", *from) && *from) from++;
-    return from == end;
-}
-
-enum wf_status wf_json_parse(const void *bytes, size_t size, struct wf_temporal_graph *out,
-                             struct wf_error *err)
-{
-    const char *text = bytes, *stop = text;
-    struct reader r = { .g = out, .size = size, .err = err };
-    *out = (struct wf_temporal_graph){ 0 };
-    cJSON *root = cJSON_ParseWithLengthOpts(text, size, &stop, false);
-    enum wf_status s;
-    if (!root || !blank(stop, text + size))
-        s = wf_fail(err, WF_EFORMAT, "not JSON from byte %td on", stop - text);
-    else
-        s = read_any(&r, root);
-    cJSON_Delete(root);
+    struct reader r = { .g = out, .size = t->size, .err = err };
+    enum wf_status s = read_any(&r, &t->root);
+    wf_json_tree_free(t);
     if (s != WF_OK) wf_temporal_graph_free(out);
     return s;
 }
 
+enum wf_status wf_json_parse(const void *bytes, size_t n, struct wf_temporal_graph *out,
+                             struct wf_error *err)
+{
+    struct wf_json_tree t;
+    *out = (struct wf_temporal_graph){ 0 };
+    WF_TRY(wf_json_tree_parse(&t, bytes, n, err));
+    return read_tree(&t, out, err);
+}
+
 enum wf_status wf_json_read(const char *path, struct wf_temporal_graph *out, struct wf_error *err)
 {
-    char *bytes;
-    size_t size;
+    struct wf_json_tree t;
     *out = (struct wf_temporal_graph){ 0 };
-    WF_TRY(wf_file_read(path, &bytes, &size, err));
-    enum wf_status s = wf_json_parse(bytes, size, out, err);
-    wf_free(bytes);
-    return wf_file_context(s, path, err);
+    WF_TRY(wf_json_tree_read(&t, path, err));
+    return wf_file_context(read_tree(&t, out, err), path, err);
 }

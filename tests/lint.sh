@@ -49,6 +49,8 @@ includes()
         if (file ~ /^(hdf5|H5)/ && here[1] != "data" && !test) bad("hdf5.h only under data/")
         if (file == "cblas.h" && FILENAME != "tensor/cpu/product.c" && FILENAME !~ /^tests\/bench\//)
             bad("cblas.h only in tensor/cpu/product.c")
+        if (file ~ /^(curl|openssl)\// && FILENAME != "data/fetch.c") bad("libcurl and OpenSSL only in data/fetch.c")
+        if (file ~ /^yajl\// && FILENAME != "data/json_tree.c") bad("yajl only in data/json_tree.c")
         if (file ~ /^(cuda|cublas|cusparse|nccl)/ && FILENAME !~ /^tensor\/cuda\//)
             bad("CUDA headers only in tensor/cuda/")
     }' "${sources[@]}"

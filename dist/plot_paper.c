@@ -44,7 +44,7 @@ static void pairs_panel(FILE *f, const struct wf_plot_pairs *p, int k)
     static const char *const looks[2] = { "linewidth 9 linecolor '#9cc9e8'",
                                           "linewidth 2.4 linecolor '#D55E00'" };
     const struct wf_plot_pair *q = &p->panel[k];
-    double width = 0.93 / p->panels, left = 0.065 + k * width;
+    double width = 0.91 / p->panels, left = 0.085 + k * width;
     int tics = 1;
     while ((q->epochs - 1) / tics > 10) tics *= tics % 2 ? 5 : 2;
     fprintf(f,

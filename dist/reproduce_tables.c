@@ -14,8 +14,8 @@ static const struct {
     const char *label, *program, *small, *paper;
 } rows3[SETS] = {
     { WF_GRID_CHICKENPOX, "chickenpox", "chickenpox", "epochs=30\n", "epochs=100\n" },
-    { WF_GRID_WINDMILL, "windmill", "windmill", "epochs=4\nepoch-batches=40\n", "epochs=100\n" },
-    { WF_GRID_BAY, "pems-bay", "pems_bay", "epochs=4\nepoch-batches=60\n", "epochs=100\n" },
+    { WF_GRID_WINDMILL, "windmill", "windmill", "epochs=3\nepoch-batches=25\n", "epochs=100\n" },
+    { WF_GRID_BAY, "pems-bay", "pems_bay", "epochs=6\nepoch-batches=100\n", "epochs=100\n" },
 };
 static const char *const modes[] = { "base", "index" };
 
@@ -126,14 +126,12 @@ static enum wf_status rows_of_set(struct wf_grid *g, struct wf_table *t, int r,
 {
     static const char *const columns[] = { "total", "max_system_mem", "v_mae", "pgt_v_mae" };
     static const int digits[] = { 2, 1, 4, 4 };
-    char name[WF_CONFIG_TEXT];
     const char *mark;
     bool same = true;
     for (int seed = 1; seed <= g->seeds; seed++) WF_TRY(same_curves(g, r, seed, &same, err));
     WF_TRY(wf_grid_mark(trial3(g, r, 0, 1), &mark, err));
-    WF_TRY(wf_trial_text(trial3(g, r, 0, 1), "stats.csv", "dataset", name, sizeof name, err));
     for (int m = 0; m < 2; m++) {
-        wf_table_cell(t, "%s%s", name, mark);
+        wf_table_cell(t, "%s%s", g->set[rows3[r].set].name, mark);
         wf_table_cell(t, "%s", modes[m]);
         wf_table_cell(t, "%d", g->seeds);
         for (int k = 0; k < 4; k++) {
@@ -206,18 +204,15 @@ static enum wf_status write5(struct wf_grid *g, struct wf_error *err)
     double v[SETS][2][1024];
     enum wf_status s = WF_OK;
     for (int r = 0; r < SETS && s == WF_OK; r++) {
-        char name[WF_CONFIG_TEXT / 2];
         const char *mark = "";
         s = wf_grid_mark(trial3(g, r, 0, 1), &mark, err);
-        if (s == WF_OK)
-            s = wf_trial_text(trial3(g, r, 0, 1), "stats.csv", "dataset", name, sizeof name, err);
         for (int m = 0; m < 2 && s == WF_OK; m++) {
             s = history_of(trial3(g, r, m, 1), &h[r][m], err);
             for (int i = 0; i < h[r][m].count && i < 1024; i++)
                 v[r][m][i] = h[r][m].rows[i].pgt_valid_mae;
         }
         if (s != WF_OK) break;
-        snprintf(title[r], sizeof title[r], "%s%s", name, mark);
+        snprintf(title[r], sizeof title[r], "%s%s", g->set[rows3[r].set].name, mark);
         int epochs = h[r][0].count < h[r][1].count ? h[r][0].count : h[r][1].count;
         panel[r] =
             (struct wf_plot_pair){ title[r], epochs < 1024 ? epochs : 1024, v[r][0], v[r][1] };
@@ -269,7 +264,7 @@ static enum wf_status row4(struct wf_grid *g, struct wf_table *t, bool gpu, stru
 {
     static const char *const columns[] = { "preprocessing", "training", "total", "max_system_mem",
                                            "max_gpu_mem" };
-    char folder[WF_CONFIG_TEXT], name[WF_CONFIG_TEXT];
+    char folder[WF_CONFIG_TEXT];
     const char *mark;
     folder4(g, gpu, folder);
     const struct wf_trial *trial = wf_grid_find(g, folder);
@@ -280,8 +275,7 @@ static enum wf_status row4(struct wf_grid *g, struct wf_table *t, bool gpu, stru
         return WF_OK;
     }
     WF_TRY(wf_grid_mark(trial, &mark, err));
-    WF_TRY(wf_trial_text(trial, "stats.csv", "dataset", name, sizeof name, err));
-    wf_table_cell(t, "%s%s", name, mark);
+    wf_table_cell(t, "%s%s", g->set[WF_GRID_PEMS].name, mark);
     wf_table_cell(t, gpu ? "GPU-index" : "index");
     for (int k = 0; k < 5; k++) {
         double x;

@@ -234,13 +234,15 @@ static enum wf_status find_place(struct place *to, const struct job *j,
 
 static enum wf_status fetch(struct job *j, struct wf_error *err)
 {
-    const struct wf_catalog_entry *e = wf_catalog_find(j->in);
+    const struct wf_catalog_entry *e;
     struct place to[WF_CATALOG_FILES];
     char folder[WF_CONFIG_TEXT];
     int n = 0;
-    if (!e) return wf_fail(err, WF_EINVAL, "no data set %s is known; see dataset list", j->in);
+    WF_TRY(wf_catalog_need(&e, j->in, err));
     if (!e->file[0].name)
-        return wf_fail(err, WF_EINVAL, "%s: has no files to download: %s", e->name, e->source);
+        return wf_fail(err, WF_EINVAL,
+                       "%s: is nowhere to download; make it with `dataset synth %s`", e->name,
+                       e->name);
     if (snprintf(folder, sizeof folder, "%s/%s", j->here.folder, e->name) >= (int)sizeof folder)
         return wf_fail(err, WF_EINVAL, "--data-folder %.40s..: too long", j->here.folder);
     for (; n < WF_CATALOG_FILES && e->file[n].name; n++) WF_TRY(find_place(&to[n], j, e, n, err));

@@ -49,7 +49,7 @@ static enum wf_status hash(EVP_MD_CTX *c, int fd, int64_t size, const struct wf_
         if (n <= 0)
             return wf_fail(err, WF_EIO, "%s: %s", f->path, n ? strerror(errno) : "was cut short");
         if (!EVP_DigestUpdate(c, bytes, (size_t)n)) return wf_fail(err, WF_ENOMEM, "%s", failed);
-        if (told_to_stop(f, size, size))
+        if (told_to_stop(f, size, 0))
             return wf_fail(err, WF_EINTR, "%s: stopped while its digest was checked", f->path);
         at += n;
     }

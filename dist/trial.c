@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "data/file.h"
 #include "dist/cli.h"
@@ -121,15 +122,18 @@ static int spawn(pid_t *pid, char *const argv[], const char *log)
     return rc;
 }
 
-/* A signal to this process alone is passed on; one from a terminal both have got. */
+/* A signal to this process alone is passed on; one from a terminal both have got. Looked for now
+ * and then, because a wait that began just behind a signal would sleep through it. */
 static int wait_for(pid_t pid)
 {
-    int status;
+    const struct timespec moment = { .tv_nsec = 20000000 };
+    int status = -1;
     bool told = false;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) return -1;
+    pid_t ended;
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
         if (wf_cli_stop && !told) kill(pid, SIGTERM);
         told = told || wf_cli_stop;
+        nanosleep(&moment, NULL);
     }
     return status;
 }

@@ -226,7 +226,7 @@ enum wf_status wf_catalog_check(const struct wf_catalog_entry *c, const struct w
                                 const char *path, struct wf_error *err)
 {
     bool steps = !c->E || ds->total == c->E || (c->E_too && ds->total == c->E_too);
-    /* The time of day may have become one more (wf_dataset_source.pgt). */
+    /* The time of day may have become one more (wf_dataset_source.day_channel). */
     bool channels = ds->series.C == c->C || ds->series.C == c->C + 1;
     if (ds->synthetic) {
         steps = !c->E || ds->total <= c->E || ds->total <= c->E_too;

@@ -378,16 +378,16 @@ static enum wf_status set_clock(struct wf_series *s, struct wf_series_file *f, s
 }
 
 static enum wf_status make_series(struct wf_dataset *ds, struct wf_backend *be,
-                                  struct wf_series_file *f, bool zero_missing, bool pgt,
+                                  struct wf_series_file *f, bool zero_missing, bool day,
                                   struct wf_error *err)
 {
     bool timed = f->times_ns || f->interval_s > 0;
     WF_TRY(check_values(f, err));
-    if (timed && pgt) WF_TRY(add_time_of_day(f, err));
+    if (timed && day) WF_TRY(add_time_of_day(f, err));
     WF_TRY(wf_series_init(&ds->series, be, f->E, (int)f->N, (int)f->C, err));
     float *values = f->values;
     f->values = NULL;
-    enum wf_status s = wf_series_adopt(&ds->series, values, zero_missing && !pgt);
+    enum wf_status s = wf_series_adopt(&ds->series, values, zero_missing);
     if (s != WF_OK) return wf_fail(err, s, "cannot copy the series to %s", be->name);
     return timed ? set_clock(&ds->series, f, err) : WF_OK;
 }
@@ -445,7 +445,8 @@ enum wf_status wf_dataset_load(struct wf_dataset *ds, struct wf_backend *be,
     ds->synthetic = f->synthetic;
     if (s == WF_OK) s = find_graph(ds, src, kind, f->N, err);
     if (s == WF_OK) {
-        s = make_series(ds, be, f, src->zero_missing && kind != WF_FILE_JSON, src->pgt, err);
+        s = make_series(ds, be, f, src->zero_missing && kind != WF_FILE_JSON && !src->pgt,
+                        src->day_channel, err);
         if (s == WF_OK) s = make_weights(ds, be, &p.weights, err);
         s = wf_file_context(s, src->data, err);
     }

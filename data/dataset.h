@@ -42,8 +42,9 @@ struct wf_dataset_source {
     char start[WF_CONFIG_TEXT];  /* date and time of the first row .. */
     int interval_s;              /* .. and from one to the next */
     /* Not options of their own but the caller's: */
-    bool pgt;            /* as the reference: zeros are data, and where the times of the rows are
-                          * known the time of day in [0, 1) becomes the last measured channel */
+    bool pgt;            /* as the reference: zeros are data, whatever zero_missing says */
+    bool day_channel;    /* where the times of the rows are known the time of day in [0, 1) becomes
+                          * the last measured channel, as in the reference's traffic sets */
     bool graph_optional; /* a series without a graph is no error */
     bool series_only;    /* the graph is neither read nor required */
     const struct wf_row_choice *rows; /* of the series; NULL: all. HDF5 reads no others; of the

@@ -280,6 +280,7 @@ enum wf_status wf_experiment_locate(struct wf_experiment *x, struct wf_error *er
 static struct wf_dataset_source *source_of(struct wf_experiment *x)
 {
     x->source.pgt = x->cfg.compat == WF_EXPERIMENT_PGT;
+    x->source.day_channel = x->source.pgt && x->cfg.time_of_day;
     x->source.graph_optional = graph_config(x).kind == WF_NO_GRAPH;
     return &x->source;
 }

@@ -14,8 +14,8 @@ static const struct {
     const char *label, *program, *small, *paper;
 } rows3[SETS] = {
     { WF_GRID_CHICKENPOX, "chickenpox", "chickenpox", "epochs=100\n", "epochs=100\n" },
-    { WF_GRID_WINDMILL, "windmill", "windmill", "epochs=5\nepoch-batches=60\n", "epochs=100\n" },
-    { WF_GRID_BAY, "pems-bay", "pems_bay", "epochs=10\nepoch-batches=120\n", "epochs=100\n" },
+    { WF_GRID_WINDMILL, "windmill", "windmill", "epochs=5\nepoch-batches=40\n", "epochs=100\n" },
+    { WF_GRID_BAY, "pems-bay", "pems_bay", "epochs=6\nepoch-batches=80\n", "epochs=100\n" },
 };
 static const char *const modes[] = { "base", "index" };
 

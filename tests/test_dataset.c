@@ -87,7 +87,7 @@ Test(dataset, zeros_of_traffic_are_missing_and_data_in_the_reference)
     cr_assert(st.channel[0].zeros == 0 && st.channel[0].min > 0);
     cr_assert_float_eq(st.channel[0].missing, 3.241e-5, 1e-8);
     wf_dataset_free(&ds);
-    src.pgt = true;
+    src.pgt = src.day_channel = true;
     OK(load(&ds, &src));
     OK(wf_dataset_stats(&st, &ds, &err));
     cr_assert(ds.series.C == 2 && st.channel[0].missing == 0 && st.channel[0].min == 0);
@@ -95,7 +95,7 @@ Test(dataset, zeros_of_traffic_are_missing_and_data_in_the_reference)
     for (int n = 0; n < 74; n++) cr_assert_float_eq(row[2 * n + 1], 1.0 / 24, 1e-7);
     cr_assert_float_eq(st.channel[1].max, 287.0 / 288, 1e-7);
     wf_dataset_free(&ds);
-    src.pgt = false;
+    src.pgt = src.day_channel = false;
     src.zero_missing = false;
     OK(load(&ds, &src));
     OK(wf_dataset_stats(&st, &ds, &err));
@@ -451,7 +451,7 @@ Test(dataset, every_failed_allocation_is_clean)
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
     static const char *const turned[] = { "c", "a", "b" };
     src = source(text_file("s.csv", SERIES), named_graph("g.h5", turned));
-    src.pgt = true;
+    src.pgt = src.day_channel = true;
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
     cfg.days = 1;
     EACH_ALLOCATION_FAILS(err, wf_dataset_synth(scratch("t.h5"), &cfg, &err), (void)0);

@@ -85,6 +85,19 @@ Test(experiments, run_from_a_name_to_their_three_files)
     }
 }
 
+Test(experiments, sets_that_are_solved_here_are_trained_on_by_name)
+{
+    static const char *const sets[] = { "wave-equation", "advection-diffusion" };
+    for (int i = 0; i < 2; i++) {
+        program_works("dataset", "synth %s --data-folder '%s'", sets[i], scratch("data"));
+        program_works("chickenpox",
+                      "--dataset %s --data-folder '%s' --out '%s' -m index -d True -bs 16 "
+                      "--pictures False",
+                      sets[i], scratch("data"), scratch("out"));
+        expect_files(1);
+    }
+}
+
 /* Their stand-ins have as many nodes as the real sets, which is much for a test. */
 Test(experiments, of_large_sets_run_on_a_small_file)
 {

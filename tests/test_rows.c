@@ -279,7 +279,7 @@ Test(rows, of_a_data_set_are_slices_of_the_whole)
         struct choice c = choices[k / 3 % CHOICES];
         struct wf_row_choice rows = { choose, &c };
         struct wf_dataset whole, part;
-        src.pgt = k % 3 == 1;
+        src.pgt = src.day_channel = k % 3 == 1;
         src.zero_missing = k % 3 == 0;
         OK(load(&whole, &src));
         src.rows = &rows;

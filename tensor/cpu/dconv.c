@@ -98,7 +98,9 @@ static void dconv_init(struct dconv *d, const struct wf_dconv_in *in,
     d->C = x0->shape[2] + d->C1;
     d->O = in->w->shape[in->w->ndim - 1];
     d->M = in->S->terms;
-    d->threads = omp_get_max_threads();
+    /* Waking threads takes as long as some ten thousand numbers. */
+    bool small = (ptrdiff_t)d->B * d->N * (d->C + d->O) * d->M < 32768;
+    d->threads = small ? 1 : omp_get_max_threads();
     if (grad != NULL) {
         d->want_w = grad->dw != NULL;
         for (int s = 0; s < in->S->count; s++) d->want_value |= grad->dvalue[s] != NULL;

@@ -120,7 +120,7 @@ suite()
 {
     local program tap="$out/suite.tap"
     for program in $dir/tests $dir/tests_double; do
-        "$@" $program -j1 --tap="$tap" --filter='cuda/*' || return 1
+        "$@" "$program" -j1 --tap="$tap" --filter='cuda/*' || return 1
         sed -i '/# SKIP test was skipped$/d; /NCCL wants a device for every rank/d' "$tap"
         if grep '# SKIP' "$tap" || ! grep -q '^ok' "$tap"; then return 1; fi
     done

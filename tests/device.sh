@@ -115,13 +115,13 @@ stage_pack()
 
 stage_headers() { fetch "${wanted_to_build[@]}"; }
 
-# suite [COMMAND ..]: by that command. A test that is skipped shows nothing; two ranks may lack a
-# second device.
+# suite FILTER [COMMAND ..]: by that command. A test that is skipped shows nothing; two ranks may lack
+# a second device.
 suite()
 {
     local program tap="$out/suite.tap"
     for program in $dir/tests $dir/tests_double; do
-        "$@" "$program" -j1 --tap="$tap" --filter='cuda/*' || return 1
+        "${@:2}" "$program" -j1 --tap="$tap" --filter="$1" || return 1
         sed -i '/# SKIP test was skipped$/d; /NCCL wants a device for every rank/d' "$tap"
         if grep '# SKIP' "$tap" || ! grep -q '^ok' "$tap"; then return 1; fi
     done
@@ -145,7 +145,7 @@ bench()
     $dir/bench_"$1" --device cuda "${@:2}" ${WEFT_SMALL:+${small[$1]}}
 }
 
-stage_suite() { suite; }
+stage_suite() { suite 'cuda/*'; }
 stage_parity() { parity; }
 
 stage_step()
@@ -169,10 +169,13 @@ stage_peers()
 stage_models() { bench models; }
 stage_soak() { bench soak; }
 
+# Without ranks, which would take too long. What the library is told of a failed call it looks at
+# itself, and some tests ask for too much.
 sanitized()
 {
-    local tool=(compute-sanitizer --tool "$1" --target-processes all --error-exitcode 9)
-    parity "${tool[@]}" && suite "${tool[@]}"
+    local tool=(compute-sanitizer --tool "$1" --target-processes all --report-api-errors no
+                --error-exitcode 9)
+    parity "${tool[@]}" && suite 'cuda/!(ranks_*|nccl_*)' "${tool[@]}"
 }
 
 stage_memcheck() { sanitized memcheck; }

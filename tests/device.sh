@@ -108,7 +108,8 @@ fetch() { (mkdir -p $debs && cd $debs && apt-get download "$@"); }
 stage_pack()
 {
     compile -DWEFT_ARCH=x86-64-v3 || return 1
-    find $dir \( -name '*.o' -o -name '*.a' \) -delete
+    rm -rf $dir/CMake* $dir/*.a $dir/*.ninja $dir/*.json $dir/emulated $dir/ranks*
+    find $dir -type f -perm -u+x -exec strip {} +
     fetch "${loaded[@]}" && python3 -m pip download --no-deps -d $debs torch_geometric_temporal==0.56.2 &&
         du -sh $dir $debs
 }
@@ -197,7 +198,7 @@ run()
 }
 
 # The plugin's own libraries, and NCCL, may have come with PyTorch alone.
-libraries=$PWD/$dir
+libraries=$PWD/$dir:/usr/local/cuda/lib64
 if [ -n "${WEFT_PACKAGES:-}" ]; then use_packages || exit 1; fi
 for site in $(python3 -c 'import sys; print(*sys.path)' 2>/dev/null); do
     for folder in "$site"/nvidia/*/lib; do

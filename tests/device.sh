@@ -69,7 +69,7 @@ unpack()
         if [ -e "$have/$name" ]; then ln -sf "$have/$name" "$file"; fi
     done
     ln -sf mpirun.openmpi "$prefix"/usr/bin/mpirun
-    sed -i '/^Requires.private/d' "$lib"/pkgconfig/*.pc # whose headers nobody wants
+    find "$lib" -name '*.pc' -exec sed -i '/^Requires.private/d' {} + # whose headers nobody wants
     for file in "$WEFT_PACKAGES"/*.whl; do
         if [ -e "$file" ]; then python3 -m zipfile -e "$file" "$prefix"/python || return 1; fi
     done

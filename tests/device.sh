@@ -98,7 +98,8 @@ compile()
     gpu=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d .)
     cmake -G "$generator" -S . -B $dir -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_CUDA_ARCHITECTURES="${gpu:-90}-real" "$@" &&
-        cmake --build $dir -j "${WEFT_JOBS:-$(nproc)}" --target "${targets[@]}"
+        cmake --build $dir -j "${WEFT_JOBS:-$(nproc)}" --target "${targets[@]}" &&
+        { git log -1 --format='commit %h' || echo 'commit unknown'; } >$dir/commit 2>/dev/null
 }
 
 stage_build() { compile; }
@@ -120,22 +121,24 @@ stage_headers() { fetch "${wanted_to_build[@]}"; }
 # a second device.
 suite()
 {
-    local program tap="$out/suite.tap"
+    local program tap="$out/suite.tap" rc=0
     for program in $dir/tests $dir/tests_double; do
-        "${@:2}" "$program" -j1 --tap="$tap" --filter="$1" || return 1
+        "${@:2}" "$program" -j1 --tap="$tap" --filter="$1" || rc=1
         sed -i '/# SKIP test was skipped$/d; /NCCL wants a device for every rank/d' "$tap"
-        if grep '# SKIP' "$tap" || ! grep -q '^ok' "$tap"; then return 1; fi
+        if grep '# SKIP' "$tap" || ! grep -q '^ok' "$tap"; then rc=1; fi
     done
     rm -f "$tap"
+    return $rc
 }
 
 # parity [COMMAND ..]
 parity()
 {
-    local program fixtures=${WEFT_FIXTURES:-tests/fixtures}
+    local program fixtures=${WEFT_FIXTURES:-tests/fixtures} rc=0
     for program in parity_double parity; do
-        "$@" $dir/$program --device cuda "$fixtures" || return 1
+        "$@" $dir/$program --device cuda "$fixtures" || rc=1
     done
+    return $rc
 }
 
 # bench NAME [ARGS]
@@ -151,8 +154,9 @@ stage_parity() { parity; }
 
 stage_step()
 {
-    local precision
-    for precision in float32 tf32 bf16; do bench step --precision $precision || return 1; done
+    local precision rc=0
+    for precision in float32 tf32 bf16; do bench step --precision $precision || rc=1; done
+    return $rc
 }
 
 stage_pems() { bench pems --file "${TMPDIR:-/tmp}/bench_pems.h5"; }
@@ -160,6 +164,7 @@ stage_pems() { bench pems --file "${TMPDIR:-/tmp}/bench_pems.h5"; }
 stage_peers()
 {
     local precision rc=0
+    export LD_LIBRARY_PATH=$theirs
     for precision in float32 tf32; do
         python3 tests/bench/peer_torch.py --device cuda --precision $precision || rc=1
         python3 tests/bench/peer_pgt.py --device cuda --precision $precision || rc=1
@@ -176,7 +181,10 @@ sanitized()
 {
     local tool=(compute-sanitizer --tool "$1" --target-processes all --report-api-errors no
                 --error-exitcode 9)
-    parity "${tool[@]}" && suite 'cuda/!(ranks_*|nccl_*)' "${tool[@]}"
+    local rc=0
+    parity "${tool[@]}" || rc=1
+    suite 'cuda/!(ranks_*|nccl_*)' "${tool[@]}" || rc=1
+    return $rc
 }
 
 stage_memcheck() { sanitized memcheck; }
@@ -197,7 +205,8 @@ run()
     results+=("$1: $([ $rc = 0 ] && echo good || echo "status $rc"), $((SECONDS - started)) s")
 }
 
-# The plugin's own libraries, and NCCL, may have come with PyTorch alone.
+# What the plugin loads, and NCCL, may have come with PyTorch alone.
+theirs=${LD_LIBRARY_PATH:-}
 libraries=$PWD/$dir:/usr/local/cuda/lib64
 if [ -n "${WEFT_PACKAGES:-}" ]; then use_packages || exit 1; fi
 for site in $(python3 -c 'import sys; print(*sys.path)' 2>/dev/null); do
@@ -205,15 +214,15 @@ for site in $(python3 -c 'import sys; print(*sys.path)' 2>/dev/null); do
         if [ -d "$folder" ]; then libraries+=:$folder; fi
     done
 done
-export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$libraries
+export LD_LIBRARY_PATH=${theirs:+$theirs:}$libraries
 export PATH=$PATH:/usr/local/cuda/bin WEFT_BUILD_DIR=$PWD/$dir PYTHONUNBUFFERED=1
 export OMP_WAIT_POLICY=passive OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-{ declare -p out dir debs prefix targets loaded wanted_to_build small; declare -f; } >"$out/device.env"
+{ declare -p out dir debs prefix theirs targets loaded wanted_to_build small; declare -f; } >"$out/device.env"
 {
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
-    git log -1 --format='commit %h' 2>/dev/null
     for stage in "${stages[@]}"; do run "$stage"; done
+    cat $dir/commit
     printf '%s\n' "${results[@]}"
 } 2>&1 | tee "$out/device.log"
 rm -f "$out/device.env"

@@ -78,7 +78,10 @@ unpack()
 use_packages()
 {
     local lib=$prefix/usr/lib/x86_64-linux-gnu
-    if [ ! -d "$prefix" ] && ! unpack; then return 1; fi
+    if [ ! -d "$prefix" ] && ! unpack; then
+        rm -rf "$prefix"
+        return 1
+    fi
     export PATH=$prefix/usr/bin:$PATH PYTHONPATH=$prefix/python:${PYTHONPATH:-}
     export CMAKE_PREFIX_PATH=$prefix/usr PKG_CONFIG=$prefix/usr/bin/pkgconf
     export PKG_CONFIG_SYSROOT_DIR=$prefix PKG_CONFIG_LIBDIR=$lib/pkgconfig
@@ -222,7 +225,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 {
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
     for stage in "${stages[@]}"; do run "$stage"; done
-    cat $dir/commit
+    cat $dir/commit 2>/dev/null
     printf '%s\n' "${results[@]}"
 } 2>&1 | tee "$out/device.log"
 rm -f "$out/device.env"

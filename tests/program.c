@@ -9,11 +9,16 @@
 
 char program_said[65536], program_complained[4096];
 
-static int run(const char *name, const char *arguments)
+const char *program_folder(void)
 {
     const char *build = getenv("WEFT_BUILD_DIR");
+    return build ? build : WEFT_BUILD_DIR;
+}
+
+static int run(const char *name, const char *arguments)
+{
     char command[4096], program[1024];
-    snprintf(program, sizeof program, "%s/bin/%s", build ? build : WEFT_BUILD_DIR, name);
+    snprintf(program, sizeof program, "%s/bin/%s", program_folder(), name);
     snprintf(command, sizeof command, "cd '%s' || exit; '%s' %s >stdout 2>stderr", scratch("."),
              name[0] == '/' ? name : program, arguments);
     int status = system(command);

@@ -6,6 +6,9 @@
 
 extern char program_said[65536], program_complained[4096]; /* stdout and stderr of the last run */
 
+/* $WEFT_BUILD_DIR, else where the tests were built: programs are in its folder bin. */
+const char *program_folder(void);
+
 /* Runs "NAME ARGUMENTS" through the shell, in the test's scratch folder, and returns its exit
  * status, -1 when a signal ended it. A name that is a path, "/..", need not be of the project. */
 int program_run(const char *name, const char *format, ...) WF_PRINTF(2, 3);

@@ -19,7 +19,7 @@ static int run(const char *out, const char *options)
         "mpirun --allow-run-as-root --oversubscribe --bind-to none --timeout 100 -n 2 "
         "'%s/bin/pems_ddp' --data '%s' --adjacency '' --out '%s' --model dcrnn --hidden 4 "
         "--layers 1 -e %d -bs 16 --pictures False --baselines False --stats True %s",
-        WEFT_BUILD_DIR, scratch("road.h5"), scratch(out), EPOCHS, options);
+        program_folder(), scratch("road.h5"), scratch(out), EPOCHS, options);
 }
 
 /* Each epoch's mean loss and validation error. */
@@ -74,7 +74,7 @@ Test(cuda, nccl_is_for_devices)
                              "mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 "
                              "'%s/bin/pems_ddp' --data '%s' --adjacency '' --out '%s' --device cpu "
                              "--exchange nccl",
-                             WEFT_BUILD_DIR, scratch("road.h5"), scratch("out"));
+                             program_folder(), scratch("road.h5"), scratch("out"));
     cr_expect_eq(status, 1);
     cr_expect(strstr(program_complained, "--exchange nccl: the CPU computes"), "%s",
               program_complained);

@@ -57,12 +57,11 @@ Test(dataset_app, a_stand_in_by_name_has_the_shape_of_the_set)
 Test(dataset_app, an_interrupted_simulation_leaves_the_old_file)
 {
     static char text[64];
-    const char *build = getenv("WEFT_BUILD_DIR");
     write_text("big.h5", "old");
     int status = program_run("/usr/bin/timeout",
                              "--preserve-status -s INT 1 '%s/bin/dataset' synth big.h5 "
                              "--nodes 500 --days 1000",
-                             build ? build : WEFT_BUILD_DIR);
+                             program_folder());
     cr_assert_eq(status, 1);
     cr_assert(strstr(program_complained, "big.h5: interrupted after "), "%s", program_complained);
     cr_assert(strstr(program_complained, " of 288000 rows"), "%s", program_complained);

@@ -112,9 +112,8 @@ Test(monitor, a_node_is_read)
 /* A library that claims to be NVML, with so many GPUs. */
 static void pretend_gpus(const char *count)
 {
-    const char *build = getenv("WEFT_BUILD_DIR");
     char path[600];
-    snprintf(path, sizeof path, "%s/stubs", build ? build : WEFT_BUILD_DIR);
+    snprintf(path, sizeof path, "%s/stubs", program_folder());
     setenv("LD_LIBRARY_PATH", path, 1);
     setenv("WEFT_STUB_GPUS", count, 1);
 }

@@ -94,12 +94,11 @@ Test(plan, lack_of_memory_names_a_batch_that_fits)
     char data[512];
     snprintf(data, sizeof data, "%s", scratch("road.h5"));
     program_works("dataset", "synth '%s' --nodes 60 --days 9 --seed 3", data);
-    int status =
-        program_run("/bin/sh",
-                    "-c 'ulimit -d 2000000; exec " WEFT_BUILD_DIR
-                    "/bin/pems_bay --data %s --adjacency \"\" --out %s --preset dcrnn-paper "
-                    "--batch-size 1024 --device cpu'",
-                    data, scratch("out"));
+    int status = program_run("/bin/sh",
+                             "-c 'ulimit -d 2000000; exec %s/bin/pems_bay --data %s --adjacency "
+                             "\"\" --out %s --preset dcrnn-paper "
+                             "--batch-size 1024 --device cpu'",
+                             program_folder(), data, scratch("out"));
     cr_expect_eq(status, 1);
     cr_expect(strstr(program_complained, "wanted for") && strstr(program_complained, " free") &&
                   strstr(program_complained, " would fit"),

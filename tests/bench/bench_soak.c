@@ -37,9 +37,8 @@ static void steps(struct rig *r, int n)
 int main(int argc, char **argv)
 {
     static struct rig r;
-    const struct rig_work work = {
-        "dcrnn-pgt", "hidden=8\n", 24, 120, 8, 600, WF_COMPAT_NONE, NULL
-    };
+    const struct rig_work work = { "dcrnn-pgt", "hidden=8\n",   24,   120, 8,
+                                   600,         WF_COMPAT_NONE, NULL, NULL };
     static const struct wf_field fields[] = { { "steps", WF_FIELD_INT,
                                                 offsetof(struct options, steps), 0, 1e9, NULL,
                                                 "how many; 0: as many as suit the backend" },

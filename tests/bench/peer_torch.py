@@ -108,6 +108,7 @@ def captured(step):
 
 def measure(hidden, o, dense, compiled):
     torch.manual_seed(1)
+    torch.compiler.reset()  # of one code no more than eight variants are compiled
     x, y = peers.batch(o.device)
     model = Dcrnn(hidden, o, dense, compiled).to(o.device)
     on_device = {"fused": True, "capturable": True} if o.device == "cuda" else {}

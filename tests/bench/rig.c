@@ -3,10 +3,9 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "data/dataset.h"
 #include "dist/progress.h"
 #include "tests/bench/peak.h"
-
-enum { DAY = 288 };
 
 const struct wf_field rig_fields[] = {
     { "device", WF_FIELD_ENUM, offsetof(struct rig_device, device), 0, 0, wf_device_names,
@@ -144,11 +143,18 @@ struct rig_peak rig_measure(const struct rig_device *d)
 
 /* ---- what a trainer wants ---- */
 
-/* A loop per node, then edges to nodes at most 20 further on or back, as roads are. */
-static void make_graph(struct rig *r, const struct rig_work *w)
+static void open_graph(struct rig *r, const struct rig_work *w, const struct wf_edges *edges)
 {
     struct wf_error err = { 0 };
     struct wf_graph_config gc = wf_model_graph(r->model.type);
+    gc.hops = RIG_HOPS;
+    gc.compat = w->compat;
+    rig_need(wf_graph_init(&r->graph, r->be, edges, &gc, &err), &err);
+}
+
+/* A loop per node, then edges to nodes at most 20 further on or back, as roads are. */
+static void make_graph(struct rig *r, const struct rig_work *w)
+{
     int N = w->nodes, E = w->edges, *ends = malloc(2 * sizeof(int) * (size_t)E);
     float *weight = malloc(sizeof(float) * (size_t)E);
     uint32_t x = 1;
@@ -160,29 +166,50 @@ static void make_graph(struct rig *r, const struct rig_work *w)
         weight[e] = 0.1f + 0.9f * uniform(&x);
     }
     struct wf_edges edges = { N, E, ends, ends + E, weight };
-    gc.hops = RIG_HOPS;
-    gc.compat = w->compat;
-    rig_need(wf_graph_init(&r->graph, r->be, &edges, &gc, &err), &err);
+    open_graph(r, w, &edges);
     free(ends);
     free(weight);
+}
+
+void rig_fill(struct wf_series *s)
+{
+    struct wf_error err = { 0 };
+    uint32_t x = 1;
+    ptrdiff_t n = RIG_DAY * (ptrdiff_t)s->N;
+    float *day = malloc(sizeof(float) * (size_t)n);
+    if (!day) exit(1);
+    for (ptrdiff_t i = 0; i < n; i++) day[i] = 60 + 10 * uniform(&x);
+    rig_need(wf_series_clock(s, NULL, 0, 86400 / RIG_DAY, &err), &err);
+    for (int64_t at = 0; at < s->E; at += RIG_DAY)
+        device_need(s->be,
+                    wf_series_put(s, at, s->E - at < RIG_DAY ? s->E - at : RIG_DAY, day, false));
+    free(day);
 }
 
 static void make_series(struct rig *r, const struct rig_work *w)
 {
     struct wf_error err = { 0 };
-    uint32_t x = 1;
-    ptrdiff_t n = DAY * (ptrdiff_t)w->nodes;
-    float *day = malloc(sizeof(float) * (size_t)n);
-    if (!day) exit(1);
-    for (ptrdiff_t i = 0; i < n; i++) day[i] = 60 + 10 * uniform(&x);
     r->before = bytes_free(r->be);
     rig_need(wf_series_init(&r->series, r->be, w->rows, w->nodes, 1, &err), &err);
-    rig_need(wf_series_clock(&r->series, NULL, 0, 86400 / DAY, &err), &err);
-    for (int at = 0; at < w->rows; at += DAY)
-        device_need(r->be, wf_series_put(&r->series, at, w->rows - at < DAY ? w->rows - at : DAY,
-                                         day, false));
+    rig_fill(&r->series);
     r->with_series = bytes_free(r->be);
-    free(day);
+}
+
+/* Series and graph, as the programs get them. */
+static void load(struct rig *r, const struct rig_work *w)
+{
+    struct wf_error err = { 0 };
+    struct wf_dataset ds;
+    struct wf_dataset_source src = wf_dataset_defaults();
+    snprintf(src.data, sizeof src.data, "%s", w->data);
+    r->before = bytes_free(r->be);
+    rig_need(wf_dataset_load(&ds, r->be, &src, &err), &err);
+    r->with_series = bytes_free(r->be);
+    struct wf_edges edges = { ds.series.N, ds.edges, ds.source, ds.target, ds.weight };
+    open_graph(r, w, &edges);
+    r->series = ds.series;
+    ds.series = (struct wf_series){ 0 };
+    wf_dataset_free(&ds);
 }
 
 static void make_params(struct rig *r, const struct rig_work *w)
@@ -194,7 +221,7 @@ static void make_params(struct rig *r, const struct rig_work *w)
                             .T = RIG_STEPS,
                             .Q = RIG_STEPS,
                             .terms = r->graph.supports.terms,
-                            .steps_per_day = DAY,
+                            .steps_per_day = RIG_DAY,
                             .hops = RIG_HOPS,
                             .time_of_day = true };
     struct wf_config cfg = { r->model.type->fields, r->model.cfg, "" };
@@ -216,8 +243,12 @@ void rig_open(struct rig *r, const struct rig_work *w, const struct rig_device *
     fclose(log);
     wc.T = wc.Q = RIG_STEPS;
     rig_need(wf_model_new(&r->model, w->type ? w->type : wf_model_find(w->model), &err), &err);
-    make_series(r, w);
-    make_graph(r, w);
+    if (w->data) {
+        load(r, w);
+    } else {
+        make_series(r, w);
+        make_graph(r, w);
+    }
     rig_need(wf_split_make(&r->split, &r->series, wc.T, wc.Q, share, &err), &err);
     rig_need(wf_windows_init(&r->windows, &r->series, wc, &scaler, w->batch, &err), &err);
     make_params(r, w);

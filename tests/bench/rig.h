@@ -1,9 +1,9 @@
 /* rig.h - a model with everything its trainer wants, on any backend, and what a backend can do at
  * most. For the benchmarks: an error ends the program.
  *
- * Graph and series are made of x' = 1664525 x + 1013904223 mod 2^32, x = 1 at first (peers.py makes
- * the same graph). The series lives where the model does, one day's values over and over; a step's
- * windows start at random. */
+ * Graph and series come from a file or are made of x' = 1664525 x + 1013904223 mod 2^32, x = 1 at
+ * first (peers.py makes the same graph). The series lives where the model does, one day's values
+ * over and over; a step's windows start at random. */
 #ifndef WF_BENCH_RIG_H
 #define WF_BENCH_RIG_H
 
@@ -12,7 +12,7 @@
 #include "nn/graph.h"
 #include "tests/bench/count.h"
 
-enum { RIG_STEPS = 12, RIG_HOPS = 2, RIG_BATCH = 1024, RIG_GROUPS = 200 };
+enum { RIG_STEPS = 12, RIG_HOPS = 2, RIG_BATCH = 1024, RIG_GROUPS = 200, RIG_DAY = 288 };
 
 /* Options of every benchmark on a backend, --device and --precision. */
 extern const struct wf_field rig_fields[];
@@ -37,6 +37,7 @@ struct rig_work {
     int nodes, edges, batch, rows;
     enum wf_compat compat;
     const struct wf_model_type *type; /* of a model that has no name; else NULL */
+    const char *data; /* a file with series and graph, of nodes and rows as above; NULL: made */
 };
 
 struct rig {
@@ -54,6 +55,9 @@ struct rig {
 };
 
 void rig_need(enum wf_status s, const struct wf_error *err);
+
+/* One day's values over and over, by a clock of RIG_DAY steps a day. */
+void rig_fill(struct wf_series *s);
 
 void rig_open(struct rig *r, const struct rig_work *w, const struct rig_device *d);
 void rig_close(struct rig *r);

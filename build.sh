@@ -218,7 +218,7 @@ cmd_sanitize()
 cmd_fuzz()
 {
     need "${PACKAGES[@]}" $(clang_packages)
-    local seconds=${1:-300} dir=build/fuzz source name corpus leaks rc=0
+    local seconds=${1:-300} dir=build/fuzz source name corpus leaks given seeds rc=0
     mkdir -p $dir
     CC=clang compile $dir "-DCMAKE_BUILD_TYPE=Debug -DWEFT_FUZZ=ON -DWEFT_SANITIZE=address,undefined" \
         $(basename -s .c tests/fuzz/fuzz_*.c)
@@ -227,12 +227,15 @@ cmd_fuzz()
         name=$(basename -s .c "$source")
         corpus=$dir/corpus/$name
         mkdir -p "$corpus"
-        leaks=1
+        leaks=1 given=() seeds=()
         if [ "$name" = fuzz_h5 ]; then leaks=0; fi # HDF5 itself leaks when it gives up on a file
+        if [ -f "tests/fuzz/$name.dict" ]; then given+=("-dict=tests/fuzz/$name.dict"); fi
+        if [ -d "tests/fuzz/seeds/$name" ]; then seeds+=("tests/fuzz/seeds/$name"); fi
         echo "== $name, $seconds s"
         $dir/"$name" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 -timeout=10 \
             -detect_leaks=$leaks \
-            -artifact_prefix="$corpus-" "$corpus" || { echo "$name: a finding"; rc=1; }
+            -artifact_prefix="$corpus-" "${given[@]}" "$corpus" "${seeds[@]}" ||
+            { echo "$name: a finding"; rc=1; }
     done
     return $rc
 }

@@ -251,7 +251,8 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
         for (; k > 0 && old[order[k - 1]].data > old[i].data; k--) order[k] = order[k - 1];
         order[k] = i;
     }
-    wf_arena_release(&g->mem, mark.used);
+    size_t used = g->mem.used;
+    g->mem.used = mark.used; /* not released before the last of them has been read */
     g->tensors->n = mark.tensors;
     for (int k = 0; k < n; k++) {
         struct wf_tensor *from = &old[order[k]];
@@ -265,6 +266,9 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
                                   (size_t)wf_tensor_count(from) * sizeof(wf_real)));
         keep[order[k]] = to;
     }
+    size_t kept = g->mem.used;
+    g->mem.used = used;
+    wf_arena_release(&g->mem, kept);
 }
 
 void wf_tape_release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)

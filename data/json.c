@@ -111,10 +111,11 @@ static enum wf_status take_numbers(const struct reader *r, const struct wf_json 
     for (ptrdiff_t i = 0; i < n; i++) {
         struct wf_json v = wf_json_at(array, i);
         bool null = v.kind == WF_JSON_NULL;
-        if (!null && !(is_number(&v) && isfinite(v.number)))
+        float x = is_number(&v) ? (float)v.number : NAN;
+        if (!null && !isfinite(x))
             return wf_fail(r->err, WF_EFORMAT, "%s: value %td is %s, expected a finite number",
                            r->at, i, is_number(&v) ? "infinite" : kind(&v));
-        out[i * stride] = null ? NAN : (float)v.number;
+        out[i * stride] = x;
     }
     return WF_OK;
 }
@@ -489,9 +490,8 @@ static bool read_point(const struct wf_json *v, float xyz[3])
         char *end;
         p += strspn(p, " ");
         if (*p++ != "(,,"[k]) return false;
-        double x = strtod(p, &end);
-        if (end == p || !isfinite(x)) return false;
-        xyz[k] = (float)x;
+        xyz[k] = (float)strtod(p, &end);
+        if (end == p || !isfinite(xyz[k])) return false;
         p = end;
     }
     p += strspn(p, " ");
@@ -524,8 +524,9 @@ static enum wf_status take_labels(struct reader *r, const struct wf_json *labels
     at(r, "LABEL");
     for (ptrdiff_t t = 0; t < g->E; t++) {
         struct wf_json v = wf_json_at(labels, t);
-        if (!is_number(&v)) return wrong(r, &v, "the number of a class for each frame");
-        for (ptrdiff_t j = 0; j < g->N; j++) g->x[(t * g->N + j) * g->C + 2] = (float)v.number;
+        float label = is_number(&v) ? (float)v.number : NAN;
+        if (!isfinite(label)) return wrong(r, &v, "the number of a class for each frame");
+        for (ptrdiff_t j = 0; j < g->N; j++) g->x[(t * g->N + j) * g->C + 2] = label;
     }
     return WF_OK;
 }

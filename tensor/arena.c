@@ -7,6 +7,37 @@ enum { ALIGN = 64 };
 static const size_t RESERVE = (size_t)512 << 30, RESERVE_MIN = (size_t)64 << 20;
 static const size_t COMMIT = (size_t)4 << 20;
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+
+/* AddressSanitizer tells of whoever touches what no block holds, of which there is some behind each
+ * block. Not on a device, whose recordings use blocks that the tape has given back, and not in a
+ * dry run, which has no memory. */
+enum { GAP = 64 };
+
+static void hide(const struct wf_arena *a, size_t from, size_t to)
+{
+    if (a->be == wf_backend_cpu()) ASAN_POISON_MEMORY_REGION(a->base + from, to - from);
+}
+
+static void show(const struct wf_arena *a, size_t from, size_t to)
+{
+    if (a->be == wf_backend_cpu()) ASAN_UNPOISON_MEMORY_REGION(a->base + from, to - from);
+}
+#else
+enum { GAP = 0 };
+
+static void hide(const struct wf_arena *a, size_t from, size_t to)
+{
+    (void)a, (void)from, (void)to;
+}
+
+static void show(const struct wf_arena *a, size_t from, size_t to)
+{
+    (void)a, (void)from, (void)to;
+}
+#endif
+
 enum wf_status wf_arena_init(struct wf_arena *a, struct wf_backend *be, struct wf_error *err)
 {
     *a = (struct wf_arena){ .be = be };
@@ -22,20 +53,25 @@ enum wf_status wf_arena_init(struct wf_arena *a, struct wf_backend *be, struct w
 
 void wf_arena_free(struct wf_arena *a)
 {
-    if (a->base) a->be->unreserve(a->be, a->base, a->reserved);
+    if (a->base) {
+        show(a, 0, a->committed); /* somebody else may have these addresses next */
+        a->be->unreserve(a->be, a->base, a->reserved);
+    }
     *a = (struct wf_arena){ 0 };
 }
 
 void *wf_arena_alloc(struct wf_arena *a, size_t bytes)
 {
-    size_t end = a->used + (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    size_t end = a->used + (bytes + GAP + ALIGN - 1) / ALIGN * ALIGN;
     if (end < a->used || end > a->reserved) return NULL;
     if (end > a->committed) {
         size_t to = (end + COMMIT - 1) / COMMIT * COMMIT;
         if (to > a->reserved) to = a->reserved;
         if (wf_alloc_should_fail() || !a->be->commit(a->be, a->base, a->committed, to)) return NULL;
+        hide(a, a->committed, to);
         a->committed = to;
     }
+    show(a, a->used, a->used + bytes);
     void *p = a->base + a->used;
     a->used = end;
     if (a->used > a->peak) a->peak = a->used;
@@ -45,5 +81,6 @@ void *wf_arena_alloc(struct wf_arena *a, size_t bytes)
 void wf_arena_release(struct wf_arena *a, size_t mark)
 {
     WF_CHECK(mark <= a->used);
+    hide(a, mark, a->used);
     a->used = mark;
 }

@@ -87,6 +87,7 @@ words()
     # vec.h alone may: its vector is a type of the compiler or a struct.
     grep -nHE '^[ \t]*typedef (struct|union|enum)[^(]*$' "${sources[@]}" | grep -v '^tensor/cpu/vec.h' || true
     grep -nHE '(^|[^A-Za-z0-9_.])/(work|home|root)/' "${texts[@]}" || true
+    grep -nHE '\.timeout = [0-9]' "${sources[@]}" || true # tests/scratch.h says why
 }
 
 readmes()

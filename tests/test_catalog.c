@@ -395,7 +395,7 @@ Test(catalog, real_sets_are_found_by_name_and_have_their_shape)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-Test(catalog, real_sets_train_by_name, .timeout = 300)
+Test(catalog, real_sets_train_by_name, .timeout = TIME_LIMIT)
 {
     NEED_SHARED();
     for (size_t i = 0; i < sizeof real / sizeof *real; i++) {

@@ -153,7 +153,7 @@ Test(experiments, base_and_index_train_alike_on_simulated_traffic)
     compare_modes("pems_bay", options);
 }
 
-Test(experiments, base_and_index_train_alike_on_chickenpox, .timeout = 300)
+Test(experiments, base_and_index_train_alike_on_chickenpox, .timeout = TIME_LIMIT)
 {
     NEED_SHARED();
     char options[1200];
@@ -163,7 +163,7 @@ Test(experiments, base_and_index_train_alike_on_chickenpox, .timeout = 300)
     compare_modes("chickenpox", options);
 }
 
-Test(experiments, base_and_index_train_alike_on_pems_bay_74, .timeout = 600)
+Test(experiments, base_and_index_train_alike_on_pems_bay_74, .timeout = TIME_LIMIT)
 {
     NEED_SHARED();
     char options[1200];

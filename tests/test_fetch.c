@@ -310,7 +310,7 @@ Test(fetch, servers_that_are_not_there_are_named)
     expect_part(-1);
 }
 
-Test(fetch, silence_is_not_waited_for, .timeout = 60)
+Test(fetch, silence_is_not_waited_for, .timeout = TIME_LIMIT)
 {
     struct server *s = start();
     s->cut = HALF;
@@ -504,7 +504,7 @@ Test(fetch, the_program_says_how_to_get_what_nobody_offers)
 }
 
 /* Half of the file is there, nothing more comes, and somebody ends the program. */
-Test(fetch, the_program_goes_on_after_a_signal, .timeout = 120)
+Test(fetch, the_program_goes_on_after_a_signal, .timeout = TIME_LIMIT)
 {
     static const char *const signals[] = { "INT", "TERM" };
     struct server *s = start();

@@ -106,6 +106,7 @@ static const struct {
     { "{\"FX\":[[1,2],3],\"edges\":[]}", "FX.1: found a number, expected a list of numbers" },
     { "{\"FX\":[[1,\"x\"]],\"edges\":[]}", "FX.0: value 1 is a text, expected a finite number" },
     { "{\"FX\":[[1,1e999]],\"edges\":[]}", "FX.0: value 1 is infinite, expected a finite" },
+    { "{\"FX\":[[1,-1e39]],\"edges\":[]}", "FX.0: value 1 is infinite, expected a finite" },
     { "{\"FX\":[[1,2]],\"edges\":[[0,2]]}",
       "edges: edge 0 is [0, 2], expected two nodes from 0 to 1" },
     { "{\"FX\":[[1,2]],\"edges\":[[0,1],[0,0.5]]}", "edges: edge 1 is [0, 0.5], expected two" },
@@ -128,6 +129,9 @@ static const struct {
     { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0]]},\"edge_weight\":{\"0\":[1,1]}},"
       "\"y\":[[1]]}",
       "edge_mapping.edge_weight.0: found 2 values, expected 1" },
+    { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0]]},\"edge_weight\":{\"0\":[1e99]}},"
+      "\"y\":[[1]]}",
+      "edge_mapping.edge_weight.0: value 0 is infinite, expected a finite number" },
     { "{\"edge_mapping\":{\"edge_index\":{\"0\":[]},\"edge_weight\":{\"0\":[]}},\"y\":[[1]],"
       "\"time_periods\":2}",
       "time_periods: found 2, expected 1, the rows of y" },
@@ -146,6 +150,9 @@ static const struct {
     { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,2,3) \"},\"edges\":[]}", "0: frame 0 is (1,2,3) ," },
     { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,inf,3)\"},\"edges\":[]}", "frame 0 is (1,inf,3)" },
     { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":7},\"edges\":[]}", "0: frame 0 is a number, expected" },
+    { "{\"LABEL\":{\"0\":1},\"0\":{\"0\":\"(1,2,1e39)\"},\"edges\":[]}", "frame 0 is (1,2,1e39)" },
+    { "{\"LABEL\":{\"0\":1e39},\"0\":{\"0\":\"(1,2,3)\"},\"edges\":[]}",
+      "LABEL: found a number, expected the number of a class" },
     { "{\"LABEL\":{\"0\":\"Grasp\"},\"0\":{\"0\":\"(1,2,3)\"},\"edges\":[]}",
       "LABEL: found a text, expected the number of a class" },
     { "{\"nodes\":[],\"links\":[]}", "nodes: found a list, expected a list of nodes, at least" },
@@ -213,9 +220,6 @@ Test(json, weights_that_are_none_are_refused_by_name)
           "weights: weight of edge 0 is -1, expected a finite one >= 0" },
         { "{\"0\":{\"y\":[1],\"edges\":[[0,0],[0,0]],\"weights\":[1,null]},\"time_periods\":1}",
           "0.weights: weight of edge 1 is nan" },
-        { "{\"edge_mapping\":{\"edge_index\":{\"0\":[[0,0]]},\"edge_weight\":{\"0\":[1e99]}},"
-          "\"y\":[[1]]}",
-          "edge_mapping.edge_weight.0: weight of edge 0 is inf" },
         { "{\"nodes\":[{\"bus_stop\":1,\"y\":[1]}],"
           "\"links\":[{\"source\":1,\"target\":1,\"weight\":-2}]}",
           "links: weight of edge 0 is -2" },

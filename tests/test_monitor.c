@@ -179,7 +179,7 @@ Test(worker_monitor, an_experiment_tells_the_first_gpu)
 }
 
 /* The child is not waited for while it is watched: ended, it still has an entry. */
-Test(worker_monitor, lines_end_with_a_process, .timeout = 60)
+Test(worker_monitor, lines_end_with_a_process, .timeout = TIME_LIMIT)
 {
     pid_t pid = fork();
     if (pid == 0) {

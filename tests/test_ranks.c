@@ -42,9 +42,10 @@ static int on_ranks(int P, const char *format, ...)
         snprintf(mpi, sizeof mpi,
                  "mpirun --allow-run-as-root --oversubscribe --bind-to none --timeout %d -n %d",
                  patience, P);
-    snprintf(command, sizeof command,
-             "OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0 %s '%s' %s >'%s' 2>&1", mpi, WEFT_RANKS,
-             arguments, log);
+    snprintf(
+        command, sizeof command,
+        "OMP_NUM_THREADS=1 ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" %s '%s' %s >'%s' 2>&1",
+        mpi, WEFT_RANKS, arguments, log);
     int status = system(command);
     FILE *f = fopen(log, "rb");
     size_t n = f ? fread(said, 1, sizeof said - 1, f) : 0;

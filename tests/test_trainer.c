@@ -113,7 +113,7 @@ Test(trainer, base_and_index_mode_train_the_same_bits)
 }
 
 /* Killed for good at some instant, wherever it stands, and resumed until it is done. */
-Test(trainer, a_killed_run_goes_on_to_the_same_bits, .timeout = 120)
+Test(trainer, a_killed_run_goes_on_to_the_same_bits, .timeout = TIME_LIMIT)
 {
     static wf_real a[MOST], b[MOST];
     int killed = 0;

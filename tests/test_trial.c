@@ -78,7 +78,7 @@ Test(trial, a_failure_is_told_by_its_last_line)
 }
 
 /* The signal goes to this process alone, as from a batch system; the child is told. */
-Test(trial, a_request_to_stop_is_passed_on, .timeout = 30)
+Test(trial, a_request_to_stop_is_passed_on, .timeout = TIME_LIMIT)
 {
     struct wf_error err = { 0 };
     char script[200];

@@ -54,9 +54,10 @@ struct wf_stage {
     int *ptr; /* [count, rows + 1] */
 };
 
+/* NULL: nowhere. */
 static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct wf_stage &s, int i)
 {
-    return s.slot + ((ptrdiff_t)i * p.rows << p.bits);
+    return i < 0 ? NULL : s.slot + ((ptrdiff_t)i * p.rows << p.bits);
 }
 
 /* Lays the block's shared memory out and fetches the supports; a barrier must follow. */

@@ -1,11 +1,11 @@
 #include <math.h>
 #include <omp.h>
 #include "tensor/cpu/cpu.h"
-#include "tensor/cpu/vmath.h"
+#include "tensor/cpu/tile.h"
 
-/* One head of one group at a time, BLOCK rows of scores at a time, which stay in cache. Heads lie
- * side by side in a row, so BLAS reads and writes them where they are. */
-enum { BLOCK = 64 };
+/* One head of one group at a time. Scores are panels of 32 columns that stay in cache: forward a
+ * column is a query, so that a softmax runs down a column and 16 of them go side by side; in the
+ * gradient it is a key. Both ways vectors are full, however narrow a head is. */
 
 /* [.., rows, heads * width]: where a head of a group begins, and its rows. */
 struct head {
@@ -56,16 +56,33 @@ static struct sizes sizes_of(const struct wf_attention_in *in)
     return z;
 }
 
-/* Room for `blocks` blocks of scores per thread. */
-static wf_real *scores(struct wf_backend *be, const struct sizes *z, int blocks)
+/* One head of one group. */
+struct job {
+    struct head q, k, v, y, dy, dq, dk, dv; /* data NULL: not wanted */
+    wf_real *lse;
+};
+
+static struct job job_of(const struct wf_attention_in *in, const struct wf_tensor *y,
+                         const struct wf_tensor *lse, ptrdiff_t job)
 {
-    size_t one = (size_t)blocks * BLOCK * (size_t)z->S;
-    return wf_cpu_scratch(be, (size_t)omp_get_max_threads() * one * sizeof(wf_real) + 64);
+    int heads = in->heads, h = (int)(job % heads);
+    ptrdiff_t group = job / heads;
+    return (struct job){ .q = head_of(in->q, group, h, heads),
+                         .k = head_of(in->k, group, h, heads),
+                         .v = head_of(in->v, group, h, heads),
+                         .y = head_of(y, group, h, heads),
+                         .lse = lse->data + job * lse->shape[2] };
 }
 
-static wf_real *own(wf_real *all, const struct sizes *z, int blocks)
+static void add_grads(struct job *j, const struct wf_attention_grad *grad,
+                      const struct wf_tensor *dy, int heads, ptrdiff_t job)
 {
-    return all + (ptrdiff_t)omp_get_thread_num() * blocks * BLOCK * z->S;
+    int h = (int)(job % heads);
+    ptrdiff_t group = job / heads;
+    j->dy = head_of(dy, group, h, heads);
+    if (grad->dq) j->dq = head_of(grad->dq, group, h, heads);
+    if (grad->dk) j->dk = head_of(grad->dk, group, h, heads);
+    if (grad->dv) j->dv = head_of(grad->dv, group, h, heads);
 }
 
 static int min_int(int a, int b)
@@ -73,90 +90,242 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* s = exp(scale s + mask - max); returns the sum, and max in *top. */
-static double exp_row(wf_real *s, const struct wf_attention_in *in, int row, int S, wf_real *top)
+/* Numbers of a panel of so many rows, with wf_cpu_pack()'s room. */
+static ptrdiff_t panel_size(int rows)
 {
-    wf_real scale = (wf_real)in->scale, max = -INFINITY;
-    const wf_real *mask = in->mask ? in->mask->data + (ptrdiff_t)row * S : NULL;
-    double sum = 0;
+    return (ptrdiff_t)wf_blocks(rows, WF_LANES) * WF_LANES * WF_PANEL;
+}
+
+/* Whole vectors: the columns behind them are 0, and cost nothing. */
+static int whole(int cols)
+{
+    return cols > WF_LANES ? WF_PANEL : WF_LANES;
+}
+
+/* Columns of the panel times these factors. */
+static void scale_columns(wf_real *panel, int rows, int cols, const wf_real *by)
+{
+    for (int i = 0; i < rows; i++, panel += WF_PANEL)
+        for (int j = 0; j < cols; j += WF_LANES)
+            vec_store(panel + j, vec_mul(vec_load(panel + j), vec_load(by + j)));
+}
+
+/* panel [width, cols] = scale times the transpose of the head's rows from, .. */
+static void pack_scaled(wf_real *panel, struct head h, int from, int width, int cols, double scale)
+{
+    wf_real by[WF_PANEL];
+    for (int j = 0; j < WF_PANEL; j++) by[j] = (wf_real)scale;
+    wf_cpu_pack(panel, transposed(rows_of(h, from)), width, cols);
+    scale_columns(panel, width, cols, by);
+}
+
+static wf_real *scratch(struct wf_backend *be, ptrdiff_t each)
+{
+    return wf_cpu_scratch(be, (size_t)omp_get_max_threads() * (size_t)each * sizeof(wf_real));
+}
+
+static wf_real *take(wf_real **room, ptrdiff_t count)
+{
+    wf_real *p = *room;
+    *room += count;
+    return p;
+}
+
+/* ---- forward ---- */
+
+/* A thread's own panels: queries, scores, mask and outputs, a column per query. */
+struct room {
+    wf_real *q, *s, *mask, *y;
+};
+
+static ptrdiff_t room_size(const struct sizes *z)
+{
+    return panel_size(z->d) + 2 * panel_size(z->S) + panel_size(z->e);
+}
+
+static struct room room_of(wf_real *all, const struct sizes *z)
+{
+    wf_real *p = all + omp_get_thread_num() * room_size(z);
+    return (struct room){ take(&p, panel_size(z->d)), take(&p, panel_size(z->S)),
+                          take(&p, panel_size(z->S)), take(&p, panel_size(z->e)) };
+}
+
+/* s = exp(s + mask - top) down V vectors of columns, top being the largest; sum theirs. Numbers
+ * add up in groups of 16 rows, which keeps the error of long sums small. */
+WF_INLINE void softmax(wf_real *s, const wf_real *mask, int S, wf_real *top, wf_real *sum, int V)
+{
+    wf_vec max[2], total[2];
+    for (int v = 0; v < V; v++) {
+        max[v] = vec_set(-INFINITY);
+        total[v] = vec_set(0);
+    }
+    for (int j = 0; j < S; j++)
+        for (int v = 0; v < V; v++) {
+            ptrdiff_t at = (ptrdiff_t)j * WF_PANEL + v * WF_LANES;
+            wf_vec x = vec_load(s + at);
+            if (mask) {
+                x = vec_add(x, vec_load(mask + at));
+                vec_store(s + at, x);
+            }
+            max[v] = vec_max(max[v], x);
+        }
+    for (int from = 0; from < S; from += WF_LANES)
+        for (int v = 0; v < V; v++) {
+            wf_vec part = vec_set(0);
+            for (int j = from; j < from + WF_LANES && j < S; j++) {
+                wf_real *at = s + (ptrdiff_t)j * WF_PANEL + v * WF_LANES;
+                wf_vec x = vec_exp(vec_sub(vec_load(at), max[v]));
+                vec_store(at, x);
+                part = vec_add(part, x);
+            }
+            total[v] = vec_add(total[v], part);
+        }
+    for (int v = 0; v < V; v++) {
+        vec_store(top + v * WF_LANES, max[v]);
+        vec_store(sum + v * WF_LANES, total[v]);
+    }
+}
+
+/* Queries from, .. of a head, at most 32: y and the logarithms of the denominators. */
+static void attend(const struct wf_attention_in *in, const struct sizes *z, struct room r,
+                   const struct job *j, int from)
+{
+    int cols = min_int(WF_PANEL, z->L - from), n = whole(cols);
+    const wf_real *mask = in->mask ? r.mask : NULL;
+    wf_real top[WF_PANEL], sum[WF_PANEL];
+    pack_scaled(r.q, j->q, from, z->d, cols, in->scale);
+    wf_cpu_panel_product(z->S, n, z->d, rows_of(j->k, 0), r.q, 0, r.s, WF_PANEL);
     if (mask)
-        for (int j = 0; j < S; j++) s[j] = scale * s[j] + mask[j];
+        wf_cpu_pack(r.mask, (struct wf_matrix){ in->mask->data + (ptrdiff_t)from * z->S, 1, z->S },
+                    z->S, cols);
+    if (n > WF_LANES)
+        softmax(r.s, mask, z->S, top, sum, 2);
     else
-        for (int j = 0; j < S; j++) s[j] *= scale;
-    for (int j = 0; j < S; j++) max = s[j] > max ? s[j] : max;
-#pragma omp simd
-    for (int j = 0; j < S; j++) s[j] = wf_vexp(s[j] - max);
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < S; j++) sum += (double)s[j];
-    *top = max;
-    return sum;
+        softmax(r.s, mask, z->S, top, sum, 1);
+    wf_cpu_panel_product(z->e, n, z->S, transposed(rows_of(j->v, 0)), r.s, 0, r.y, WF_PANEL);
+    for (int i = 0; i < cols; i++) {
+        j->lse[from + i] = (wf_real)((double)top[i] + log((double)sum[i]));
+        sum[i] = 1 / sum[i];
+    }
+    scale_columns(r.y, z->e, cols, sum);
+    wf_cpu_unpack(j->y.data + from * j->y.ld, j->y.ld, r.y, z->e, cols, false);
 }
 
 enum wf_status wf_cpu_attention(struct wf_backend *be, struct wf_tensor *y, struct wf_tensor *lse,
                                 const struct wf_attention_in *in)
 {
     struct sizes z = sizes_of(in);
-    int blocks = (z.L + BLOCK - 1) / BLOCK;
-    wf_real *all = scores(be, &z, 1);
+    int panels = wf_panels(z.L);
+    wf_real *all = scratch(be, room_size(&z));
     if (!all) return WF_ENOMEM;
 #pragma omp parallel for schedule(static)
-    for (ptrdiff_t job = 0; job < z.groups * z.heads * blocks; job++) {
-        int from = (int)(job % blocks) * BLOCK, rows = min_int(BLOCK, z.L - from);
-        int h = (int)(job / blocks % z.heads);
-        ptrdiff_t group = job / blocks / z.heads;
-        struct head q = head_of(in->q, group, h, z.heads), k = head_of(in->k, group, h, z.heads);
-        struct head v = head_of(in->v, group, h, z.heads), to = head_of(y, group, h, z.heads);
-        wf_real *s = own(all, &z, 1), *out = to.data + (ptrdiff_t)from * to.ld;
-        wf_real *norm = lse->data + (group * z.heads + h) * z.L + from, inv[BLOCK];
-        struct wf_matrix P = { s, z.S, 1 };
-        wf_cpu_product(rows, z.S, z.d, rows_of(q, from), transposed(rows_of(k, 0)), 0, s, z.S);
-        for (int i = 0; i < rows; i++) {
-            wf_real top;
-            double sum = exp_row(s + (ptrdiff_t)i * z.S, in, from + i, z.S, &top);
-            norm[i] = (wf_real)((double)top + log(sum));
-            inv[i] = (wf_real)(1 / sum);
-        }
-        wf_cpu_product(rows, z.e, z.S, P, rows_of(v, 0), 0, out, to.ld);
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < z.e; j++) out[(ptrdiff_t)i * to.ld + j] *= inv[i];
+    for (ptrdiff_t i = 0; i < z.groups * z.heads * panels; i++) {
+        struct job j = job_of(in, y, lse, i / panels);
+        attend(in, &z, room_of(all, &z), &j, (int)(i % panels) * WF_PANEL);
     }
     return WF_OK;
 }
 
 /* ---- gradient ---- with P the softmax, computed again, and D_i = <dy_i, y_i>:
- *     dV = P^T dY,  dS = P (dY V^T - D) scale,  dQ = dS K,  dK = dS^T Q */
+ *     dV = P^T dY,  dS = P (dY V^T - D) scale,  dQ = dS K,  dK = dS^T Q
+ * a panel of keys and a block of queries at a time. */
 
-struct block {
-    struct head q, k, v, y, dy;
-    const wf_real *norm;
-    int from, rows;
+enum { BLOCK = 96 };
+
+/* A thread's own panels: keys, values and their gradients, [width, 32]; P and dS, [BLOCK, 32]; and
+ * D of all queries. */
+struct grad_room {
+    wf_real *k, *v, *dk, *dv, *p, *ds, *D;
 };
 
-/* P into s and dS into ds, BLOCK x S each. */
-static void score_grad(const struct wf_attention_in *in, const struct sizes *z,
-                       const struct block *b, wf_real *s, wf_real *ds)
+static ptrdiff_t grad_room_size(const struct sizes *z)
 {
-    wf_real scale = (wf_real)in->scale;
-    wf_cpu_product(b->rows, z->S, z->d, rows_of(b->q, b->from), transposed(rows_of(b->k, 0)), 0, s,
-                   z->S);
-    wf_cpu_product(b->rows, z->S, z->e, rows_of(b->dy, b->from), transposed(rows_of(b->v, 0)), 0,
-                   ds, z->S);
-    for (int i = 0; i < b->rows; i++) {
-        const wf_real *y = b->y.data + (ptrdiff_t)(b->from + i) * b->y.ld;
-        const wf_real *dy = b->dy.data + (ptrdiff_t)(b->from + i) * b->dy.ld;
-        const wf_real *mask = in->mask ? in->mask->data + (ptrdiff_t)(b->from + i) * z->S : NULL;
-        wf_real *p = s + (ptrdiff_t)i * z->S, *d = ds + (ptrdiff_t)i * z->S, dot = 0;
-        wf_real norm = b->norm[b->from + i];
-        for (int j = 0; j < z->e; j++) dot += y[j] * dy[j];
-        if (mask)
-            for (int j = 0; j < z->S; j++) p[j] = scale * p[j] + mask[j];
-        else
-            for (int j = 0; j < z->S; j++) p[j] *= scale;
-#pragma omp simd
-        for (int j = 0; j < z->S; j++) {
-            p[j] = wf_vexp(p[j] - norm);
-            d[j] = p[j] * (d[j] - dot) * scale;
+    return 2 * panel_size(z->d) + 2 * panel_size(z->e) + 2 * panel_size(BLOCK) + panel_size(z->L);
+}
+
+static struct grad_room grad_room_of(wf_real *all, const struct sizes *z)
+{
+    wf_real *p = all + omp_get_thread_num() * grad_room_size(z);
+    ptrdiff_t d = panel_size(z->d), e = panel_size(z->e), block = panel_size(BLOCK);
+    return (struct grad_room){
+        take(&p, d), take(&p, e), take(&p, d), take(&p, e), take(&p, block), take(&p, block), p
+    };
+}
+
+static void row_dots(wf_real *D, const struct sizes *z, struct head a, struct head b)
+{
+    for (int i = 0; i < z->L; i++) {
+        wf_vec sum = vec_set(0);
+        for (int c = 0; c < z->e; c += WF_LANES) {
+            int n = min_int(WF_LANES, z->e - c);
+            sum = vec_fma(vec_load_some(a.data + i * a.ld + c, n),
+                          vec_load_some(b.data + i * b.ld + c, n), sum);
         }
+        D[i] = vec_sum(sum);
+    }
+}
+
+/* The keys at, .. of a head, at most 32, and the queries from, .. */
+struct block {
+    int at, cols, from, rows;
+};
+
+/* Scores in p and dY V^T in ds become P and dS. */
+static void score_grad(const struct wf_attention_in *in, const struct grad_room *r,
+                       const wf_real *lse, struct block b)
+{
+    ptrdiff_t S = in->k->shape[in->k->ndim - 2];
+    wf_vec scale = vec_set((wf_real)in->scale);
+    for (int i = 0; i < b.rows; i++) {
+        wf_vec norm = vec_set(lse[b.from + i]), D = vec_set(r->D[b.from + i]);
+        const wf_real *mask = in->mask ? in->mask->data + (b.from + i) * S + b.at : NULL;
+        for (int j = 0; j < b.cols; j += WF_LANES) {
+            wf_real *p = r->p + i * WF_PANEL + j, *ds = r->ds + i * WF_PANEL + j;
+            wf_vec x = vec_load(p);
+            if (mask) x = vec_add(x, vec_load_some(mask + j, min_int(WF_LANES, b.cols - j)));
+            x = vec_exp(vec_sub(x, norm));
+            vec_store(p, x);
+            vec_store(ds, vec_mul(vec_mul(x, scale), vec_sub(vec_load(ds), D)));
+        }
+    }
+}
+
+static void block_bwd(const struct job *j, const struct wf_attention_in *in, const struct sizes *z,
+                      const struct grad_room *r, struct block b)
+{
+    int n = whole(b.cols);
+    wf_real beta = b.from > 0;
+    struct wf_matrix q = rows_of(j->q, b.from), dy = rows_of(j->dy, b.from);
+    wf_cpu_panel_product(b.rows, n, z->d, q, r->k, 0, r->p, WF_PANEL);
+    wf_cpu_panel_product(b.rows, n, z->e, dy, r->v, 0, r->ds, WF_PANEL);
+    score_grad(in, r, j->lse, b);
+    if (j->dq.data)
+        wf_cpu_product(b.rows, z->d, b.cols, (struct wf_matrix){ r->ds, WF_PANEL, 1 },
+                       rows_of(j->k, b.at), 1, j->dq.data + b.from * j->dq.ld, j->dq.ld);
+    if (j->dk.data)
+        wf_cpu_panel_product(z->d, n, b.rows, transposed(q), r->ds, beta, r->dk, WF_PANEL);
+    if (j->dv.data)
+        wf_cpu_panel_product(z->e, n, b.rows, transposed(dy), r->p, beta, r->dv, WF_PANEL);
+}
+
+static void head_bwd(const struct job *j, const struct wf_attention_in *in, const struct sizes *z,
+                     const struct grad_room *r)
+{
+    int blocks = wf_blocks(z->L, BLOCK);
+    row_dots(r->D, z, j->y, j->dy);
+    for (int at = 0; at < z->S; at += WF_PANEL) {
+        struct block b = { .at = at, .cols = min_int(WF_PANEL, z->S - at) };
+        pack_scaled(r->k, j->k, at, z->d, b.cols, in->scale);
+        wf_cpu_pack(r->v, transposed(rows_of(j->v, at)), z->e, b.cols);
+        for (int i = 0; i < blocks; i++) {
+            b.from = wf_block_from(i, blocks, z->L);
+            b.rows = wf_block_from(i + 1, blocks, z->L) - b.from;
+            block_bwd(j, in, z, r, b);
+        }
+        if (j->dk.data)
+            wf_cpu_unpack(j->dk.data + at * j->dk.ld, j->dk.ld, r->dk, z->d, b.cols, true);
+        if (j->dv.data)
+            wf_cpu_unpack(j->dv.data + at * j->dv.ld, j->dv.ld, r->dv, z->e, b.cols, true);
     }
 }
 
@@ -165,39 +334,15 @@ enum wf_status wf_cpu_attention_bwd(struct wf_backend *be, const struct wf_atten
                                     const struct wf_tensor *lse, const struct wf_tensor *dy)
 {
     struct sizes z = sizes_of(in);
-    wf_real *all = scores(be, &z, 2);
+    if (z.L == 0) return WF_OK;
+    wf_real *all = scratch(be, grad_room_size(&z));
     if (!all) return WF_ENOMEM;
 #pragma omp parallel for schedule(static)
-    for (ptrdiff_t job = 0; job < z.groups * z.heads; job++) {
-        int h = (int)(job % z.heads);
-        ptrdiff_t group = job / z.heads;
-        struct block b = { head_of(in->q, group, h, z.heads),
-                           head_of(in->k, group, h, z.heads),
-                           head_of(in->v, group, h, z.heads),
-                           head_of(y, group, h, z.heads),
-                           head_of(dy, group, h, z.heads),
-                           lse->data + job * z.L,
-                           0,
-                           0 };
-        struct head d[3] = { { 0 } };
-        struct wf_tensor *g[3] = { grad->dq, grad->dk, grad->dv };
-        for (int i = 0; i < 3; i++)
-            if (g[i]) d[i] = head_of(g[i], group, h, z.heads);
-        wf_real *s = own(all, &z, 2), *ds = s + (ptrdiff_t)BLOCK * z.S;
-        for (b.from = 0; b.from < z.L; b.from += BLOCK) {
-            b.rows = min_int(BLOCK, z.L - b.from);
-            score_grad(in, &z, &b, s, ds);
-            struct wf_matrix P = { s, z.S, 1 }, dS = { ds, z.S, 1 };
-            if (g[0])
-                wf_cpu_product(b.rows, z.d, z.S, dS, rows_of(b.k, 0), 1,
-                               d[0].data + b.from * d[0].ld, d[0].ld);
-            if (g[1])
-                wf_cpu_product(z.S, z.d, b.rows, transposed(dS), rows_of(b.q, b.from), 1, d[1].data,
-                               d[1].ld);
-            if (g[2])
-                wf_cpu_product(z.S, z.e, b.rows, transposed(P), rows_of(b.dy, b.from), 1, d[2].data,
-                               d[2].ld);
-        }
+    for (ptrdiff_t i = 0; i < z.groups * z.heads; i++) {
+        struct job j = job_of(in, y, lse, i);
+        add_grads(&j, grad, dy, z.heads, i);
+        struct grad_room r = grad_room_of(all, &z);
+        head_bwd(&j, in, &z, &r);
     }
     return WF_OK;
 }

@@ -51,4 +51,18 @@ struct wf_matrix {
 void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b, wf_real beta,
                     wf_real *c, ptrdiff_t ldc);
 
+/* For products whose operands meet again: a panel is a matrix of at most 32 columns, its rows 32
+ * numbers apart (tile.h), with zeros up to a whole vector of 16. All on the calling thread. */
+
+/* Panel [K, cols] = b, strides as in wf_cpu_product(). The panel has room for K rounded up to 16
+ * rows; what lies behind row K is overwritten. */
+void wf_cpu_pack(wf_real *panel, struct wf_matrix b, int K, int cols);
+
+/* c [cols, K], ldc apart, = the transpose of panel [K, cols], or + it. */
+void wf_cpu_unpack(wf_real *c, ptrdiff_t ldc, const wf_real *panel, int K, int cols, bool add);
+
+/* c [M, cols] = a [M, K] panel [K, cols] + beta c; c may be a panel itself. */
+void wf_cpu_panel_product(int M, int cols, int K, struct wf_matrix a, const wf_real *panel,
+                          wf_real beta, wf_real *c, ptrdiff_t ldc);
+
 #endif

@@ -61,9 +61,7 @@ static void block_of(struct strip o, struct wf_matrix a, const wf_real *b, int K
     }
 }
 
-/* to [K, 32] = b [K, cols], with zeros up to a whole vector; what lies behind row K may be
- * overwritten up to a multiple of 16. */
-static void pack(wf_real *to, struct wf_matrix b, int K, int cols)
+void wf_cpu_pack(wf_real *to, struct wf_matrix b, int K, int cols)
 {
     int first = cols < WF_LANES ? cols : WF_LANES;
     if (b.col != 1 && b.row == 1) {
@@ -88,27 +86,50 @@ static void pack(wf_real *to, struct wf_matrix b, int K, int cols)
     }
 }
 
+void wf_cpu_unpack(wf_real *c, ptrdiff_t ldc, const wf_real *panel, int K, int cols, bool add)
+{
+    _Alignas(64) wf_real turned[WF_LANES * WF_LANES];
+    for (int j = 0; j < cols; j += WF_LANES)
+        for (int k = 0; k < K; k += WF_LANES) {
+            int n = K - k < WF_LANES ? K - k : WF_LANES;
+            int rows = cols - j < WF_LANES ? cols - j : WF_LANES;
+            vec_transpose(turned, WF_LANES, panel + (ptrdiff_t)k * WF_PANEL + j, WF_PANEL, n,
+                          WF_LANES);
+            for (int i = 0; i < rows; i++) {
+                wf_real *to = c + (j + i) * ldc + k;
+                wf_vec x = vec_load(turned + i * WF_LANES);
+                vec_store_some(to, add ? vec_add(vec_load_some(to, n), x) : x, n);
+            }
+        }
+}
+
 static struct wf_matrix from(struct wf_matrix a, int row, int col)
 {
     a.data += row * a.row + col * a.col;
     return a;
 }
 
+void wf_cpu_panel_product(int M, int cols, int K, struct wf_matrix a, const wf_real *panel,
+                          wf_real beta, wf_real *c, ptrdiff_t ldc)
+{
+    int blocks = wf_blocks(M, ROWS);
+    for (int i = 0; i < blocks; i++) {
+        int m = wf_block_from(i, blocks, M), R = wf_block_from(i + 1, blocks, M) - m;
+        block_of((struct strip){ c + m * ldc, ldc, cols, beta }, from(a, m, 0), panel, K, R);
+    }
+}
+
 void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b, wf_real beta,
                     wf_real *c, ptrdiff_t ldc)
 {
     _Alignas(64) wf_real panel[DEPTH * WF_PANEL];
-    int cuts = K > 0 ? wf_blocks(K, DEPTH) : 1, blocks = wf_blocks(M, ROWS);
+    int cuts = K > 0 ? wf_blocks(K, DEPTH) : 1;
     for (int cut = 0; cut < cuts; cut++) {
         int k = wf_block_from(cut, cuts, K), depth = wf_block_from(cut + 1, cuts, K) - k;
         for (int n = 0; n < N; n += WF_PANEL) {
-            struct strip o = { c + n, ldc, N - n < WF_PANEL ? N - n : WF_PANEL, cut ? 1 : beta };
-            pack(panel, from(b, k, n), depth, o.cols);
-            for (int i = 0; i < blocks; i++) {
-                int m = wf_block_from(i, blocks, M), R = wf_block_from(i + 1, blocks, M) - m;
-                o.c = c + n + m * ldc;
-                block_of(o, from(a, m, k), panel, depth, R);
-            }
+            int cols = N - n < WF_PANEL ? N - n : WF_PANEL;
+            wf_cpu_pack(panel, from(b, k, n), depth, cols);
+            wf_cpu_panel_product(M, cols, depth, from(a, 0, k), panel, cut ? 1 : beta, c + n, ldc);
         }
     }
 }
@@ -137,6 +158,29 @@ void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b,
 #else
     cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, 1, a.data, lda, b.data, ldb, beta, c, ld);
 #endif
+}
+
+void wf_cpu_pack(wf_real *panel, struct wf_matrix b, int K, int cols)
+{
+    for (int k = 0; k < K; k++)
+        for (int j = 0; j < WF_PANEL; j++)
+            panel[(ptrdiff_t)k * WF_PANEL + j] = j < cols ? b.data[k * b.row + j * b.col] : 0;
+}
+
+void wf_cpu_unpack(wf_real *c, ptrdiff_t ldc, const wf_real *panel, int K, int cols, bool add)
+{
+    for (int j = 0; j < cols; j++)
+        for (int k = 0; k < K; k++) {
+            wf_real x = panel[(ptrdiff_t)k * WF_PANEL + j];
+            c[j * ldc + k] = add ? c[j * ldc + k] + x : x;
+        }
+}
+
+void wf_cpu_panel_product(int M, int cols, int K, struct wf_matrix a, const wf_real *panel,
+                          wf_real beta, wf_real *c, ptrdiff_t ldc)
+{
+    struct wf_matrix b = { (wf_real *)panel, WF_PANEL, 1 };
+    wf_cpu_product(M, cols, K, a, b, beta, c, ldc);
 }
 
 #endif

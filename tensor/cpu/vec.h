@@ -72,6 +72,12 @@ WF_INLINE wf_vec vec_fma(wf_vec a, wf_vec b, wf_vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+/* The larger of two; b where one is NaN. */
+WF_INLINE wf_vec vec_max(wf_vec a, wf_vec b)
+{
+    return _mm512_max_ps(a, b);
+}
+
 /* a where x > 0, else 0 */
 WF_INLINE wf_vec vec_where_positive(wf_vec x, wf_vec a)
 {
@@ -145,6 +151,23 @@ WF_INLINE wf_vec vec_expm1(wf_vec x, float limit)
     return vec_fma(scale, p, vec_sub(scale, vec_set(1.0f)));
 }
 
+/* wf_vexp() with products and sums in one rounding. */
+WF_INLINE wf_vec vec_exp(wf_vec x)
+{
+    x = _mm512_min_ps(vec_set(89.0f), x);
+    x = _mm512_max_ps(vec_set(-104.0f), x);
+    wf_vec n = _mm512_roundscale_ps(vec_mul(x, vec_set(1.44269504f)), 8);
+    wf_vec r = _mm512_fnmadd_ps(n, vec_set(0.693359375f), x);
+    r = vec_fma(n, vec_set(2.12194440e-4f), r);
+    wf_vec p = vec_fma(r, vec_set(1.9875691500e-4f), vec_set(1.3981999507e-3f));
+    p = vec_fma(p, r, vec_set(8.3334519073e-3f));
+    p = vec_fma(p, r, vec_set(4.1665795894e-2f));
+    p = vec_fma(p, r, vec_set(1.6666665459e-1f));
+    p = vec_fma(p, r, vec_set(5.0000001201e-1f));
+    p = vec_add(vec_fma(vec_mul(p, r), r, r), vec_set(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
 /* 1 / (1 + exp(-x)) */
 WF_INLINE wf_vec vec_sigmoid(wf_vec x)
 {
@@ -216,6 +239,11 @@ WF_INLINE wf_vec vec_fma(wf_vec a, wf_vec b, wf_vec c)
     VEC_EACH(a.lane[i] * b.lane[i] + c.lane[i]);
 }
 
+WF_INLINE wf_vec vec_max(wf_vec a, wf_vec b)
+{
+    VEC_EACH(a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]);
+}
+
 WF_INLINE wf_vec vec_where_positive(wf_vec x, wf_vec a)
 {
     VEC_EACH(x.lane[i] > 0 ? a.lane[i] : 0);
@@ -231,6 +259,11 @@ WF_INLINE wf_real vec_sum(wf_vec a)
 WF_INLINE wf_vec vec_relu(wf_vec x)
 {
     VEC_EACH(x.lane[i] < 0 ? 0 : x.lane[i]);
+}
+
+WF_INLINE wf_vec vec_exp(wf_vec x)
+{
+    VEC_EACH(wf_vexp(x.lane[i]));
 }
 
 WF_INLINE wf_vec vec_sigmoid(wf_vec x)

@@ -1,6 +1,7 @@
 /* Attention against loops; multi-head attention against its definition. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <omp.h>
 #include "nn/attention.h"
 #include "tests/dense.h"
 
@@ -12,10 +13,11 @@ struct row {
     bool mask;
 };
 static const struct row rows[] = {
-    { 1, 1, 1, 1, 1, 1, false },   { 3, 5, 7, 2, 3, 4, true },    { 2, 150, 90, 2, 4, 3, true },
-    { 4, 12, 12, 8, 2, 2, false }, { 2, 64, 65, 1, 5, 1, false }, { 1, 65, 3, 3, 1, 2, true },
+    { 1, 1, 1, 1, 1, 1, false },     { 3, 5, 7, 2, 3, 4, true },    { 2, 150, 90, 2, 4, 3, true },
+    { 4, 12, 12, 8, 2, 2, false },   { 2, 64, 65, 1, 5, 1, false }, { 1, 65, 3, 3, 1, 2, true },
+    { 2, 100, 40, 1, 35, 18, true },
 };
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof *rows, MOST = 1 << 15 };
 
 struct naive {
     struct row r;
@@ -89,6 +91,47 @@ ParameterizedTest(int *row, attention, agrees_with_loops_and_has_their_gradient)
         build, &r, { { r.G, r.L, r.H * r.d }, { r.G, r.S, r.H * r.d }, { r.G, r.S, r.H * r.e } }
     };
     dense_expect_gradient(&c);
+}
+
+/* y, the logarithms and the three gradients of a row, one after the other. */
+static size_t run_kernels(struct dense *d, const struct row *r, wf_real *to)
+{
+    struct wf_tensor *q = dense_input(d, 1, 3, wf_dims(r->G, r->L, r->H * r->d));
+    struct wf_tensor *k = dense_input(d, 2, 3, wf_dims(r->G, r->S, r->H * r->d));
+    struct wf_tensor *v = dense_input(d, 3, 3, wf_dims(r->G, r->S, r->H * r->e));
+    struct wf_tensor *dy = dense_input(d, 4, 3, wf_dims(r->G, r->L, r->H * r->e));
+    struct wf_tensor *out[] = { wf_tape_new(&d->g, 3, dy->shape),
+                                wf_tape_new(&d->g, 3, wf_dims(r->G, r->H, r->L)),
+                                dense_input(d, 5, 3, q->shape), dense_input(d, 6, 3, k->shape),
+                                dense_input(d, 7, 3, v->shape) };
+    struct wf_attention_in in = { q, k, v, make_mask(&d->g, r), r->H, 1.7 };
+    struct wf_attention_grad grad = { out[2], out[3], out[4] };
+    cr_assert_eq(d->g.error.status, WF_OK, "%s", d->g.error.message);
+    cr_assert_eq(wfk_attention(d->g.be, out[0], out[1], &in), WF_OK);
+    cr_assert_eq(wfk_attention_bwd(d->g.be, &grad, &in, out[0], out[1], dy), WF_OK);
+    size_t n = 0;
+    for (int i = 0; i < 5; i++) {
+        size_t count = (size_t)wf_tensor_count(out[i]);
+        cr_assert_leq(n + count, (size_t)MOST);
+        memcpy(to + n, out[i]->data, count * sizeof *to);
+        n += count;
+    }
+    return n;
+}
+
+Test(attention, gives_the_same_bits_on_any_number_of_threads)
+{
+    static wf_real one[MOST], more[MOST];
+    for (int i = 0; i < ROWS; i++)
+        for (int threads = 1; threads <= 3; threads++) {
+            struct dense d;
+            dense_init(&d);
+            omp_set_num_threads(threads);
+            size_t n = run_kernels(&d, &rows[i], threads == 1 ? one : more);
+            if (threads > 1)
+                cr_expect_arr_eq(more, one, n * sizeof *one, "row %d, %d threads", i, threads);
+            dense_free(&d);
+        }
 }
 
 /* Over time per node, from parts of one product: nothing is copied but the result. */

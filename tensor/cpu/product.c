@@ -6,9 +6,37 @@
 
 /* C is made of blocks of ROWS x 32 that stay in registers over DEPTH terms of the sum. B is copied
  * panel by panel, [DEPTH, 32], into the first cache, whatever its order in memory; A is read where
- * it lies, one number at a time, asked for AHEAD terms before. The terms of an element always add
- * up in the same order, wherever the product is cut. */
-enum { ROWS = 14, DEPTH = 256, AHEAD = 48 };
+ * it lies, one number at a time. The terms of an element always add up in the same order, wherever
+ * the product is cut. */
+enum { ROWS = 14, DEPTH = 256 };
+
+/* Memory is asked for early: C's lines before a sum of LONG terms or more, and with every term one
+ * line of A: AHEAD terms on, where those lie in other lines, else from the rows of the next block,
+ * which have at most as many lines as the sum has terms. */
+enum { LONG = 32, AHEAD = 48 };
+
+struct ahead {
+    const wf_real *at;
+    ptrdiff_t step, turn; /* to the next line; at the end of a row also to the next row */
+    int lines, left;      /* of a row */
+};
+
+WF_INLINE struct ahead ahead_of(struct wf_matrix a, int K, int R)
+{
+    int lines = wf_blocks(K, WF_LANES);
+    if (a.col != 1) return (struct ahead){ a.data + AHEAD * a.col, a.col, 0, K, K };
+    return (struct ahead){ a.data + R * a.row, WF_LANES, a.row - (ptrdiff_t)lines * WF_LANES, lines,
+                           lines };
+}
+
+WF_INLINE void ask(struct ahead *f)
+{
+    vec_prefetch(f->at);
+    f->at += f->step;
+    if (--f->left > 0) return;
+    f->at += f->turn;
+    f->left = f->lines;
+}
 
 /* At most 32 columns of C. */
 struct strip {
@@ -28,9 +56,15 @@ WF_INLINE void finish(wf_real *c, wf_vec sum, wf_real beta, int n)
 WF_INLINE void block(struct strip o, struct wf_matrix a, const wf_real *b, int K, int R, int V)
 {
     wf_vec s[ROWS][2];
-    WF_UNROLL for (int i = 0; i < R; i++) s[i][0] = s[i][1] = vec_set(0);
+    struct ahead ahead = ahead_of(a, K, R);
+    WF_UNROLL for (int i = 0; i < R; i++)
+    {
+        s[i][0] = s[i][1] = vec_set(0);
+        if (K >= LONG) vec_prefetch(o.c + i * o.ld);
+        if (K >= LONG && V > 1) vec_prefetch(o.c + i * o.ld + WF_LANES);
+    }
     for (int k = 0; k < K; k++, a.data += a.col, b += WF_PANEL) {
-        vec_prefetch(a.data + AHEAD * a.col);
+        ask(&ahead);
         wf_vec b0 = vec_load(b), b1 = V > 1 ? vec_load(b + WF_LANES) : b0;
         WF_UNROLL for (int i = 0; i < R; i++)
         {

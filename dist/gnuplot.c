@@ -1,16 +1,12 @@
-#define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np: in POSIX only since 2024 */
 #include "dist/gnuplot.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "data/file.h"
+#include "dist/spawn.h"
 #include "tensor/alloc.h"
-
-extern char **environ;
 
 const char *const wf_colours[7] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                     "#E69F00", "#56B4E9", "#666666" };
@@ -96,23 +92,6 @@ enum wf_status wf_picture_begin(struct wf_picture *pic, struct wf_plots *plots, 
     return s;
 }
 
-/* Runs gnuplot in the folder; what it says goes to the file log. Returns an errno. */
-static int spawn(pid_t *pid, const char *folder, const char *script, const char *log)
-{
-    char *const argv[] = { "gnuplot", "-d", "-e", "suffix='.tmp'", (char *)script, NULL };
-    posix_spawn_file_actions_t fa;
-    int rc = posix_spawn_file_actions_init(&fa);
-    if (rc != 0) return rc;
-    rc = posix_spawn_file_actions_addchdir_np(&fa, folder);
-    if (rc == 0) rc = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(&fa, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (rc == 0) rc = posix_spawn_file_actions_adddup2(&fa, 1, 2);
-    if (rc == 0) rc = posix_spawnp(pid, argv[0], &fa, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&fa);
-    return rc;
-}
-
 static enum wf_status run_gnuplot(struct wf_picture *pic, bool *drawn, struct wf_error *err)
 {
     char script[64], log[64];
@@ -121,7 +100,8 @@ static enum wf_status run_gnuplot(struct wf_picture *pic, bool *drawn, struct wf
     const char *folder = pic->plots->folder;
     snprintf(script, sizeof script, "%s.gp", pic->name);
     snprintf(log, sizeof log, "%s.log", pic->name);
-    int rc = spawn(&pid, folder, script, log);
+    char *const argv[] = { "gnuplot", "-d", "-e", "suffix='.tmp'", script, NULL };
+    int rc = wf_spawn(&pid, folder, argv, log);
     *drawn = false;
     if (rc == ENOENT) {
         pic->plots->missing = true;

@@ -1,8 +1,6 @@
 #include "dist/trial.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +10,9 @@
 #include "data/file.h"
 #include "dist/cli.h"
 #include "dist/experiment.h"
+#include "dist/spawn.h"
 #include "dist/text.h"
 #include "tensor/alloc.h"
-
-extern char **environ;
 
 enum { MAXPATH = WF_CONFIG_TEXT + 32, MAXWORD = 128 };
 
@@ -108,20 +105,6 @@ static bool split(char *words, char *argv[MAXWORD])
     return n > 0;
 }
 
-static int spawn(pid_t *pid, char *const argv[], const char *log)
-{
-    posix_spawn_file_actions_t fa;
-    int rc = posix_spawn_file_actions_init(&fa);
-    if (rc != 0) return rc;
-    rc = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(&fa, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (rc == 0) rc = posix_spawn_file_actions_adddup2(&fa, 1, 2);
-    if (rc == 0) rc = posix_spawnp(pid, argv[0], &fa, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&fa);
-    return rc;
-}
-
 /* A signal to this process alone is passed on; one from a terminal both have got. Looked for now
  * and then, because a wait that began just behind a signal would sleep through it. */
 static int wait_for(pid_t pid)
@@ -163,7 +146,7 @@ static enum wf_status run_command(const struct wf_trial *t, struct wf_error *err
         return wf_fail(err, WF_EINVAL, "%s: the command is too long", t->folder);
     file_in(t, "log.txt", log);
     if (wf_cli_stop) return wf_fail(err, WF_EINTR, "stopped before %s", t->folder);
-    int rc = spawn(&pid, argv, log);
+    int rc = wf_spawn(&pid, NULL, argv, log);
     if (rc != 0) return wf_fail(err, WF_EIO, "%s: %s", argv[0], strerror(rc));
     int status = wait_for(pid);
     if (wf_cli_stop) return wf_fail(err, WF_EINTR, "stopped in %s", t->folder);

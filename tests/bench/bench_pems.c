@@ -138,14 +138,8 @@ int main(int argc, char **argv)
     o = (struct options){
         .device.device = WF_DEVICE_CPU, .nodes = 11160, .batch = 64, .file = "bench_pems.h5"
     };
-    struct wf_config tables[] = { { rig_fields, &o.device, "Backend" }, { fields, &o, "Work" } };
-    struct wf_cli cli = { 0 };
-    struct wf_error err = { 0 };
-    if (wf_cli_parse(argc, argv, tables, 2, &cli, &err) != WF_OK) return wf_cli_fail(argv[0], &err);
-    if (cli.help) {
-        wf_config_help(tables, 2, stdout);
-        return 0;
-    }
+    struct wf_cli cli;
+    rig_options(argc, argv, &o.device, fields, &o, &cli);
     settle(&o);
     file = o.file;
     atexit(remove_file); /* after an error too */

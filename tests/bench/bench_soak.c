@@ -44,14 +44,8 @@ int main(int argc, char **argv)
                                                 "how many; 0: as many as suit the backend" },
                                               { 0 } };
     struct options o = { .device.device = WF_DEVICE_CPU };
-    struct wf_config tables[] = { { rig_fields, &o.device, "Backend" }, { fields, &o, "Work" } };
-    struct wf_cli cli = { 0 };
-    struct wf_error err = { 0 };
-    if (wf_cli_parse(argc, argv, tables, 2, &cli, &err) != WF_OK) return wf_cli_fail(argv[0], &err);
-    if (cli.help) {
-        wf_config_help(tables, 2, stdout);
-        return 0;
-    }
+    struct wf_cli cli;
+    rig_options(argc, argv, &o.device, fields, &o, &cli);
     rig_open(&r, &work, &o.device);
     int n = o.steps ? o.steps : r.be->device ? 100000 : 2000;
     steps(&r, n / 100 + 3);

@@ -118,14 +118,8 @@ int main(int argc, char **argv)
         { 0 }
     };
     struct options o = { .device.device = WF_DEVICE_CPU, .batch = 64, .groups = 7 };
-    struct wf_config tables[] = { { rig_fields, &o.device, "Backend" }, { fields, &o, "Work" } };
-    struct wf_cli cli = { 0 };
-    struct wf_error err = { 0 };
-    if (wf_cli_parse(argc, argv, tables, 2, &cli, &err) != WF_OK) return wf_cli_fail(argv[0], &err);
-    if (cli.help) {
-        wf_config_help(tables, 2, stdout);
-        return 0;
-    }
+    struct wf_cli cli;
+    rig_options(argc, argv, &o.device, fields, &o, &cli);
     struct rig_peak peak = rig_measure(&o.device);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (wanted(&rows[i], &cli)) run(&rows[i], &o, &peak);

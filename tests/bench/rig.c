@@ -58,6 +58,18 @@ static float uniform(uint32_t *x)
     return (float)(draw(x) >> 8) / 16777216.0f;
 }
 
+void rig_options(int argc, char **argv, struct rig_device *d, const struct wf_field *fields,
+                 void *work, struct wf_cli *cli)
+{
+    struct wf_config tables[] = { { rig_fields, d, "Backend" }, { fields, work, "Work" } };
+    struct wf_error err = { 0 };
+    *cli = (struct wf_cli){ 0 };
+    if (wf_cli_parse(argc, argv, tables, 2, cli, &err) != WF_OK) exit(wf_cli_fail(argv[0], &err));
+    if (!cli->help) return;
+    wf_config_help(tables, 2, stdout);
+    exit(0);
+}
+
 /* ---- what the backend can do ---- */
 
 /* n random numbers, made on the host in part and then doubled. */

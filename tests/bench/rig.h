@@ -7,6 +7,7 @@
 #ifndef WF_BENCH_RIG_H
 #define WF_BENCH_RIG_H
 
+#include "dist/cli.h"
 #include "dist/device.h"
 #include "dist/trainer.h"
 #include "nn/graph.h"
@@ -55,6 +56,11 @@ struct rig {
 };
 
 void rig_need(enum wf_status s, const struct wf_error *err);
+
+/* Sets rig_fields of d and the fields of work from the command line; ends the program after an
+ * error, or after --help. */
+void rig_options(int argc, char **argv, struct rig_device *d, const struct wf_field *fields,
+                 void *work, struct wf_cli *cli);
 
 /* One day's values over and over, by a clock of RIG_DAY steps a day. */
 void rig_fill(struct wf_series *s);

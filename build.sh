@@ -17,6 +17,8 @@ usage: ./build.sh COMMAND
                        device too, an install in a scratch folder, lint
   double [ARGS]        the tests of the double build alone; ARGS go to Criterion
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
+  racecheck            the CUDA backend's tests on an emulated device that looks at each access of a
+                       kernel: races, bounds, memory that nobody wrote
   fuzz [SECONDS]       every fuzz target for SECONDS (300); needs clang
   bench [NAME]         the benchmark bench_NAME, or all
   reproduce WHAT.. [--scale small|paper] [ARGS]
@@ -131,14 +133,15 @@ run_tests()
     return $rc
 }
 
-# The tests of the CUDA backend on the emulated device, where none has a reason to be skipped.
+# run_emulated DIR [FILTER]: the tests of the CUDA backend on the emulated device, where none has a
+# reason to be skipped.
 run_emulated()
 {
     local dir=$1 program
     "$dir"/emulator_check || return 1
     for program in "$dir"/tests "$dir"/tests_double; do
         echo "== on an emulated device"
-        LD_LIBRARY_PATH=$PWD/$dir/emulated run_tests "$program" --filter='cuda/*' || return 1
+        LD_LIBRARY_PATH=$PWD/$dir/emulated run_tests "$program" --filter="${2:-cuda/*}" || return 1
         if [ -s "$program.skipped" ]; then return 1; fi
     done
 }
@@ -213,6 +216,15 @@ cmd_sanitize()
     # A refused allocation is a warning there, and what some tests ask for.
     if grep -hE -A 30 'ERROR:|runtime error:' $dir/reports/* 2>/dev/null; then rc=1; fi
     return $rc
+}
+
+# NCCL's stand-in reaches the device's memory as the host.
+cmd_racecheck()
+{
+    need "${PACKAGES[@]}"
+    mkdir -p build
+    compile build/watch "-DCMAKE_BUILD_TYPE=Release -DWEFT_WATCH=ON" all emulated
+    run_emulated build/watch "${1:-cuda/!(ranks_*|nccl_*)}"
 }
 
 cmd_fuzz()
@@ -353,8 +365,8 @@ cmd_clean()
 }
 
 case "${1:-}" in
-deps | build | demo | test | double | sanitize | fuzz | bench | parity | docs | lint | format | install | clean | \
-    new-model | leaderboard | reproduce)
+deps | build | demo | test | double | sanitize | racecheck | fuzz | bench | parity | docs | lint | format | \
+    install | clean | new-model | leaderboard | reproduce)
     command=$1
     shift
     "cmd_${command//-/_}" "$@"

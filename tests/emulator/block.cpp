@@ -38,7 +38,7 @@ static struct block {
     struct fiber *host;
     std::vector<struct fiber *> idle;
     std::vector<char> shared;        /* the dynamic part */
-    std::pair<char *, size_t> fixed; /* the static part, of all kernels */
+    range fixed;                     /* the static part, of all kernels */
 } &b = *new block();
 
 [[noreturn]] static void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -60,6 +60,7 @@ static void become(int t)
     b.current = t;
     b.all[t].state = RUNNING;
     threadIdx = { i % row, i / row % blockDim.y, i / plane };
+    watch_thread(t, fiber_stack(b.all[t].fiber));
 }
 
 static void make_ready(int t)
@@ -78,6 +79,7 @@ static void open_barrier(int self)
         if (t != self) make_ready(t);
     }
     b.waiting = b.predicates = 0;
+    watch_barrier();
 }
 
 /* True when all lanes that t waits for have come; then they have their results. */
@@ -97,6 +99,7 @@ static bool exchange(int t, int self)
         ballot |= (unsigned)(other.value & 1) << l;
     }
     b.at[warp / 32] &= ~want;
+    if (one.exchange == SYNC) watch_warp(warp / 32, want);
     for (int i = 0; i < 32; i++) {
         int l = b.backwards ? 31 - i : i;
         if (!(want >> l & 1)) continue;
@@ -177,7 +180,7 @@ static int find_shared(struct dl_phdr_info *info, size_t, void *result)
         if (p.p_type == PT_TLS) bytes = p.p_memsz;
         if (p.p_type == PT_LOAD && here - p.p_vaddr < p.p_memsz) ours = true;
     }
-    if (ours) *(std::pair<char *, size_t> *)result = { (char *)info->dlpi_tls_data, bytes };
+    if (ours) *(range *)result = { (char *)info->dlpi_tls_data, bytes };
     return ours;
 }
 
@@ -185,7 +188,7 @@ static int find_shared(struct dl_phdr_info *info, size_t, void *result)
 static void spoil_shared()
 {
     std::fill(b.shared.begin(), b.shared.end(), (char)0xff);
-    std::fill(b.fixed.first, b.fixed.first + b.fixed.second, (char)0xff);
+    std::fill(b.fixed.at, b.fixed.at + b.fixed.bytes, (char)0xff);
 }
 
 static void run_block()
@@ -201,6 +204,7 @@ static void run_block()
     b.ready.clear();
     b.head = 0;
     spoil_shared();
+    watch_block();
     while (b.live > 0) {
         if (b.started < b.threads) {
             fiber_switch(idle_worker());
@@ -213,6 +217,7 @@ static void run_block()
         }
         if (b.head == b.ready.size()) b.ready.clear(), b.head = 0;
     }
+    watch_thread(-1, {});
 }
 
 /* The current thread waits; returns when it has been made ready and its turn has come. */
@@ -290,6 +295,7 @@ void run(const kernel &k)
     b.host = fiber_self();
     touched = 1;
     dl_iterate_phdr(find_shared, &b.fixed);
+    watch_launch(k, b.fixed, { b.shared.data(), b.shared.size() });
     blockDim = k.block;
     gridDim = k.grid;
     uint64_t blocks = (uint64_t)k.grid.x * k.grid.y * k.grid.z;

@@ -22,7 +22,7 @@ struct fiber {
 #else
     ucontext_t context;
 #endif
-    const void *bottom; /* of the stack, for AddressSanitizer */
+    const void *bottom; /* of the stack */
     size_t bytes;
     void *fake_stack;
 };
@@ -86,6 +86,11 @@ struct fiber *fiber_new(void (*entry)())
     makecontext(&f->context, start, 0);
 #endif
     return f;
+}
+
+range fiber_stack(const struct fiber *f)
+{
+    return { (char *)f->bottom, f->bytes };
 }
 
 struct fiber *fiber_self()

@@ -3,7 +3,7 @@
 #ifndef WF_EMULATOR_FIBER_H
 #define WF_EMULATOR_FIBER_H
 
-#include <stddef.h>
+#include "tests/emulator/watch.h"
 
 namespace emulator
 {
@@ -11,6 +11,9 @@ struct fiber;
 
 /* A fiber that runs entry(), which never returns, when it is first switched to. Never freed. */
 struct fiber *fiber_new(void (*entry)());
+
+/* The stack of one that was made here. */
+range fiber_stack(const struct fiber *f);
 
 /* The fiber that runs now; the thread's own stack is one, too. */
 struct fiber *fiber_self();

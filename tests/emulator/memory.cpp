@@ -8,7 +8,7 @@
 
 namespace emulator
 {
-static const size_t TOTAL = (size_t)8 << 30, PAGE = (size_t)2 << 20;
+static const size_t TOTAL = (size_t)8 << 30, PAGE = (size_t)2 << 20, HOST_PAGE = 4096;
 
 struct piece {
     size_t bytes;
@@ -31,6 +31,15 @@ static struct {
 } m = { *new std::map<const char *, piece>, *new std::map<CUmemGenericAllocationHandle, backing>, 0,
         0 };
 
+range piece_of(const void *p)
+{
+    auto next = m.pieces.upper_bound((const char *)p);
+    if (next == m.pieces.begin()) return {};
+    auto it = std::prev(next);
+    if (it->second.home != DEVICE) return {};
+    return { (char *)it->first, it->second.bytes };
+}
+
 enum home home_of(const void *p, size_t bytes)
 {
     const char *at = (const char *)p;
@@ -47,15 +56,53 @@ enum home home_of(const void *p, size_t bytes)
     return at + bytes <= end ? home : OUTSIDE;
 }
 
+/* Without watch.h none is closed. */
+static void protect(const void *p, size_t bytes, int how)
+{
+    if (watched()) mprotect((void *)p, (bytes + HOST_PAGE - 1) / HOST_PAGE * HOST_PAGE, how);
+}
+
+static int working;
+
+static void protect_all(int how)
+{
+    for (const auto &piece : m.pieces)
+        if (piece.second.home == DEVICE) protect(piece.first, piece.second.bytes, how);
+}
+
+at_work::at_work()
+{
+    if (working++ == 0 && watched()) protect_all(PROT_READ | PROT_WRITE);
+}
+
+at_work::~at_work()
+{
+    if (--working == 0 && watched()) protect_all(PROT_NONE);
+}
+
+/* Memory with pages of its own where it is watched; else not a byte more than was asked for, so that
+ * AddressSanitizer knows where it ends. */
+static void *new_memory(size_t bytes)
+{
+    size_t alignment = watched() ? HOST_PAGE : 256;
+    void *q;
+    if (watched()) bytes = (bytes + HOST_PAGE - 1) / HOST_PAGE * HOST_PAGE;
+    return posix_memalign(&q, alignment, bytes) == 0 ? q : NULL;
+}
+
 static cudaError_t allocate(void **p, size_t bytes, enum home home)
 {
     *p = NULL;
     if (home == DEVICE && bytes > TOTAL - m.used) return failed(cudaErrorMemoryAllocation);
-    void *q; /* not a byte more, so that AddressSanitizer knows where it ends */
-    if (posix_memalign(&q, 256, bytes) != 0) return failed(cudaErrorMemoryAllocation);
+    void *q = new_memory(bytes);
+    if (!q) return failed(cudaErrorMemoryAllocation);
     memset(q, 0xff, bytes);
     m.pieces[(const char *)q] = { bytes, home, 0 };
-    if (home == DEVICE) m.used += bytes;
+    if (home == DEVICE) {
+        m.used += bytes;
+        watch_new(q, bytes);
+        if (!working) protect(q, bytes, PROT_NONE);
+    }
     *p = q;
     return cudaSuccess;
 }
@@ -66,7 +113,11 @@ static cudaError_t release(void *p, enum home home)
     auto it = m.pieces.find((const char *)p);
     if (it == m.pieces.end() || it->second.home != home || it->second.backing)
         return failed(cudaErrorInvalidValue);
-    if (home == DEVICE) m.used -= it->second.bytes;
+    if (home == DEVICE) {
+        m.used -= it->second.bytes;
+        watch_new(p, it->second.bytes);
+        protect(p, it->second.bytes, PROT_READ | PROT_WRITE);
+    }
     m.pieces.erase(it);
     free(p);
     return cudaSuccess;
@@ -137,6 +188,8 @@ static CUresult set_access(CUdeviceptr p, size_t bytes, const CUmemAccessDesc *,
     if (home_of((void *)p, bytes) != DEVICE) return CUDA_ERROR_INVALID_VALUE;
     if (mprotect((void *)p, bytes, PROT_READ | PROT_WRITE) != 0) return CUDA_ERROR_OUT_OF_MEMORY;
     memset((void *)p, 0xff, bytes);
+    watch_new((void *)p, bytes);
+    if (!working) protect((void *)p, bytes, PROT_NONE);
     return CUDA_SUCCESS;
 }
 

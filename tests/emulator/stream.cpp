@@ -69,6 +69,8 @@ static bool step(cudaStream_t stream)
 
 static void finish(cudaStream_t stream)
 {
+    if (stream->queue.empty()) return;
+    at_work now;
     while (step(stream)) {
     }
 }
@@ -273,13 +275,18 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
         return failed(cudaErrorStreamCaptureUnsupported);
     }
     auto copy = [=] {
-        for (size_t i = 0; i < height; i++)
-            memcpy((char *)to + i * to_pitch, (const char *)from + i * from_pitch, width);
+        for (size_t i = 0; i < height; i++) {
+            char *row = (char *)to + i * to_pitch;
+            const char *source = (const char *)from + i * from_pitch;
+            memcpy(row, source, width);
+            watch_copied(row, source, width);
+        }
     };
     /* Of page-locked memory: now, and once more when it is waited for. It may happen at either
      * time, so whoever may be surprised will be. */
     if (host && !capturing) {
         finish(stream);
+        at_work now;
         copy();
         if (pageable) return cudaSuccess;
     }
@@ -302,7 +309,10 @@ cudaError_t cudaMemsetAsync(void *p, int byte, size_t bytes, cudaStream_t stream
 {
     if (bytes == 0) return cudaSuccess;
     if (home_of(p, bytes) != DEVICE) return failed(cudaErrorInvalidValue);
-    return enqueue(stream, [=] { memset(p, byte, bytes); });
+    return enqueue(stream, [=] {
+        memset(p, byte, bytes);
+        watch_copied(p, NULL, bytes);
+    });
 }
 
 cudaError_t cudaMemset(void *p, int byte, size_t bytes)
@@ -346,6 +356,8 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 
 static void reach(const mark &m)
 {
+    if (m.done) return;
+    at_work now;
     while (!m.done && found(m.stream) && step(m.stream)) {
     }
 }

@@ -15,8 +15,17 @@ static enum wf_status small_graph(struct case_graph *G, struct wf_backend *be, s
     return wf_index_init(&G->index, be, 5, 6, index_rows, err);
 }
 
-/* NODES, EDGES of the square pattern; ROWS, ENTRIES of the wide one; PICKS of the index. */
-enum { NODES = 150, EDGES = 1400, ROWS = 90, ENTRIES = 600, PICKS = 400 };
+/* NODES, EDGES of the square pattern; ROWS, ENTRIES of the wide one; PICKS of the index; HUGE nodes
+ * and LINKS between them. */
+enum {
+    NODES = 150,
+    EDGES = 1400,
+    ROWS = 90,
+    ENTRIES = 600,
+    PICKS = 400,
+    HUGE = 4500,
+    LINKS = 6000
+};
 
 /* Row 3 has a fifth of all entries, the last rows have none. */
 static enum wf_status large_graph(struct case_graph *G, struct wf_backend *be, struct wf_error *err)
@@ -29,6 +38,12 @@ static enum wf_status large_graph(struct case_graph *G, struct wf_backend *be, s
     }
     WF_TRY(wf_csr_from_pairs(&G->square, be, NODES, NODES, EDGES, row, col, NULL, err));
     WF_TRY(wf_csr_from_pairs(&G->wide, be, ROWS, NODES, ENTRIES, row, col, NULL, err));
+    static int from[LINKS], to[LINKS];
+    for (int e = 0; e < LINKS; e++) {
+        from[e] = e % 7 ? (int)(wf_rng_uniform(&rng) * HUGE) : 5;
+        to[e] = (int)(wf_rng_uniform(&rng) * HUGE);
+    }
+    WF_TRY(wf_csr_from_pairs(&G->huge, be, HUGE, HUGE, LINKS, from, to, NULL, err));
     return wf_index_init(&G->index, be, NODES, PICKS, col, err);
 }
 
@@ -36,6 +51,7 @@ static void graph_free(struct case_graph *G)
 {
     wf_csr_free(&G->square);
     wf_csr_free(&G->wide);
+    wf_csr_free(&G->huge);
     wf_index_free(&G->index);
 }
 
@@ -148,15 +164,22 @@ OP(attention_causal, wf_attention(g, in[0], in[0], in[0], wf_causal_mask(g, 4), 
 OP(attention_mask, wf_attention(g, in[0], in[1], in[2], in[3], 2, 0.7))
 OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
 
+/* The square pattern whose nodes x has. */
+static const struct wf_csr *square_of(const struct case_graph *G, const struct wf_tensor *x)
+{
+    return x->shape[1] == G->huge.rows ? &G->huge : &G->square;
+}
+OP(spmm_square, wf_spmm(g, square_of(G, in[0]), in[1], in[0], false))
+
 /* Supports of this row only; the tape wants them until it is reset, so they are static. */
 static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
                                enum wf_diffusion kind, enum wf_act act)
 {
     static struct wf_supports S;
-    S = (struct wf_supports){ .count = 2,
-                              .nodes = G->square.rows,
-                              .pattern = { &G->square, &G->square },
-                              .value = { in[4], in[5] } };
+    const struct wf_csr *A = square_of(G, in[0]);
+    S = (struct wf_supports){
+        .count = 2, .nodes = A->rows, .pattern = { A, A }, .value = { in[4], in[5] }
+    };
     WF_RUN(g, wf_supports_terms(&S, 3, kind));
     return wf_dconv_op(g, &S, in[0], in[1], in[2], in[3], act);
 }
@@ -170,8 +193,9 @@ static struct wf_tensor *dconv_fast(struct wf_tape *g, const struct case_graph *
                                     struct wf_tensor **in)
 {
     struct wf_tensor *v[6] = { in[0], in[1], in[2], in[3] };
-    v[4] = wf_full(g, 0.5, 1, &G->square.nnz);
-    v[5] = wf_full(g, -0.25, 1, &G->square.nnz);
+    const int *nnz = &square_of(G, in[0])->nnz;
+    v[4] = wf_full(g, 0.5, 1, nnz);
+    v[5] = wf_full(g, -0.25, 1, nnz);
     return dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH);
 }
 
@@ -291,6 +315,7 @@ const struct op_case large_cases[] = {
     { "contiguous", contiguous, { { 30, 40, 65 } }, 0 },
     { "concat", concat, { { 9, 300, 4 }, { 9, 300, 2 } }, 0 },
     { "take", take, { { NODES, 40 } }, 0 },
+    { "take/wide", take, { { NODES, 300 } }, 0 },
     { "lookup", lookup, { { 160, 24 }, { 4, 900 } }, 60 },
     { "sum", sum, { { 7, 300, 65 } }, 1 },
     { "sum/few", sum, { { 3, 5000, 2 } }, 1 },
@@ -319,11 +344,13 @@ const struct op_case large_cases[] = {
     { "spmm/transposed", spmm_t, { { 3, ROWS, 70 }, { ENTRIES } }, 0 },
     { "spmm/values per sample", spmm, { { 5, NODES, 40 }, { 5, ENTRIES } }, 0 },
     { "spmm/one channel", spmm, { { 5, NODES, 1 }, { ENTRIES } }, 0 },
+    { "spmm/huge", spmm_square, { { 1, HUGE, 32 }, { LINKS } }, 0 },
     { "edge_sum", edge_sum, { { 3, EDGES } }, 1 },
     { "edge_spread", edge_spread, { { 3, NODES } }, 0 },
     { "edge_softmax", edge_softmax, { { 2, 3, EDGES } }, 0 },
     { "edge_max", edge_max, { { 3, NODES, 40 }, { EDGES } }, 0 },
     { "topk", topk, { { 5, 300, 17 }, { 5, 300 } }, 0 },
+    { "topk/long", topk, { { 2, 2100, 3 }, { 2, 2100 } }, 0 },
     { "row_normalize", row_normalize, { { EDGES } }, 2 },
     { "dconv_op",
       dconv_none,
@@ -336,6 +363,14 @@ const struct op_case large_cases[] = {
     { "dconv_op/constant",
       dconv_fast,
       { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 } },
+      0 },
+    { "dconv_op/huge",
+      dconv_none,
+      { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 8 }, { 8 }, { LINKS }, { LINKS } },
+      0 },
+    { "dconv_op/huge, constant",
+      dconv_fast,
+      { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 3 }, { 3 } },
       0 },
     { "loss/mae", mae, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },
     { "loss/rmse", rmse, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },

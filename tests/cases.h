@@ -7,9 +7,10 @@
 
 enum { CASE_INPUTS = 6 };
 
-/* Patterns that the rows use: 5 nodes and 4 x 5; for large rows 150 nodes and 90 x 150. */
+/* Patterns that the rows use: 5 nodes and 4 x 5; for large rows 150 nodes, 90 x 150, and 4500
+ * nodes, which have no room in a device's shared memory. */
 struct case_graph {
-    struct wf_csr square, wide;
+    struct wf_csr square, wide, huge;
     struct wf_index index; /* of as many rows as there are nodes, some of them several times */
 };
 

@@ -385,6 +385,11 @@ static enum wf_status open_streams(struct wf_cuda *c)
     return wf_cuda_check_sparse(be, cusparseSetStream(c->sparse, c->stream), "cusparseSetStream");
 }
 
+static enum wf_status ask(struct wf_cuda *c, int *value, cudaDeviceAttr what)
+{
+    return wf_cuda_check(&c->be, cudaDeviceGetAttribute(value, what, c->index), "device");
+}
+
 static enum wf_status open_device(struct wf_cuda *c)
 {
     struct wf_backend *be = &c->be;
@@ -396,11 +401,9 @@ static enum wf_status open_device(struct wf_cuda *c)
     }
     c->index %= count;
     WF_TRY(wf_cuda_check(be, cudaSetDevice(c->index), "cudaSetDevice"));
-    WF_TRY(wf_cuda_check(
-        be, cudaDeviceGetAttribute(&c->sms, cudaDevAttrMultiProcessorCount, c->index), "device"));
-    WF_TRY(wf_cuda_check(
-        be, cudaDeviceGetAttribute(&c->shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, c->index),
-        "device"));
+    WF_TRY(ask(c, &c->sms, cudaDevAttrMultiProcessorCount));
+    WF_TRY(ask(c, &c->shared, cudaDevAttrMaxSharedMemoryPerBlockOptin));
+    WF_TRY(ask(c, &c->cache, cudaDevAttrL2CacheSize));
     WF_TRY(find_driver(be));
     return open_streams(c);
 }

@@ -18,7 +18,7 @@
 struct wf_cuda {
     struct wf_backend be; /* first: a struct wf_backend * is one of these */
     int index, sms;       /* which device, and its multiprocessors */
-    int shared;           /* bytes of shared memory that a block can have */
+    int shared, cache;    /* bytes of shared memory that a block can have, of the L2 cache */
     enum wf_precision precision;
     cudaStream_t stream, copies; /* of kernels; of host memory on its way beside them */
     cudaEvent_t consumed, arrived;

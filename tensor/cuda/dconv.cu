@@ -25,9 +25,6 @@
 #include "tensor/cuda/gemm.cuh"
 #include "tensor/cuda/hops.cuh"
 
-/* The terms of a tile should stay in the L2 cache of an H100. */
-static const size_t TILE_BYTES = (size_t)40 << 20;
-
 struct dconv {
     struct wf_backend *be;
     const struct wf_dconv_in *in;
@@ -63,13 +60,13 @@ static bool mix_outside_wins(const struct dconv *d)
     return d->po <= (d->want_w ? d->pc : 0) + (d->want_x ? d->px : 0);
 }
 
-/* As many samples as the cache holds the terms of, in tiles of about one size. */
+/* As many samples as four fifths of the L2 cache hold the terms of, in tiles of about one size. */
 static int tile_of(const struct dconv *d)
 {
+    size_t most = (size_t)wf_cuda_of(d->be)->cache / 5 * 4;
     int width = d->mix_outside ? d->po : d->pc;
     size_t sample = sizeof(wf_real) * (size_t)d->N * (size_t)d->M * (size_t)width + 1;
-    int fit =
-        sample < TILE_BYTES ? (int)(TILE_BYTES / sample < 65536 ? TILE_BYTES / sample : 65536) : 1;
+    int fit = sample < most ? (int)(most / sample < 65536 ? most / sample : 65536) : 1;
     return ceil_div(d->B, ceil_div(d->B, fit));
 }
 

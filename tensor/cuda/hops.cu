@@ -7,7 +7,9 @@
  * Larger graphs go one level of hops at a time through global memory, all supports at once. */
 #include "tensor/cuda/shared.cuh"
 
-enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3 };
+/* COPIES: rows that a thread fetches at a time. RESERVED: bytes of shared memory that every block
+ * takes besides its own. */
+enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3, COPIES = 2, RESERVED = 1024 };
 
 /* ---- plans ---- */
 
@@ -136,7 +138,8 @@ static bool plan_lanes(const struct wf_backend *be, struct wf_plan *p, int sampl
     while (p->bits > least && 2 * samples * slices_of(p, vecs) <= c->sms) p->bits--;
     l->slices = slices_of(p, vecs);
     l->bytes = wf_plan_bytes(p);
-    l->threads = 2 * l->bytes <= room && samples * l->slices > c->sms ? BLOCK : LARGE_BLOCK;
+    bool two = 2 * (l->bytes + RESERVED) <= room + RESERVED; /* blocks to a multiprocessor */
+    l->threads = two && samples * l->slices > c->sms ? BLOCK : LARGE_BLOCK;
     return true;
 }
 
@@ -163,11 +166,21 @@ static __device__ void run_copy(const struct wf_copy &c, int block, int blocks, 
         int width = min(c.to.vecs - first, (int)blockDim.x), groups = (int)blockDim.x / width;
         int group = (int)threadIdx.x / width, v = first + (int)threadIdx.x % width;
         wf_wide sum = wf_vec_zero<WF_VEC>();
-        for (int r = from + group; group < groups && r < to; r += groups) {
-            int b = r / c.to.rows, n = r - b * c.to.rows;
-            wf_wide x = wf_source_load(c.from, b, n, v);
-            wf_vec_store(c.to.data + b * c.to.sample + n * c.to.row + v * WF_VEC, x);
-            wf_vec_fma(sum, 1, x);
+        for (int r = from + group; group < groups && r < to; r += COPIES * groups) {
+            struct wf_fetched f[COPIES];
+            WF_UNROLL(COPIES)
+            for (int k = 0; k < COPIES; k++) {
+                int row = min(r + k * groups, to - 1), b = row / c.to.rows;
+                f[k] = wf_source_fetch(c.from, b, row - b * c.to.rows, v);
+            }
+            WF_UNROLL(COPIES)
+            for (int k = 0; k < COPIES; k++) {
+                int row = r + k * groups, b = row / c.to.rows, n = row - b * c.to.rows;
+                if (row >= to) break;
+                wf_wide x = wf_source_value(c.from, f[k]);
+                wf_vec_store(c.to.data + b * c.to.sample + n * c.to.row + v * WF_VEC, x);
+                wf_vec_fma(sum, 1, x);
+            }
         }
         if (c.sums)
             wf_column_sums(sum, width, groups, room,
@@ -178,11 +191,13 @@ static __device__ void run_copy(const struct wf_copy &c, int block, int blocks, 
 static __device__ void run_side(const struct wf_side &s, int block, wf_wide *room)
 {
     if (s.pack.to) run_pack(s.pack, block, s.blocks);
+    WF_UNROLL(1)
     for (int i = 0; i < 2; i++)
         if (s.copy[i].to.data) run_copy(s.copy[i], block, s.blocks, room);
 }
 
-static __global__ void side_kernel(const __grid_constant__ struct wf_side s)
+static __global__ void __launch_bounds__(LARGE_BLOCK)
+    side_kernel(const __grid_constant__ struct wf_side s)
 {
     DYNAMIC_SHARED(wf_wide, memory);
     run_side(s, (int)blockIdx.x, memory);
@@ -202,44 +217,54 @@ static void count_side(const struct wf_backend *be, struct wf_side *s, int threa
 
 enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
 {
-    count_side(be, side, WF_CUDA_BLOCK);
+    count_side(be, side, LARGE_BLOCK);
     if (side->blocks == 0) return WF_OK;
-    return LAUNCH(be, side_kernel, (unsigned)side->blocks, WF_CUDA_BLOCK,
-                  WF_CUDA_BLOCK * sizeof(wf_wide), *side);
+    return LAUNCH(be, side_kernel, (unsigned)side->blocks, LARGE_BLOCK,
+                  LARGE_BLOCK * sizeof(wf_wide), *side);
 }
 
 /* ---- in shared memory ---- */
+
+/* Sample and first vector of a block. The last slice of each sample comes last: it may be narrow. */
+static __device__ void slice_of(const struct wf_plan &p, const struct wf_terms &T, int block, int *b,
+                                int *first)
+{
+    int slice = block / T.samples;
+    *b = block - slice * T.samples;
+    *first = slice << p.bits;
+}
 
 struct build {
     struct wf_plan plan;
     struct wf_source source;
     struct wf_terms T;
     wf_real *sums;
-    int slices, blocks; /* blocks: of the hops, before those beside them */
-    struct wf_side side;
+    struct wf_side side; /* its blocks come first: short, and done when the last hops begin */
 };
 
 static __global__ void __launch_bounds__(LARGE_BLOCK)
     build_kernel(const __grid_constant__ struct build p)
 {
     DYNAMIC_SHARED(wf_wide, memory);
-    if ((int)blockIdx.x >= p.blocks) {
-        run_side(p.side, (int)blockIdx.x - p.blocks, memory);
+    int block = (int)blockIdx.x - p.side.blocks, b, first;
+    if (block < 0) {
+        run_side(p.side, (int)blockIdx.x, memory);
         return;
     }
-    int b = (int)blockIdx.x / p.slices, first = (int)blockIdx.x % p.slices << p.plan.bits;
+    slice_of(p.plan, p.T, block, &b, &first);
     int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
     struct wf_stage s = wf_stage_supports(p.plan, memory);
     wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
     wf_wide sum = wf_vec_zero<WF_VEC>();
-    WF_EACH_PLACE(t, n, v, p.plan)
-    {
-        if (v >= lanes) continue;
-        wf_wide x = wf_source_load(p.source, b, n, first + v);
-        s.slot[t] = x;
-        wf_vec_store(T + n * p.T.row + v * WF_VEC, x);
-        wf_vec_fma(sum, 1, x);
-    }
+    wf_fetch_places<struct wf_fetched>(
+        p.plan, lanes, [&](int n, int v) { return wf_source_fetch(p.source, b, n, first + v); },
+        [&](int t, const struct wf_fetched &f) {
+            int n = t >> p.plan.bits, v = t - (n << p.plan.bits);
+            wf_wide x = wf_source_value(p.source, f);
+            s.slot[t] = x;
+            wf_vec_store(T + n * p.T.row + v * WF_VEC, x);
+            wf_vec_fma(sum, 1, x);
+        });
     __syncthreads();
     wf_stage_build(p.plan, s, lanes, [&](int m, int n, int v, const wf_wide &x) {
         wf_vec_store(T + m * p.T.term + n * p.T.row + v * WF_VEC, x);
@@ -257,34 +282,31 @@ static enum wf_status build_shared(struct wf_backend *be, struct wf_build *job,
     p.source = job->source;
     p.T = job->T;
     p.sums = job->sums;
-    p.slices = l.slices;
-    p.blocks = job->T.samples * l.slices;
     count_side(be, &job->side, l.threads);
     p.side = job->side;
     job->sum_rows = job->T.samples;
     size_t room = (size_t)l.threads * sizeof(wf_wide); /* of the sums */
     if (l.bytes < room) l.bytes = room;
-    WF_TRY(wf_allow_shared(be, build_kernel, l.bytes));
-    return LAUNCH(be, build_kernel, (unsigned)(p.blocks + p.side.blocks), (unsigned)l.threads,
-                  l.bytes, p);
+    WF_TRY(wf_allow_shared(be, build_kernel));
+    return LAUNCH(be, build_kernel, (unsigned)(p.side.blocks + job->T.samples * l.slices),
+                  (unsigned)l.threads, l.bytes, p);
 }
 
 struct fold {
     struct wf_plan plan;
     struct wf_terms T;
     struct wf_sink sink;
-    int slices;
 };
 
 static __global__ void __launch_bounds__(LARGE_BLOCK)
     fold_kernel(const __grid_constant__ struct fold p)
 {
     DYNAMIC_SHARED(wf_wide, memory);
-    int b = (int)blockIdx.x / p.slices, first = (int)blockIdx.x % p.slices << p.plan.bits;
+    int b, first;
+    slice_of(p.plan, p.T, (int)blockIdx.x, &b, &first);
     int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
     const wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
     struct wf_stage s = wf_stage_supports(p.plan, memory);
-    __syncthreads();
     wf_stage_fold(p.plan, s, lanes, [&](int m, int n, int v) {
         return wf_vec_load<WF_VEC>(T + m * p.T.term + n * p.T.row + v * WF_VEC);
     });
@@ -302,8 +324,7 @@ static enum wf_status fold_shared(struct wf_backend *be, const struct wf_fold *j
     p.plan = *plan;
     p.T = job->T;
     p.sink = job->sink;
-    p.slices = l.slices;
-    WF_TRY(wf_allow_shared(be, fold_kernel, l.bytes));
+    WF_TRY(wf_allow_shared(be, fold_kernel));
     return LAUNCH(be, fold_kernel, (unsigned)(job->T.samples * l.slices), (unsigned)l.threads,
                   l.bytes, p);
 }
@@ -342,10 +363,10 @@ static __global__ void build_level_kernel(const __grid_constant__ struct level p
         wf_wide x[1];
         wf_sparse_row<WF_VEC, 1>(x, p.support[h.support], n, T + h.src * p.T.term, p.T.row, 0);
         T += n * p.T.row;
-        if (h.sub >= 0) {
-            wf_wide sub = wf_vec_load<WF_VEC>(T + h.sub * p.T.term);
-            for (int k = 0; k < WF_VEC; k++) x[0].v[k] = 2 * x[0].v[k] - sub.v[k];
-        }
+        wf_wide sub = wf_vec_zero<WF_VEC>();
+        if (h.sub >= 0) sub = wf_vec_load<WF_VEC>(T + h.sub * p.T.term);
+        wf_real a = h.sub >= 0 ? 2 : 1;
+        for (int k = 0; k < WF_VEC; k++) x[0].v[k] = a * x[0].v[k] - sub.v[k];
         wf_vec_store(T + h.term * p.T.term, x[0]);
     }
 }

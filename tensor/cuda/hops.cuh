@@ -49,37 +49,48 @@ struct wf_sink {
 
 using wf_wide = struct wf_vec<WF_VEC>;
 
+/* Whether the vector from column `first` on can be read at once. */
 static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
 {
-    return c.wide && first + WF_VEC <= c.width;
+    return c.wide && first % WF_VEC == 0 && first + WF_VEC <= c.width;
 }
 
-static inline __device__ wf_wide wf_columns_load(const struct wf_columns &c, int b, int n,
-                                                 int first)
+/* The vector from column `first` of [a c] on, row n of sample b. */
+static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a, const struct wf_columns &c,
+                                                 int b, int n, int first)
 {
-    const wf_real *x = c.x + b * c.sample + n * c.row + first;
-    if (wf_whole(c, first)) return wf_vec_load<WF_VEC>(x);
-    wf_wide r;
-    for (int k = 0; k < WF_VEC; k++) r.v[k] = first + k < c.width ? x[k] : 0;
+    const wf_real *x = a.x + b * a.sample + n * a.row + first;
+    const wf_real *z = c.x + b * c.sample + n * c.row + first - a.width;
+    bool second = first >= a.width;
+    if (second ? wf_whole(c, first - a.width) : wf_whole(a, first))
+        return wf_vec_load<WF_VEC>(second ? z : x);
+    wf_wide r = wf_vec_zero<WF_VEC>();
+    for (int k = 0; k < WF_VEC; k++)
+        if (first + k < a.width + c.width) r.v[k] = (first + k < a.width ? x : z)[k];
     return r;
 }
+
+/* What a vector of a source comes from. */
+struct wf_fetched {
+    wf_wide x, y;
+};
 
 /* Vector v of row n of sample b. */
-static inline __device__ wf_wide wf_source_load(const struct wf_source &s, int b, int n, int v)
+static inline __device__ struct wf_fetched wf_source_fetch(const struct wf_source &s, int b, int n,
+                                                           int v)
 {
-    int first = v * WF_VEC, seam = s.part[0].width;
-    wf_wide r = wf_vec_zero<WF_VEC>();
-    if (first < seam) r = wf_columns_load(s.part[0], b, n, first);
-    if (s.part[1].x && first + WF_VEC > seam) {
-        const wf_real *x = s.part[1].x + b * s.part[1].sample + n * s.part[1].row + first - seam;
-        for (int k = 0; k < WF_VEC; k++)
-            if (first + k >= seam && first + k < seam + s.part[1].width) r.v[k] = x[k];
-    }
-    if (s.y.x) {
-        wf_wide y = wf_columns_load(s.y, b, n, first);
-        for (int k = 0; k < WF_VEC; k++) r.v[k] = wf_activate_bwd(s.act, y.v[k], r.v[k]);
-    }
-    return r;
+    const struct wf_columns none = {};
+    struct wf_fetched f = { wf_columns_load(s.part[0], s.part[1], b, n, v * WF_VEC),
+                            wf_vec_zero<WF_VEC>() };
+    if (s.y.x) f.y = wf_columns_load(s.y, none, b, n, v * WF_VEC);
+    return f;
+}
+
+static inline __device__ wf_wide wf_source_value(const struct wf_source &s, struct wf_fetched f)
+{
+    if (s.y.x)
+        for (int k = 0; k < WF_VEC; k++) f.x.v[k] = wf_activate_bwd(s.act, f.y.v[k], f.x.v[k]);
+    return f.x;
 }
 
 static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int n, int v, wf_wide x)

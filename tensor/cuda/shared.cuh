@@ -28,19 +28,37 @@ void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpos
 void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows);
 size_t wf_plan_bytes(const struct wf_plan *p);
 
-/* Lets a kernel have so much shared memory. */
+/* Lets a kernel have all shared memory there is: never less, since launches that were recorded, or
+ * come from another thread, rely on it. */
 template <typename KERNEL>
-static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel, size_t bytes)
+static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel)
 {
-    WF_TRY(wf_cuda_check(
-        be, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
-        "shared memory"));
+    WF_TRY(wf_cuda_check(be,
+                         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                              wf_cuda_of(be)->shared),
+                         "shared memory"));
     return wf_cuda_check(
         be, cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100),
         "shared memory");
 }
 
 /* ---- device ---- */
+
+/* put(i, get(i)) for each of n items, COUNT of them at a time by a thread, so that it waits for
+ * memory once for all of these; get() may be asked for the last item more than once. */
+template <int COUNT, typename T, typename GET, typename PUT>
+static inline __device__ void wf_fetch(int n, GET get, PUT put)
+{
+    int step = (int)blockDim.x;
+    for (int first = (int)threadIdx.x; first < n; first += COUNT * step) {
+        T x[COUNT];
+        WF_UNROLL(COUNT)
+        for (int k = 0; k < COUNT; k++) x[k] = get(min(first + k * step, n - 1));
+        WF_UNROLL(COUNT)
+        for (int k = 0; k < COUNT; k++)
+            if (first + k * step < n) put(first + k * step, x[k]);
+    }
+}
 
 /* Entry of a row: the column's first vector in a slot. */
 struct wf_entry {
@@ -60,7 +78,8 @@ static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct 
     return i < 0 ? NULL : s.slot + ((ptrdiff_t)i * p.rows << p.bits);
 }
 
-/* Lays the block's shared memory out and fetches the supports; a barrier must follow. */
+/* Lays the block's shared memory out and fetches the supports; a barrier must follow, which the first
+ * hop of a fold has. */
 static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
 {
     struct wf_stage s = { memory, NULL, NULL };
@@ -70,10 +89,15 @@ static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan 
         const struct wf_sparse &A = p.support[k];
         int *ptr = s.ptr + k * (p.rows + 1);
         struct wf_entry *entry = s.entry + p.first[k];
-        for (int i = (int)threadIdx.x; i <= p.rows; i += (int)blockDim.x)
-            ptr[i] = p.first[k] + A.ptr[i];
-        for (int e = (int)threadIdx.x; e < A.nnz; e += (int)blockDim.x)
-            entry[e] = { A.idx[e] << p.bits, wf_sparse_value(A, e) };
+        wf_fetch<4, int>(
+            p.rows + 1, [&](int i) { return A.ptr[i]; },
+            [&](int i, int at) { ptr[i] = p.first[k] + at; });
+        wf_fetch<4, struct wf_entry>(
+            A.nnz,
+            [&](int e) {
+                return wf_entry{ A.idx[e] << p.bits, wf_sparse_value(A, e) };
+            },
+            [&](int e, const struct wf_entry &t) { entry[e] = t; });
     }
     return s;
 }
@@ -122,6 +146,18 @@ static inline __device__ void wf_stage_build(const struct wf_plan &p, const stru
     }
 }
 
+/* put(t, load(n, v)) for all of this thread's places of which lanes [0, lanes) are in use. */
+template <typename T, typename LOAD, typename PUT>
+static inline __device__ void wf_fetch_places(const struct wf_plan &p, int lanes, LOAD load, PUT put)
+{
+    int bits = p.bits, lane = (1 << bits) - 1;
+    wf_fetch<2, T>(
+        p.rows << bits, [&](int t) { return load(t >> bits, min(t & lane, lanes - 1)); },
+        [&](int t, const T &x) {
+            if ((t & lane) < lanes) put(t, x);
+        });
+}
+
 /* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
 template <typename LOAD>
 static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_stage &s,
@@ -132,10 +168,9 @@ static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struc
         wf_wide *term = wf_slot(p, s, h.at_term), *src = wf_slot(p, s, h.at_src);
         wf_wide *sub = wf_slot(p, s, h.at_sub);
         if (h.new_term) {
-            WF_EACH_PLACE(t, n, v, p)
-            {
-                if (v < lanes) term[t] = load(h.term, n, v);
-            }
+            wf_fetch_places<wf_wide>(
+                p, lanes, [&](int n, int v) { return load(h.term, n, v); },
+                [&](int t, const wf_wide &x) { term[t] = x; });
             __syncthreads();
         }
         WF_EACH_PLACE(t, n, v, p)

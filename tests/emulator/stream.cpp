@@ -235,7 +235,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
                   { cudaDevAttrMaxSharedMemoryPerBlock, (int)SHARED },
                   { cudaDevAttrWarpSize, 32 },
                   { cudaDevAttrMultiProcessorCount, SMS },
-                  { cudaDevAttrL2CacheSize, 4 << 20 },
+                  { cudaDevAttrL2CacheSize, 512 << 10 },
                   { cudaDevAttrMaxThreadsPerMultiProcessor, THREADS_PER_SM },
                   { cudaDevAttrComputeCapabilityMajor, 9 },
                   { cudaDevAttrComputeCapabilityMinor, 0 },

@@ -45,6 +45,10 @@ struct wf_tensor *wf_replay(struct wf_replay *p, struct wf_tape *g,
             /* A recording that was begun is ended, whatever happened within. */
             enum wf_status ended = device->recorded(g->be, &p->recording);
             WF_RUN(g, ended);
+            if (g->error.status != WF_OK) { /* nor is it replayed later */
+                wf_replay_free(p);
+                return &g->poison;
+            }
         }
         WF_RUN(g, device->replay(g->be, p->recording));
     }

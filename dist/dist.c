@@ -176,10 +176,16 @@ static enum wf_status sum_on_devices(struct wf_dist *d, struct wf_tensor *x, str
 {
     ptrdiff_t n = wf_tensor_count(x);
     enum wf_status s = x->be->device->sum(x->be, x->data, (size_t)n);
-    if (s != WF_OK) return wf_fail(err, s, "sum of gradients: %s", x->be->reason);
+    if (s != WF_OK) return wf_fail(err, WF_ECOMM, "sum of gradients: %s", x->be->reason);
     d->stats.reduces++;
     d->stats.reduce_bytes += n * (ptrdiff_t)sizeof *x->data;
     return WF_OK;
+}
+
+bool wf_dist_wants_staging(const struct wf_dist *d, const struct wf_backend *be)
+{
+    return d->mpi && be != wf_backend_cpu() && !d->mpi->reads_devices &&
+           !(d->mpi->devices_sum && be->device);
 }
 
 enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_real *staging,
@@ -187,18 +193,22 @@ enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_rea
 {
     if (!d->mpi) return WF_OK;
     double started = wf_now();
-    bool host = x->be == wf_backend_cpu() || d->mpi->reads_devices;
+    bool host = !wf_dist_wants_staging(d, x->be);
     if (d->mpi->devices_sum && x->be->device) {
         enum wf_status done = sum_on_devices(d, x, err);
         d->stats.reduce_s += wf_now() - started;
         return done;
     }
     enum wf_status s = host ? WF_OK : wf_tensor_download(x, staging);
-    if (s != WF_OK) return wf_fail(err, s, "cannot read the gradients from %s", x->be->name);
+    if (s != WF_OK)
+        return wf_fail(err, WF_ECOMM, "cannot read the gradients from %s: %s", x->be->name,
+                       x->be->reason);
     WF_TRY(sum_host(d, host ? x->data : staging, wf_tensor_count(x), err));
     if (!host) s = wf_tensor_upload(x, staging);
     d->stats.reduce_s += wf_now() - started;
-    return s == WF_OK ? WF_OK : wf_fail(err, s, "cannot write the gradients to %s", x->be->name);
+    if (s == WF_OK) return WF_OK;
+    return wf_fail(err, WF_ECOMM, "cannot write the gradients to %s: %s", x->be->name,
+                   x->be->reason);
 }
 
 enum wf_status wf_dist_broadcast(struct wf_dist *d, void *x, size_t bytes, struct wf_error *err)

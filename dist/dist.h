@@ -60,9 +60,11 @@ enum wf_status wf_dist_join_devices(struct wf_dist *d, struct wf_backend *be, st
 
 /* x becomes the sum over the ranks: contiguous, in place, in slices of at most 16 MiB and in a
  * fixed order. Complete in memory when this is called. A vector in a device's memory goes to an MPI
- * that can read it, else through `staging` of the same size. */
+ * that can read it, else through `staging` of the same size. WF_ECOMM where one rank fails: the
+ * others wait for it. */
 enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_real *staging,
                                   struct wf_error *err);
+bool wf_dist_wants_staging(const struct wf_dist *d, const struct wf_backend *be);
 /* x of rank 0 on all ranks. */
 enum wf_status wf_dist_broadcast(struct wf_dist *d, void *x, size_t bytes, struct wf_error *err);
 enum wf_status wf_dist_broadcast_tensor(struct wf_dist *d, struct wf_tensor *x,

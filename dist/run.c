@@ -289,7 +289,9 @@ int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
     if (s == WF_OK) s = start(&x, argc, argv, app->preset, &err);
     x.dist = &dist;
     if (s == WF_OK) s = run_ranks(&x, argc, argv, app, &err);
-    int code = s == WF_OK ? 0 : leads ? wf_cli_fail(argv[0], &err) : 1;
+    /* What breaks the ranks apart is known to the one it happened to. */
+    bool tells = leads || s == WF_ECOMM;
+    int code = s == WF_OK ? 0 : tells ? wf_cli_fail(argv[0], &err) : 1;
     if (s == WF_ECOMM) wf_dist_abort(&dist);
     wf_experiment_free(&x);
     wf_dist_free(&dist);

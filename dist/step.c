@@ -130,6 +130,16 @@ static void keep_loss(struct wf_trainer *t, const struct wf_tensor *both, int va
     if (g->error.status == WF_OK) t->windows_of[t->unread++] = valid;
 }
 
+/* While a device is at work, and before anybody waits for it, the host gathers what comes next. */
+static void prepare_next(struct wf_trainer *t)
+{
+    struct wf_draw d = t->next;
+    t->next.n = 0;
+    if (d.n > 0)
+        WF_RUN(&t->tape, wf_windows_prepare(t->windows, t->start + t->windows->B, d.n, d.valid,
+                                            wf_trainer_padding(t)));
+}
+
 /* This rank's gradient; its loss and count where they are looked at now. */
 static enum wf_status own_step(struct wf_trainer *t, const int *start, int n, int valid,
                                wf_real value[2], struct wf_error *err)
@@ -142,6 +152,7 @@ static enum wf_status own_step(struct wf_trainer *t, const int *start, int n, in
     WF_TRY(load_batch(t, &w.b, start, n, valid, err));
     struct wf_tensor *both = run(t, &w, true);
     if (t->inspects) {
+        prepare_next(t);
         WF_RUN(g, wf_tensor_download(both, value));
         WF_TRY(tape_status(g, err));
         if (!isfinite((double)value[0]))
@@ -199,7 +210,11 @@ enum wf_status wf_trainer_step(struct wf_trainer *t, const int *start, int n, in
     }
     WF_TRY(s);
     wf_replay(&t->update, g, update, t);
-    WF_TRY(tape_status(g, err));
+    prepare_next(t);
+    s = tape_status(g, err);
+    if (s != WF_OK && wf_trainer_ranks(t) > 1)
+        return wf_fail(err, WF_ECOMM, "%s", g->error.message); /* the others do not learn of it */
+    WF_TRY(s);
     t->state.step++;
     if (t->unread == WF_TRAIN_LOSSES) WF_TRY(wf_trainer_losses(t, r, err));
     r->stop |= asked;
@@ -216,7 +231,9 @@ enum wf_status wf_trainer_predict(struct wf_trainer *t, const int *start, int n,
     wf_tape_reset(g);
     g->training = g->recording = false;
     WF_TRY(load_batch(t, &w.b, start, n, n, err));
-    WF_RUN(g, wf_tensor_download(run(t, &w, false), pred));
+    const struct wf_tensor *y = run(t, &w, false);
+    prepare_next(t);
+    WF_RUN(g, wf_tensor_download(y, pred));
     WF_RUN(g, wf_tensor_download(&w.b.y, t->host[1]));
     return tape_status(g, err);
 }
@@ -230,7 +247,10 @@ static enum wf_status evaluate_own(struct wf_trainer *t, enum wf_part part, stru
     for (int i = lo; i < hi; i += B) {
         int n = i + B < hi ? B : hi - i;
         if (t->stop && *t->stop) return wf_fail(err, WF_EINTR, "stopped while evaluating");
+        int more = hi - i - n < B ? hi - i - n : B;
         for (int k = 0; k < n; k++) t->start[k] = first + i + k;
+        for (int k = 0; k < more; k++) t->start[B + k] = first + i + n + k;
+        t->next = (struct wf_draw){ .n = more, .valid = more };
         WF_TRY(wf_trainer_predict(t, t->start, n, t->host[0], err));
         wf_metrics_add(m, t->host[0], t->host[1], n, t->windows->series->N,
                        t->windows->cfg.targets);

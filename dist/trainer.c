@@ -99,6 +99,21 @@ static struct wf_optim_config optim_config(const struct wf_train_config *c)
     return o;
 }
 
+/* Memory of the host that a device copies to and from at full speed. */
+static wf_real *host_alloc(struct wf_backend *be, size_t n)
+{
+    size_t bytes = n * sizeof(wf_real);
+    return be->device ? be->device->host_alloc(be, bytes) : wf_malloc(bytes);
+}
+
+static void host_free(struct wf_backend *be, wf_real *p)
+{
+    if (!be->device)
+        wf_free(p);
+    else if (p)
+        be->device->host_free(be, p);
+}
+
 static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
 {
     struct wf_backend *be = t->params->be;
@@ -113,10 +128,9 @@ static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
     if (s != WF_OK) return wf_fail(err, s, "cannot copy the scaler to %s", be->name);
     WF_TRY(wf_tensor_alloc(&t->losses, be, 2, wf_dims(WF_TRAIN_LOSSES, 2), err));
     t->start = wf_malloc(2 * (size_t)w->B * sizeof *t->start);
-    for (int k = 0; k < 2; k++) t->host[k] = wf_malloc(batch * sizeof(wf_real));
-    bool stages = wf_trainer_ranks(t) > 1 && be->device;
-    size_t gradient = (size_t)wf_tensor_count(&t->params->grad) * sizeof(wf_real);
-    if (stages) t->staging = be->device->host_alloc(be, gradient);
+    for (int k = 0; k < 2; k++) t->host[k] = host_alloc(be, batch);
+    bool stages = t->dist && wf_dist_wants_staging(t->dist, be);
+    if (stages) t->staging = host_alloc(be, (size_t)wf_tensor_count(&t->params->grad));
     t->inspects = wf_trainer_ranks(t) > 1 || !be->device;
     if (t->start && t->host[0] && t->host[1] && (t->staging || !stages)) return WF_OK;
     return wf_fail(err, WF_ENOMEM, "no memory for batches of %d windows", w->B);
@@ -149,6 +163,7 @@ enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
     memset(t->replay, 0, sizeof t->replay);
     t->update = (struct wf_replay){ 0 };
     t->unread = 0;
+    t->next = (struct wf_draw){ 0 };
     t->late = (struct wf_error){ 0 };
     t->state = (struct wf_train_state){ .seed = t->cfg.seed,
                                         .ranks = wf_trainer_ranks(t),
@@ -175,9 +190,8 @@ void wf_trainer_free(struct wf_trainer *t)
     wf_tensor_free(&t->std);
     wf_sampler_free(&t->sampler);
     wf_free(t->start);
-    wf_free(t->host[0]);
-    wf_free(t->host[1]);
-    if (t->staging) t->params->be->device->host_free(t->params->be, t->staging);
+    for (int k = 0; k < 2; k++) host_free(t->params->be, t->host[k]);
+    host_free(t->params->be, t->staging);
     t->start = NULL;
     t->host[0] = t->host[1] = t->staging = NULL;
 }
@@ -221,17 +235,6 @@ static void show(const struct wf_trainer *t, struct wf_progress *bar, int batch,
     wf_progress_show(bar, st->epoch * steps + batch, text);
 }
 
-/* While a device is at work, the host gathers what comes next. */
-static enum wf_status prepare_next(struct wf_trainer *t, struct wf_error *err)
-{
-    struct wf_draw draw;
-    int *next = t->start + t->windows->B;
-    if (!wf_sampler_draw(&t->sampler, t->state.seen, next, &draw)) return WF_OK;
-    enum wf_status s =
-        wf_windows_prepare(t->windows, next, draw.n, draw.valid, wf_trainer_padding(t));
-    return s == WF_OK ? WF_OK : wf_fail(err, s, "cannot prepare a batch of %d windows", draw.n);
-}
-
 /* The batches of an epoch from where the state stands, or as many as there is time for. */
 static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar, bool *spent,
                                   struct wf_error *err)
@@ -243,10 +246,11 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
     wf_sampler_epoch(&t->sampler, st->epoch);
     while (wf_sampler_draw(&t->sampler, st->seen, t->start, &draw)) {
         struct wf_step_result r;
+        t->next.n = 0;
+        wf_sampler_draw(&t->sampler, st->seen + draw.taken, t->start + t->windows->B, &t->next);
         WF_TRY(wf_trainer_step(t, t->start, draw.n, draw.valid, &r, err));
         add_losses(st, &r);
         st->seen += draw.taken;
-        WF_TRY(prepare_next(t, err));
         int batch = (st->seen + all - 1) / all;
         show(t, bar, batch, steps);
         if (r.stop || wf_now() - saved > t->cfg.save_s) {

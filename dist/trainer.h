@@ -95,6 +95,7 @@ struct wf_trainer {
     int unread;              /* that nobody has looked at yet, */
     int windows_of[WF_TRAIN_LOSSES]; /* and how many windows each counted */
     int *start;                      /* [2, B] windows of the current batch and of the next */
+    struct wf_draw next;             /* how many of the next are to be prepared; n 0: none */
     wf_real *host[2];                /* one batch of forecasts and targets */
     wf_real *staging;     /* gradients on their way, where the backend's memory is not the host's */
     bool inspects;        /* every loss at once: on the CPU, and where ranks exchange them */

@@ -137,6 +137,33 @@ Test(cuda, fetched_bytes_are_there_for_what_is_queued_then)
 }
 
 /* What reads the host cannot be repeated: the recording fails, and what follows works. */
+/* More than goes with one launch, and more than is quicker without a copy. */
+Test(cuda, a_recording_keeps_what_is_uploaded)
+{
+    enum { N = 20000 };
+    static wf_real v[N], w[N];
+    struct wf_backend *be = device_open();
+    struct wf_recording *rec;
+    struct wf_error err = { 0 };
+    struct wf_tensor x;
+    cr_assert_eq(wf_tensor_alloc(&x, be, 1, wf_dims(N), &err), WF_OK, "%s", err.message);
+    for (int n = 1; n <= N; n = n < 700 ? 13 * n : 5 * n) {
+        for (int i = 0; i < n; i++) v[i] = (wf_real)(i + n);
+        WORKS(be->device->record(be));
+        WORKS(be->upload(be, x.data, v, (size_t)n * sizeof *v));
+        WORKS(be->device->recorded(be, &rec));
+        memset(v, 0, sizeof v);
+        WORKS(be->upload(be, x.data, v, (size_t)n * sizeof *v));
+        WORKS(be->device->replay(be, rec));
+        WORKS(be->download(be, w, x.data, (size_t)n * sizeof *w));
+        for (int i = 0; i < n; i++) cr_assert_eq(w[i], (wf_real)(i + n), "%d of %d", i, n);
+        be->device->forget(be, rec);
+    }
+    wf_tensor_free(&x);
+    wf_backend_close(be);
+    expect_no_leaks();
+}
+
 Test(cuda, a_recording_refuses_to_wait)
 {
     struct wf_backend *be = device_open();

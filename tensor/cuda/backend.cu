@@ -28,7 +28,9 @@ struct wf_cuda_range {
 /* Steps in which reserved addresses are backed: a multiple of every device's page. */
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t WORKSPACE = (size_t)64 << 20, SCRATCH = (size_t)256 << 30;
-enum { SMALL = 3072 }; /* bytes of an upload that travel as a kernel's argument */
+/* Bytes of an upload that travel as a kernel's argument, and how many such kernels are quicker than a
+ * copy that the host waits for. */
+static const size_t SMALL = 3072, PIECES = 8;
 
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what)
 {
@@ -76,13 +78,20 @@ static void cuda_free(struct wf_backend *, void *p, size_t)
     cudaFree(p);
 }
 
+static bool worked(struct wf_cuda *c, CUresult rc, const char *what)
+{
+    if (rc == CUDA_SUCCESS) return true;
+    snprintf(c->be.reason, sizeof c->be.reason, "%s: error %d of the driver", what, (int)rc);
+    return false;
+}
+
 static void *cuda_reserve(struct wf_backend *be, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
     struct wf_cuda_range *r = (struct wf_cuda_range *)calloc(1, sizeof *r);
     if (!r) return NULL;
     r->reserved = (bytes + PAGE - 1) / PAGE * PAGE;
-    if (driver.address_reserve(&r->base, r->reserved, 0, 0, 0) != CUDA_SUCCESS) {
+    if (!worked(c, driver.address_reserve(&r->base, r->reserved, 0, 0, 0), "cuMemAddressReserve")) {
         free(r);
         return NULL;
     }
@@ -101,11 +110,11 @@ static bool back(struct wf_cuda *c, CUdeviceptr at, size_t bytes)
     prop.location.id = c->index;
     access.location = prop.location;
     access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-    if (driver.create(&h, bytes, &prop, 0) != CUDA_SUCCESS) return false;
-    bool mapped = driver.map(at, bytes, 0, h, 0) == CUDA_SUCCESS;
+    if (!worked(c, driver.create(&h, bytes, &prop, 0), "cuMemCreate")) return false;
+    bool mapped = worked(c, driver.map(at, bytes, 0, h, 0), "cuMemMap");
     driver.release(h); /* the mapping keeps the memory */
     if (!mapped) return false;
-    if (driver.set_access(at, bytes, &access, 1) == CUDA_SUCCESS) return true;
+    if (worked(c, driver.set_access(at, bytes, &access, 1), "cuMemSetAccess")) return true;
     driver.unmap(at, bytes);
     return false;
 }
@@ -141,8 +150,8 @@ static void cuda_unreserve(struct wf_backend *be, void *base, size_t)
 void *wf_cuda_scratch(struct wf_backend *be, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
-    if (bytes > SCRATCH) return NULL;
-    if (!c->scratch) c->scratch = (char *)cuda_reserve(be, SCRATCH);
+    for (size_t room = SCRATCH; !c->scratch && room >= PAGE; room /= 2) /* addresses may be limited */
+        c->scratch = (char *)cuda_reserve(be, room);
     return c->scratch && cuda_commit(be, c->scratch, 0, bytes) ? c->scratch : NULL;
 }
 
@@ -157,16 +166,28 @@ static __global__ void store(unsigned char *to, struct small s, int n)
     for (int i = (int)threadIdx.x; i < n; i += (int)blockDim.x) to[i] = s.byte[i];
 }
 
-/* A few bytes go with a launch: no copy engine, and the same inside a recording. */
+static enum wf_status upload_pieces(struct wf_backend *be, void *dst, const void *host,
+                                    size_t bytes)
+{
+    struct small s;
+    for (size_t at = 0, n; at < bytes; at += n) {
+        n = bytes - at < SMALL ? bytes - at : SMALL;
+        memcpy(s.byte, (const char *)host + at, n);
+        WF_TRY(LAUNCH(be, store, 1, 128, 0, (unsigned char *)dst + at, s, (int)n));
+    }
+    return WF_OK;
+}
+
+/* A few bytes go with launches: no copy engine, and nothing to wait for. A recording keeps what it
+ * uploads in no other way. */
 static enum wf_status cuda_upload(struct wf_backend *be, void *dst, const void *host, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
-    struct small s;
+    cudaStreamCaptureStatus capture;
     if (bytes == 0) return WF_OK;
-    if (bytes <= SMALL) {
-        memcpy(s.byte, host, bytes);
-        return LAUNCH(be, store, 1, 128, 0, (unsigned char *)dst, s, (int)bytes);
-    }
+    WF_TRY(wf_cuda_check(be, cudaStreamIsCapturing(c->stream, &capture), "upload"));
+    if (bytes <= PIECES * SMALL || capture == cudaStreamCaptureStatusActive)
+        return upload_pieces(be, dst, host, bytes);
     WF_TRY(wf_cuda_check(be, cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, c->stream),
                          "upload"));
     return wf_cuda_check(be, cudaStreamSynchronize(c->stream), "upload");
@@ -214,8 +235,10 @@ static void *cuda_host_alloc(struct wf_backend *be, size_t bytes)
                : NULL;
 }
 
-static void cuda_host_free(struct wf_backend *, void *p)
+/* A copy beside the queue may still read it. */
+static void cuda_host_free(struct wf_backend *be, void *p)
 {
+    cudaStreamSynchronize(wf_cuda_of(be)->copies);
     cudaFreeHost(p);
 }
 

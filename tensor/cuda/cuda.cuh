@@ -26,7 +26,6 @@ struct wf_cuda {
     cusparseHandle_t sparse;
     void *workspace; /* of cuBLAS: fixed, so that its choice of algorithm is */
     char *scratch;   /* reserved addresses, backed as far as was ever asked for */
-    size_t scratch_bytes;
     struct wf_cuda_range *ranges; /* reserved addresses and how much of each is backed */
     cudaEvent_t *marks;           /* points of the queue that have a number */
     int mark_count;

@@ -126,7 +126,7 @@ suite()
 {
     local program tap="$out/suite.tap" rc=0
     for program in $dir/tests $dir/tests_double; do
-        "${@:2}" "$program" -j1 --tap="$tap" --filter="$1" || rc=1
+        "${@:2}" "$program" -j8 --tap="$tap" --filter="$1" || rc=1
         sed -i '/# SKIP test was skipped$/d; /NCCL wants a device for every rank/d' "$tap"
         if grep '# SKIP' "$tap" || ! grep -q '^ok' "$tap"; then rc=1; fi
     done
@@ -175,7 +175,17 @@ stage_peers()
     return $rc
 }
 
-stage_models() { bench models; }
+# A device that has failed once does nothing more in its process: what is left is tried one by one.
+stage_models()
+{
+    local name log="$out/models.log"
+    if bench models | tee "$log"; then return; fi
+    for name in $(sed -n 's/^M(\([a-z0-9_]*\).*/\1/p' models/models.def | tr _ -); do
+        grep -q "^$name " "$log" || bench models "$name"
+    done
+    return 1
+}
+
 stage_soak() { bench soak; }
 
 # Without ranks, which would take too long. What the library is told of a failed call it looks at

@@ -1,5 +1,6 @@
 /* Kernels of the CUDA backend against those of the CPU, and recorded against run at once. */
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,13 +108,28 @@ static bool same_bits(const struct step *a, const wf_real *v)
     return memcmp(a->v, v, (size_t)a->end[a->parts - 1] * sizeof *v) == 0;
 }
 
-/* check() for every row, with its inputs as they are and strided. */
-static void for_every_row(void (*check)(struct wf_backend *be, const struct op_case *row,
-                                        bool strided, bool large))
+/* Rows in parts, each in a process of its own: a device that has failed once does nothing more. */
+enum { PARTS = 8 };
+
+#define FOR_EVERY_ROW(name)                                                                        \
+    ParameterizedTestParameters(cuda, name)                                                        \
+    {                                                                                              \
+        static int part[PARTS];                                                                    \
+        for (int i = 0; i < PARTS; i++) part[i] = i;                                               \
+        return cr_make_param_array(int, part, PARTS);                                              \
+    }                                                                                              \
+    ParameterizedTest(int *part, cuda, name)
+
+/* check() for every row of a part, with its inputs as they are and strided. */
+static void each_row(int part, void (*check)(struct wf_backend *be, const struct op_case *row,
+                                             bool strided, bool large))
 {
     struct wf_backend *be = device_open();
-    for (int i = 0; i < 2 * op_cases_count; i++) check(be, &op_cases[i / 2], i % 2, false);
-    for (int i = 0; i < 2 * large_cases_count; i++) check(be, &large_cases[i / 2], i % 2, true);
+    for (int i = part; i < op_cases_count + large_cases_count; i += PARTS)
+        for (int strided = 0; strided < 2; strided++) {
+            bool large = i >= op_cases_count;
+            check(be, large ? &large_cases[i - op_cases_count] : &op_cases[i], strided, large);
+        }
     wf_backend_close(be);
     expect_no_leaks();
 }
@@ -138,9 +154,9 @@ static void expect_the_cpu(struct wf_backend *be, const struct op_case *row, boo
     end(&device);
 }
 
-Test(cuda, every_row_gives_what_the_cpu_gives)
+FOR_EVERY_ROW(every_row_gives_what_the_cpu_gives)
 {
-    for_every_row(expect_the_cpu);
+    each_row(*part, expect_the_cpu);
 }
 
 /* Runs again, at once or from a recording, and compares. */
@@ -180,9 +196,9 @@ static void expect_the_same_bits(struct wf_backend *be, const struct op_case *ro
     end(&s);
 }
 
-Test(cuda, every_row_gives_the_same_bits_again_and_recorded)
+FOR_EVERY_ROW(every_row_gives_the_same_bits_again_and_recorded)
 {
-    for_every_row(expect_the_same_bits);
+    each_row(*part, expect_the_same_bits);
 }
 
 /* ---- models ---- */

@@ -161,6 +161,10 @@ OP(conv_wide, wf_conv_op(g, in[0], in[1], in[2], &wide))
 
 OP(attention, wf_attention(g, in[0], in[1], in[2], NULL, 2, 0.7))
 OP(attention_causal, wf_attention(g, in[0], in[0], in[0], wf_causal_mask(g, 4), 1, 1))
+OP(attention_8, wf_attention(g, in[0], in[1], in[2], NULL, 8, 0.7))
+OP(attention_fixed_mask, wf_attention(g, in[0], in[0], in[1], wf_causal_mask(g, 70), 4, 0.7))
+OP(attention_blind, wf_attention(g, wf_zeros(g, 3, wf_dims(2, 3, 0)),
+                                 wf_zeros(g, 3, wf_dims(2, 5, 0)), in[0], NULL, 2, 0.7))
 OP(attention_mask, wf_attention(g, in[0], in[1], in[2], in[3], 2, 0.7))
 OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
 
@@ -268,6 +272,7 @@ const struct op_case op_cases[] = {
       attention_mask,
       { { 2, 3, 4 }, { 2, 5, 4 }, { 2, 5, 6 }, { 3, 5 } },
       0 },
+    { "attention/no channels", attention_blind, { { 2, 5, 6 } }, 0 },
     { "attention_weights", attention_weights, { { 2, 3, 4 }, { 2, 5, 4 }, { 3, 5 } }, 0 },
     { "spmm", spmm, { { 2, 5, 3 }, { 5 } }, 0 },
     { "spmm/transposed", spmm_t, { { 2, 4, 3 }, { 5 } }, 0 },
@@ -336,6 +341,17 @@ const struct op_case large_cases[] = {
     { "attention", attention, { { 2, 150, 32 }, { 2, 140, 32 }, { 2, 140, 48 } }, 0 },
     { "attention/long", attention, { { 1, 40, 8 }, { 1, 1100, 8 }, { 1, 1100, 6 } }, 0 },
     { "attention/many", attention, { { 90, 12, 64 }, { 90, 12, 64 }, { 90, 12, 64 } }, 0 },
+    { "attention/heads of 8", attention_8, { { 1, 70, 64 }, { 1, 207, 64 }, { 1, 207, 64 } }, 0 },
+    { "attention/heads of 8 and 12",
+      attention_8,
+      { { 1, 70, 64 }, { 1, 70, 64 }, { 1, 70, 96 } },
+      0 },
+    { "attention/heads of 8, steps",
+      attention_8,
+      { { 2, 3, 12, 64 }, { 2, 3, 12, 64 }, { 2, 3, 12, 64 } },
+      0 },
+    { "attention/heads of 8, causal", attention_fixed_mask, { { 2, 70, 32 }, { 2, 70, 32 } }, 0 },
+    { "attention/heads of 38", attention, { { 1, 207, 76 }, { 1, 207, 76 }, { 1, 207, 76 } }, 0 },
     { "attention/learned mask",
       attention_mask,
       { { 2, 70, 32 }, { 2, 90, 32 }, { 2, 90, 24 }, { 70, 90 } },

@@ -80,6 +80,7 @@ void wf_tape_reset(struct wf_tape *g)
     wf_arena_release(&g->mem, 0);
     g->nodes->n = g->tensors->n = g->unused->n = 0;
     g->stream = 0;
+    g->fresh_count = 0;
     g->error = (struct wf_error){ 0 };
 }
 
@@ -178,29 +179,65 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t)
     if (b) *b = (struct block){ t->data, wf_tensor_count(t) };
 }
 
-struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t)
+static void settle(struct wf_tape *g, struct wf_tensor *d)
+{
+    if (!wf_tensor_adds(d)) WF_RUN(g, wfk_fill(g->be, d, 0));
+}
+
+/* What the vjp at hand was given fresh and has not written: all, or what lies in `whole`. */
+static void settle_given(struct wf_tape *g, const struct wf_tensor *whole)
+{
+    int still = 0;
+    for (int i = 0; i < g->fresh_count; i++) {
+        struct wf_tensor *d = g->fresh[i];
+        if (!whole || d->data == whole->data) settle(g, d);
+        if (d->fresh) g->fresh[still++] = d;
+    }
+    g->fresh_count = still;
+}
+
+/* t's part of the gradient `whole` of its root. */
+static struct wf_tensor *part_of(struct wf_tape *g, const struct wf_tensor *whole,
+                                 const struct wf_tensor *t, const struct wf_tensor *root)
+{
+    WF_CHECK(wf_tensor_contiguous(root));
+    struct wf_tensor *d = wf_tape_view(g, *t);
+    if (g->error.status != WF_OK) return NULL;
+    d->data = whole->data + (t->data - root->data);
+    d->base = NULL;
+    d->needs_grad = false;
+    return d;
+}
+
+struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t)
 {
     if (!t || !t->needs_grad || g->error.status != WF_OK) return NULL;
-    if (t->grad) return t->grad;
-    struct wf_tensor *d;
-    if (t->base) {
-        struct wf_tensor *root = t->base;
-        while (root->base) root = root->base;
-        WF_CHECK(wf_tensor_contiguous(root));
-        struct wf_tensor *whole = wf_tape_grad(g, root);
-        if (!whole) return NULL;
-        d = wf_tape_view(g, *t);
-        if (g->error.status != WF_OK) return NULL;
-        d->data = whole->data + (t->data - root->data);
-        d->base = NULL;
-        d->needs_grad = false;
-    } else {
-        d = wf_tape_temp(g, t->ndim, t->shape);
-        WF_RUN(g, wfk_fill(g->be, d, 0));
-        if (g->error.status != WF_OK) return NULL;
+    struct wf_tensor *root = t;
+    while (root->base) root = root->base;
+    if (!root->needs_grad) return NULL;
+    struct wf_tensor *whole = root->grad, *d = t->grad;
+    if (!whole) whole = wf_tape_temp(g, root->ndim, root->shape);
+    if (!d) d = t == root ? whole : part_of(g, whole, t, root);
+    if (g->error.status != WF_OK) return NULL;
+    settle_given(g, whole);
+    if (!root->grad) {
+        d->fresh = wf_tensor_contiguous(d) && wf_tensor_count(d) == wf_tensor_count(whole) &&
+                   g->fresh_count < WF_MAXIN;
+        if (d->fresh)
+            g->fresh[g->fresh_count++] = d;
+        else
+            WF_RUN(g, wfk_fill(g->be, whole, 0));
     }
+    root->grad = whole;
     t->grad = d;
-    return d;
+    return g->error.status == WF_OK ? d : NULL;
+}
+
+struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t)
+{
+    struct wf_tensor *d = wf_tape_grad_fresh(g, t);
+    settle(g, d);
+    return g->error.status == WF_OK ? d : NULL;
 }
 
 /* Nodes that write parts of one output follow each other; its gradient is given back after the last
@@ -211,6 +248,7 @@ void wf_tape_sweep(struct wf_tape *g)
         const struct wf_node *n = chunks_at(g->nodes, i);
         if (!n->out->grad) continue;
         n->op->vjp(g, n);
+        settle_given(g, NULL);
         if (i > 0 && ((const struct wf_node *)chunks_at(g->nodes, i - 1))->out == n->out) continue;
         wf_tape_drop(g, n->out->grad);
         n->out->grad = NULL;

@@ -43,10 +43,12 @@ struct wf_tape {
     struct wf_chunks *nodes, *tensors; /* host; grown in chunks, addresses stable */
     struct wf_chunks *unused;          /* gradient memory given back during the reverse sweep */
     struct wf_step *step;              /* seed, step number, rates; backend memory */
-    uint32_t stream;                   /* the random op's number within the step */
-    bool training;                     /* dropout and sampling are on */
-    bool recording;                    /* nodes are appended; off for inference */
-    struct wf_error error;             /* sticks until the tape is reset */
+    struct wf_tensor *fresh[WF_MAXIN]; /* gradients that the vjp at hand was given fresh */
+    int fresh_count;
+    uint32_t stream;       /* the random op's number within the step */
+    bool training;         /* dropout and sampling are on */
+    bool recording;        /* nodes are appended; off for inference */
+    struct wf_error error; /* sticks until the tape is reset */
     struct wf_tensor poison;
 };
 
@@ -94,6 +96,13 @@ struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n);
 /* The gradient of t, zero at first use; of a view, the same view of its base's gradient. NULL when
  * t needs none or after an error. */
 struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t);
+
+/* The same, but at first use it may be fresh: memory that holds anything, which is not filled with
+ * zeros only to be added to. For a vjp that hands it to kernels which look at wf_tensor_adds(), as
+ * those do that are marked in tensor/kernels.def, or that passes wf_tensor_adds() on as `add` or
+ * beta; it writes all of it, before it reads any. If in doubt: wf_tape_grad(). Of two inputs that
+ * share memory none is fresh; what is still fresh after the vjp is filled with zeros. */
+struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t);
 
 /* Records the first error, returns the poison tensor. */
 struct wf_tensor *wf_tape_fail(struct wf_tape *g, enum wf_status s, const char *fmt, ...)

@@ -30,7 +30,9 @@ struct wf_tensor {
     struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
     struct wf_tensor *grad;      /* NULL until needed */
     bool needs_grad;
-    bool fresh; /* a gradient that holds nothing yet, see wf_tensor_adds() */
+    bool fresh;             /* a gradient that holds nothing yet, see wf_tensor_adds() */
+    struct wf_tensor *rest; /* the part of a gradient that nobody has asked for and that holds
+                             * nothing; NULL: there is none */
 };
 
 /* A shape as an argument: wf_zeros(g, 3, wf_dims(B, N, C)). */

@@ -78,16 +78,68 @@ Test(fresh, what_its_first_reader_writes_is_not_filled)
     end(&s);
 }
 
-Test(fresh, what_is_read_in_part_first_is_filled)
+/* Of a tensor that is read by slices, squared in turn: the slices, the axis, and how many fills
+ * there are in the sweep. The sweep comes to the last slice first. */
+static const struct {
+    int axis, n, from[4], to[4], fills;
+} parts[] = {
+    { 1, 2, { 0, 1 }, { 1, 4 }, 0 },       /* all, in order */
+    { 1, 2, { 1, 0 }, { 4, 1 }, 0 },       /* and the other way round */
+    { 0, 3, { 1, 2, 0 }, { 2, 3, 1 }, 0 }, /* from both ends */
+    { 1, 3, { 0, 2, 1 }, { 1, 4, 2 }, 1 }, /* the middle first */
+    { 1, 1, { 1 }, { 4 }, 1 },             /* a part that nobody reads */
+    { 1, 1, { 1 }, { 3 }, 1 },             /* two of them */
+    { 1, 2, { 0, 1 }, { 3, 4 }, 1 },       /* one reaches into the other */
+    { 1, 3, { 0, 2, 2 }, { 2, 4, 4 }, 0 }, /* one twice */
+    { 1, 4, { 0, 2, 0, 2 }, { 2, 4, 4, 4 }, 1 },
+};
+
+Test(fresh, slices_are_filled_only_where_nothing_is_written)
+{
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (int view = 0; view < 2; view++) {
+            struct set s;
+            struct wf_tensor *y[4], *sum = NULL;
+            double want[N] = { 0 };
+            begin(&s);
+            struct wf_tape *g = &s.g;
+            struct wf_tensor *x = wf_affine(g, &s.leaf, 1, 0);
+            if (view && parts[k].axis == 1) x = wf_reshape(g, x, 3, wf_dims(1, 3, 4));
+            for (int i = 0; i < parts[k].n; i++) {
+                int axis = parts[k].axis - 2, from = parts[k].from[i], to = parts[k].to[i];
+                y[i] = wf_square(g, wf_slice(g, x, axis, from, to));
+                for (int e = 0; e < N; e++) {
+                    int at = parts[k].axis ? e % 4 : e / 4;
+                    if (at >= from && at < to) want[e] += 2;
+                }
+            }
+            for (int i = 0; i < parts[k].n; i++) {
+                struct wf_tensor *one = wf_sum_all(g, y[i]);
+                sum = sum ? wf_add(g, sum, one) : one;
+            }
+            cr_expect_eq(sweep(&s, sum), parts[k].fills, "row %zu: %d fills", k, fills);
+            for (int e = 0; e < N; e++)
+                cr_expect_float_eq(s.grad.data[e], want[e], 1e-6, "row %zu: %g at %d, not %g", k,
+                                   (double)s.grad.data[e], e, want[e]);
+            end(&s);
+        }
+}
+
+Test(fresh, steps_in_time_are_slices_and_a_transpose_is_none)
 {
     struct set s;
     begin(&s);
     struct wf_tape *g = &s.g;
-    struct wf_tensor *x = wf_affine(g, &s.leaf, 1, 0);
-    struct wf_tensor *some = wf_square(g, wf_slice(g, x, 1, 1, 3)), *all = wf_square(g, x);
-    sweep(&s, wf_concat(g, all, some));
-    for (int i = 0; i < N; i++)
-        cr_expect_float_eq(s.grad.data[i], i % 4 == 1 || i % 4 == 2 ? 4 : 2, 1e-6);
+    struct wf_tensor *x = wf_reshape(g, wf_affine(g, &s.leaf, 1, 0), 3, wf_dims(2, 3, 2));
+    struct wf_tensor *h = wf_zeros(g, 2, wf_dims(2, 2));
+    for (int t = 0; t < 3; t++) h = wf_add(g, h, wf_square(g, wf_select(g, x, 1, t)));
+    cr_expect_eq(sweep(&s, h), 0);
+    expect_grad(&s, 2);
+    end(&s);
+    begin(&s);
+    x = wf_permute(g, wf_affine(g, &s.leaf, 1, 0), 1, 0);
+    cr_expect_eq(sweep(&s, wf_square(g, x)), 1);
+    expect_grad(&s, 2);
     end(&s);
 }
 
@@ -139,6 +191,18 @@ Test(fresh, a_sweep_may_start_anywhere)
     end(&s);
 }
 
+Test(fresh, a_leaf_has_all_of_its_gradient_after_the_sweep)
+{
+    struct set s;
+    begin(&s);
+    struct wf_tape *g = &s.g;
+    struct wf_tensor *x = wf_zeros(g, 1, wf_dims(N));
+    x->needs_grad = true;
+    wf_tape_backward(g, wf_sum_all(g, wf_exp(g, wf_slice(g, x, 0, 2, 5))));
+    for (int i = 0; i < N; i++) cr_expect_float_eq(x->grad->data[i], i >= 2 && i < 5, 1e-6);
+    end(&s);
+}
+
 /* Kernels of a dry run write nothing. */
 Test(fresh, a_dry_run_leaves_no_gradient_fresh)
 {
@@ -150,6 +214,7 @@ Test(fresh, a_dry_run_leaves_no_gradient_fresh)
     struct wf_tensor *y = wf_sum_all(&g, wf_tanh(&g, x));
     wf_tape_backward(&g, y);
     cr_expect(g.error.status == WF_OK && x->grad && !x->grad->fresh && g.fresh_count == 0);
+    cr_expect_null(x->grad->rest);
     wf_tape_free(&g);
     expect_no_leaks();
 }

@@ -97,11 +97,11 @@ struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n);
  * t needs none or after an error. */
 struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t);
 
-/* The same, but at first use it may be fresh: memory that holds anything, which is not filled with
- * zeros only to be added to. For a vjp that hands it to kernels which look at wf_tensor_adds(), as
- * those do that are marked in tensor/kernels.def, or that passes wf_tensor_adds() on as `add` or
- * beta; it writes all of it, before it reads any. If in doubt: wf_tape_grad(). Of two inputs that
- * share memory none is fresh; what is still fresh after the vjp is filled with zeros. */
+/* The same, but at first use it may be fresh: memory that holds anything, which spares filling it
+ * with zeros only to add to them. For a vjp that hands it to kernels marked `fresh` in
+ * tensor/kernels.def, or passes wf_tensor_adds() of it on as `add` or beta, and so writes all of it
+ * before it is read; if in doubt, wf_tape_grad(). A vjp that asks for the same memory twice has it
+ * filled, and so is what a vjp leaves fresh. */
 struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t);
 
 /* Records the first error, returns the poison tensor. */

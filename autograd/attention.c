@@ -15,9 +15,9 @@ static struct wf_attention_in attention_in(const struct wf_node *n)
 static void attention_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_attention_in in = attention_in(n);
-    struct wf_attention_grad d = { .dq = wf_tape_grad(g, n->in[0]),
-                                   .dk = wf_tape_grad(g, n->in[1]),
-                                   .dv = wf_tape_grad(g, n->in[2]) };
+    struct wf_attention_grad d = { .dq = wf_tape_grad_fresh(g, n->in[0]),
+                                   .dk = wf_tape_grad_fresh(g, n->in[1]),
+                                   .dv = wf_tape_grad_fresh(g, n->in[2]) };
     WF_RUN(g, wfk_attention_bwd(g->be, &d, &in, n->out, n->in[4], n->out->grad));
 }
 

@@ -88,7 +88,7 @@ static void conv_vjp(struct wf_tape *g, const struct wf_node *n)
             WF_RUN(g, wfk_gemm(g->be, &d, &v, &e, 1));
         }
     }
-    if (db) wf_unbroadcast(g, db, dy);
+    if (db) wf_unbroadcast(g, db, dy, 1);
 }
 
 static struct wf_tensor *conv_taps(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,

@@ -19,9 +19,9 @@ static void spmm_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     const struct wf_csr *A = n->ptr;
     struct wf_tensor *x = n->in[0], *val = n->in[1], *dy = n->out->grad;
-    struct wf_tensor *dx = wf_tape_grad(g, x), *dval = wf_tape_grad(g, val);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, x), *dval = wf_tape_grad(g, val);
     bool transpose = n->i[0];
-    if (dx) WF_RUN(g, wfk_spmm(g->be, dx, A, val, dy, !transpose, true));
+    if (dx) WF_RUN(g, wfk_spmm(g->be, dx, A, val, dy, !transpose, wf_tensor_adds(dx)));
     if (dval) WF_RUN(g, wfk_spmm_bwd_val(g->be, dval, A, transpose ? x : dy, transpose ? dy : x));
 }
 
@@ -150,8 +150,9 @@ static struct wf_tensor *per_item(struct wf_tape *g, const char *op, struct wf_t
 
 static void edge_sum_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_edge_spread(g->be, dx, n->ptr, n->out->grad, n->i[0], true));
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
+    if (dx)
+        WF_RUN(g, wfk_edge_spread(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_tensor_adds(dx)));
 }
 
 struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
@@ -170,8 +171,8 @@ struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct 
 
 static void edge_spread_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_edge_sum(g->be, dx, n->ptr, n->out->grad, n->i[0], true));
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_edge_sum(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_tensor_adds(dx)));
 }
 
 struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
@@ -228,7 +229,8 @@ static struct wf_dconv_in dconv_in(const struct wf_node *n)
 static void dconv_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_dconv_in in = dconv_in(n);
-    struct wf_dconv_grad d = { .dx = { wf_tape_grad(g, n->in[0]), wf_tape_grad(g, n->in[1]) },
+    struct wf_dconv_grad d = { .dx = { wf_tape_grad_fresh(g, n->in[0]),
+                                       wf_tape_grad_fresh(g, n->in[1]) },
                                .dw = wf_tape_grad(g, n->in[2]),
                                .db = wf_tape_grad(g, n->in[3]) };
     for (int s = 0; s < in.S->count; s++) d.dvalue[s] = wf_tape_grad(g, n->in[4 + s]);

@@ -7,8 +7,10 @@
 /* Resolves a negative axis; fails the tape, naming the op, and returns -1 when it is not in x. */
 int wf_axis(struct wf_tape *g, const char *op, const struct wf_tensor *x, int axis);
 
-/* dx += dy summed over the axes on which x was broadcast to dy's shape. */
-void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy);
+/* dx (+)= scale dy, summed over the axes on which x was broadcast to dy's shape; dx may be fresh.
+ */
+void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy,
+                    double scale);
 
 /* x as [B, N, C] with channel stride 1, by a view where possible; leading axes are joined. */
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x);

@@ -16,7 +16,7 @@ static struct wf_norm_in norm_in(const struct wf_node *n)
 static void standardize_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_norm_in in = norm_in(n);
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]), *dw = wf_tape_grad(g, n->in[1]);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]), *dw = wf_tape_grad(g, n->in[1]);
     struct wf_tensor *db = wf_tape_grad(g, n->in[2]);
     WF_RUN(g, wfk_standardize_bwd(g->be, dx, dw, db, &in, n->in[5], n->out->grad));
 }

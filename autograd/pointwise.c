@@ -32,7 +32,7 @@ struct wf_tensor *wf_input(struct wf_tape *g, const wf_real *host, int ndim, con
 
 static void unary_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
     if (dx)
         WF_RUN(g, wfk_unary_bwd(g->be, (enum wf_unary)n->i[0], dx, n->in[0], n->out, n->out->grad));
 }
@@ -65,8 +65,8 @@ UNARY(rsqrt0, WF_RSQRT0)
 
 static void affine_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_affine(g->be, dx, n->out->grad, n->r[0], 0, true));
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_affine(g->be, dx, n->out->grad, n->r[0], 0, wf_tensor_adds(dx)));
 }
 
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift)
@@ -87,7 +87,8 @@ struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double s
 
 /* ---- two operands, broadcast ---- */
 
-void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy)
+void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy,
+                    double scale)
 {
     struct wf_tensor v = *dx;
     int lead = dy->ndim - dx->ndim;
@@ -96,25 +97,44 @@ void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_ten
         v.shape[i] = i < lead ? 1 : dx->shape[i - lead];
         v.stride[i] = i < lead ? 0 : dx->stride[i - lead];
     }
-    WF_RUN(g, wfk_sum(g->be, &v, dy, 1, true));
+    WF_RUN(g, wfk_sum(g->be, &v, dy, scale, wf_tensor_adds(dx)));
 }
 
+/* Whether the gradients of a and b may overlap without being one: a launch must not write both. */
+static bool overlap(const struct wf_tensor *a, const struct wf_tensor *b)
+{
+    if (a == b) return false;
+    while (a->base) a = a->base;
+    while (b->base) b = b->base;
+    return a == b;
+}
+
+/* An operand that was broadcast has its gradient d[k] in y's shape in t[k], to be summed; that of a
+ * sum or a difference is dy. */
 static void binary_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *y = n->out, v[2];
+    enum wf_binary f = (enum wf_binary)n->i[0];
+    struct wf_tensor *y = n->out, v[2], *d[2], *t[2];
     for (int k = 0; k < 2; k++) wf_view_broadcast(&v[k], n->in[k], y->ndim, y->shape);
+    for (int k = 0; k < 2; k++) d[k] = t[k] = wf_tape_grad_fresh(g, n->in[k]);
     for (int k = 0; k < 2; k++) {
-        struct wf_tensor *d = wf_tape_grad(g, n->in[k]);
-        if (!d) continue;
-        if (wf_tensor_same_shape(d, y)) {
-            WF_RUN(g, wfk_binary_bwd(g->be, (enum wf_binary)n->i[0], k, d, &v[0], &v[1], y->grad));
-            continue;
+        if (!d[k] || wf_tensor_same_shape(d[k], y)) continue;
+        if (f == WF_ADD || f == WF_SUB) {
+            wf_unbroadcast(g, d[k], y->grad, f == WF_SUB && k ? -1 : 1);
+            d[k] = t[k] = NULL;
+        } else {
+            t[k] = wf_tape_temp(g, y->ndim, y->shape);
+            t[k]->fresh = g->error.status == WF_OK;
         }
-        struct wf_tensor *t = wf_tape_temp(g, y->ndim, y->shape);
-        WF_RUN(g, wfk_fill(g->be, t, 0));
-        WF_RUN(g, wfk_binary_bwd(g->be, (enum wf_binary)n->i[0], k, t, &v[0], &v[1], y->grad));
-        wf_unbroadcast(g, d, t);
-        wf_tape_drop(g, t);
+    }
+    bool apart = overlap(n->in[0], n->in[1]);
+    if (t[0] || (t[1] && !apart))
+        WF_RUN(g, wfk_binary_bwd(g->be, f, t[0], apart ? NULL : t[1], &v[0], &v[1], y->grad));
+    if (t[1] && apart) WF_RUN(g, wfk_binary_bwd(g->be, f, NULL, t[1], &v[0], &v[1], y->grad));
+    for (int k = 0; k < 2; k++) {
+        if (t[k] == d[k]) continue;
+        wf_unbroadcast(g, d[k], t[k], 1);
+        wf_tape_drop(g, t[k]);
     }
 }
 
@@ -153,9 +173,16 @@ BINARY(min, WF_MIN)
 
 static void lerp_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *da = wf_tape_grad(g, n->in[0]), *db = wf_tape_grad(g, n->in[1]);
-    struct wf_tensor *dw = wf_tape_grad(g, n->in[2]);
-    WF_RUN(g, wfk_lerp_bwd(g->be, da, db, dw, n->in[0], n->in[1], n->in[2], n->out->grad));
+    struct wf_tensor *da = wf_tape_grad_fresh(g, n->in[0]), *db = wf_tape_grad_fresh(g, n->in[1]);
+    struct wf_tensor *dw = wf_tape_grad_fresh(g, n->in[2]);
+    const struct wf_tensor *a = n->in[0], *b = n->in[1], *w = n->in[2], *dy = n->out->grad;
+    if (!overlap(a, b) && !overlap(a, w) && !overlap(b, w)) {
+        WF_RUN(g, wfk_lerp_bwd(g->be, da, db, dw, a, b, w, dy));
+        return;
+    }
+    WF_RUN(g, wfk_lerp_bwd(g->be, da, NULL, NULL, a, b, w, dy));
+    WF_RUN(g, wfk_lerp_bwd(g->be, NULL, db, NULL, a, b, w, dy));
+    WF_RUN(g, wfk_lerp_bwd(g->be, NULL, NULL, dw, a, b, w, dy));
 }
 
 struct wf_tensor *wf_lerp(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
@@ -173,9 +200,10 @@ struct wf_tensor *wf_lerp(struct wf_tape *g, struct wf_tensor *a, struct wf_tens
 
 static void dropout_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
     if (dx)
-        WF_RUN(g, wfk_dropout(g->be, dx, n->out->grad, n->r[0], g->step, (uint32_t)n->i[0], true));
+        WF_RUN(g, wfk_dropout(g->be, dx, n->out->grad, n->r[0], g->step, (uint32_t)n->i[0],
+                              wf_tensor_adds(dx)));
 }
 
 struct wf_tensor *wf_dropout(struct wf_tape *g, struct wf_tensor *x, double p)

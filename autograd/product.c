@@ -38,36 +38,36 @@ static bool readable(const struct wf_tensor *x)
            (x->stride[m] == 1 && x->stride[n] >= x->shape[m]) || wf_tensor_contiguous(x);
 }
 
-/* d += a b, through a temporary when d is a strided view. */
+/* d (+)= a b, through a temporary when d is a strided view. */
 static void add_product(struct wf_tape *g, struct wf_tensor *d, const struct wf_tensor *a,
-                        const struct wf_tensor *b)
+                        const struct wf_tensor *b, bool add)
 {
     if (wf_tensor_contiguous(d)) {
-        WF_RUN(g, wfk_gemm(g->be, d, a, b, 1));
+        WF_RUN(g, wfk_gemm(g->be, d, a, b, add));
         return;
     }
     struct wf_tensor *t = wf_tape_temp(g, d->ndim, d->shape);
     WF_RUN(g, wfk_gemm(g->be, t, a, b, 0));
-    WF_RUN(g, wfk_copy(g->be, d, t, true));
+    WF_RUN(g, wfk_copy(g->be, d, t, add));
     wf_tape_drop(g, t);
 }
 
 static void linear_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]), *dw = wf_tape_grad(g, n->in[1]);
-    struct wf_tensor *db = n->in[2] ? wf_tape_grad(g, n->in[2]) : NULL;
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]), *dw = wf_tape_grad_fresh(g, n->in[1]);
+    struct wf_tensor *db = wf_tape_grad_fresh(g, n->in[2]);
     struct wf_tensor x = grouped(n->in[0]), w = grouped(n->in[1]), dy = grouped(n->out->grad), t;
     if (dx) {
         struct wf_tensor d = grouped(dx);
         t = transposed(&w);
-        add_product(g, &d, &dy, &t);
+        add_product(g, &d, &dy, &t, wf_tensor_adds(dx));
     }
     if (dw) {
         struct wf_tensor d = grouped(dw);
         t = transposed(&x);
-        add_product(g, &d, &t, &dy);
+        add_product(g, &d, &t, &dy, wf_tensor_adds(dw));
     }
-    if (db) wf_unbroadcast(g, db, n->out->grad);
+    if (db) wf_unbroadcast(g, db, n->out->grad, 1);
 }
 
 struct wf_tensor *wf_linear_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
@@ -97,14 +97,15 @@ struct wf_tensor *wf_linear_op(struct wf_tape *g, struct wf_tensor *x, struct wf
 
 static void matmul_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *da = wf_tape_grad(g, n->in[0]), *db = wf_tape_grad(g, n->in[1]), t;
+    struct wf_tensor *da = wf_tape_grad_fresh(g, n->in[0]), *db = wf_tape_grad_fresh(g, n->in[1]);
+    struct wf_tensor t;
     if (da) {
         t = transposed(n->in[1]);
-        add_product(g, da, n->out->grad, &t);
+        add_product(g, da, n->out->grad, &t, wf_tensor_adds(da));
     }
     if (db) {
         t = transposed(n->in[0]);
-        add_product(g, db, &t, n->out->grad);
+        add_product(g, db, &t, n->out->grad, wf_tensor_adds(db));
     }
 }
 

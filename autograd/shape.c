@@ -58,8 +58,8 @@ struct wf_tensor *wf_permute(struct wf_tape *g, struct wf_tensor *x, ...)
 
 static void copy_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_copy(g->be, dx, n->out->grad, true));
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
+    if (dx) WF_RUN(g, wfk_copy(g->be, dx, n->out->grad, wf_tensor_adds(dx)));
 }
 
 struct wf_tensor *wf_contiguous(struct wf_tape *g, struct wf_tensor *x)
@@ -112,8 +112,8 @@ struct wf_tensor *wf_unsqueeze(struct wf_tape *g, struct wf_tensor *x, int axis)
 
 static void expand_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
-    if (dx) wf_unbroadcast(g, dx, n->out->grad);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
+    if (dx) wf_unbroadcast(g, dx, n->out->grad, 1);
 }
 
 /* A copy: a view in which two elements share an address could not share its base's gradient. */
@@ -134,11 +134,11 @@ struct wf_tensor *wf_expand(struct wf_tape *g, struct wf_tensor *x, int ndim, co
 
 static void part_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
     if (!dx) return;
     int axis = n->i[0], from = n->i[1];
     struct wf_tensor dy = wf_view_slice(n->out->grad, axis, from, from + n->in[0]->shape[axis]);
-    WF_RUN(g, wfk_copy(g->be, dx, &dy, true));
+    WF_RUN(g, wfk_copy(g->be, dx, &dy, wf_tensor_adds(dx)));
 }
 
 static void put_part(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *x, int axis,
@@ -280,11 +280,11 @@ struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tens
 
 static void scatter_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dy = wf_tape_grad(g, n->in[0]);
+    struct wf_tensor *dy = wf_tape_grad_fresh(g, n->in[0]);
     if (!dy) return;
     struct wf_tensor *rows = wf_tape_temp(g, dy->ndim, dy->shape);
     WF_RUN(g, wfk_pick(g->be, rows, n->out->grad, n->in[1]));
-    WF_RUN(g, wfk_affine(g->be, dy, rows, 1, 0, true));
+    WF_RUN(g, wfk_affine(g->be, dy, rows, 1, 0, wf_tensor_adds(dy)));
     wf_tape_drop(g, rows);
 }
 
@@ -336,10 +336,10 @@ struct wf_tensor *wf_lookup(struct wf_tape *g, struct wf_tensor *table, struct w
 
 static void sum_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]), dy;
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]), dy;
     if (!dx) return;
     WF_CHECK(wf_view_broadcast(&dy, n->out->grad, dx->ndim, dx->shape));
-    WF_RUN(g, wfk_affine(g->be, dx, &dy, n->r[0], 0, true));
+    WF_RUN(g, wfk_affine(g->be, dx, &dy, n->r[0], 0, wf_tensor_adds(dx)));
 }
 
 static struct wf_tensor *sum_to(struct wf_tape *g, struct wf_tensor *x, const int *shape,
@@ -410,7 +410,7 @@ struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x)
 
 static void softmax_vjp(struct wf_tape *g, const struct wf_node *n)
 {
-    struct wf_tensor *dx = wf_tape_grad(g, n->in[0]);
+    struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
     if (dx) WF_RUN(g, wfk_softmax_bwd(g->be, dx, n->out, n->out->grad));
 }
 

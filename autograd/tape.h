@@ -43,10 +43,12 @@ struct wf_tape {
     struct wf_chunks *nodes, *tensors; /* host; grown in chunks, addresses stable */
     struct wf_chunks *unused;          /* gradient memory given back during the reverse sweep */
     struct wf_step *step;              /* seed, step number, rates; backend memory */
-    uint32_t stream;                   /* the random op's number within the step */
-    bool training;                     /* dropout and sampling are on */
-    bool recording;                    /* nodes are appended; off for inference */
-    struct wf_error error;             /* sticks until the tape is reset */
+    struct wf_tensor *fresh[WF_MAXIN]; /* gradients that the vjp at hand was given fresh */
+    int fresh_count;
+    uint32_t stream;       /* the random op's number within the step */
+    bool training;         /* dropout and sampling are on */
+    bool recording;        /* nodes are appended; off for inference */
+    struct wf_error error; /* sticks until the tape is reset */
     struct wf_tensor poison;
 };
 
@@ -94,6 +96,13 @@ struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n);
 /* The gradient of t, zero at first use; of a view, the same view of its base's gradient. NULL when
  * t needs none or after an error. */
 struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t);
+
+/* The same, but at first use it may be fresh: memory that holds anything, which spares filling it
+ * with zeros only to add to them. For a vjp that hands it to kernels marked `fresh` in
+ * tensor/kernels.def, or passes wf_tensor_adds() of it on as `add` or beta, and so writes all of it
+ * before it is read; if in doubt, wf_tape_grad(). A vjp that asks for the same memory twice has it
+ * filled, and so is what a vjp leaves fresh. */
+struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t);
 
 /* Records the first error, returns the poison tensor. */
 struct wf_tensor *wf_tape_fail(struct wf_tape *g, enum wf_status s, const char *fmt, ...)

@@ -40,6 +40,13 @@ bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b)
     return true;
 }
 
+bool wf_tensor_adds(struct wf_tensor *d)
+{
+    bool fresh = d && d->fresh;
+    if (fresh) d->fresh = false;
+    return !fresh;
+}
+
 const char *wf_tensor_shape_text(const struct wf_tensor *t, char text[WF_SHAPE_TEXT])
 {
     int n = snprintf(text, WF_SHAPE_TEXT, "[");

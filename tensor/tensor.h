@@ -30,6 +30,9 @@ struct wf_tensor {
     struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
     struct wf_tensor *grad;      /* NULL until needed */
     bool needs_grad;
+    bool fresh;             /* a gradient that holds nothing yet, see wf_tensor_adds() */
+    struct wf_tensor *rest; /* the part of a gradient that nobody has asked for and that holds
+                             * nothing; NULL: there is none */
 };
 
 /* A shape as an argument: wf_zeros(g, 3, wf_dims(B, N, C)). */
@@ -41,6 +44,10 @@ void wf_tensor_shape(struct wf_tensor *t, int ndim, const int *shape);
 ptrdiff_t wf_tensor_count(const struct wf_tensor *t); /* elements; a broadcast axis counts whole */
 bool wf_tensor_contiguous(const struct wf_tensor *t);
 bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b);
+
+/* How the gradient d is written: true: added to; false: all of it overwritten, because it is fresh,
+ * which it then is no longer. Who asks does so. NULL: true. */
+bool wf_tensor_adds(struct wf_tensor *d);
 
 /* "[2, 3, 4]" into text, for messages; returns text. */
 enum { WF_SHAPE_TEXT = 80 };

@@ -1,4 +1,5 @@
 #include "tests/cases.h"
+#include <math.h>
 #include <string.h>
 #include "tensor/alloc.h"
 #include "tensor/rng.h"
@@ -82,6 +83,17 @@ OP(div_, wf_div(g, in[0], in[1]))
 OP(max_, wf_max(g, in[0], in[1]))
 OP(min_, wf_min(g, in[0], in[1]))
 OP(lerp, wf_lerp(g, in[0], in[1], in[2]))
+OP(mul_itself, wf_mul(g, in[0], in[0]))
+OP(mul_view, wf_mul(g, in[0], wf_reshape(g, in[0], 2, wf_dims(6, 4))))
+OP(mul_views, wf_mul(g, wf_reshape(g, in[0], 1, wf_dims(-1)), wf_reshape(g, in[0], 1, wf_dims(-1))))
+OP(add_itself, wf_add(g, in[0], in[0]))
+OP(add_shared, wf_add(g, wf_tanh(g, in[0]), wf_sigmoid(g, in[0])))
+OP(add_view, wf_add(g, wf_tanh(g, in[0]), wf_sigmoid(g, wf_reshape(g, in[0], 3, wf_dims(4, 3, 1)))))
+OP(sub_part, wf_sub(g, wf_tanh(g, in[0]), wf_exp(g, wf_slice(g, in[0], 0, 1, 2))))
+OP(lerp_itself, wf_lerp(g, in[0], in[0], in[0]))
+OP(lerp_slices,
+   wf_lerp(g, wf_slice(g, in[0], -1, 0, 2), wf_slice(g, in[0], -1, 1, 3), wf_sigmoid(g, in[1])))
+OP(matmul_itself, wf_matmul(g, in[0], in[0]))
 OP(dropout, wf_dropout(g, in[0], 0.4))
 OP(coin, wf_mul(g, in[0], wf_coin(g)))
 OP(slice, wf_slice(g, in[0], 1, 1, 3))
@@ -225,14 +237,23 @@ const struct op_case op_cases[] = {
     { "leaky_relu", leaky_relu, { { 2, 3, 4 } }, 0 },
     { "affine", affine, { { 2, 3, 4 } }, 0 },
     { "add", add, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "add/itself", add_itself, { { 2, 3, 4 } }, 0 },
+    { "add/shared", add_shared, { { 2, 3, 4 } }, 0 },
+    { "add/view", add_view, { { 4, 3, 1 } }, 0 },
     { "add/broadcast", add, { { 2, 3, 4 }, { 4 } }, 0 },
     { "sub", sub, { { 3, 1 }, { 2, 3, 4 } }, 0 },
     { "mul", mul, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "sub/part", sub_part, { { 3, 4 } }, 0 },
     { "mul/broadcast", mul, { { 2, 3, 4 }, { 2, 1, 1 } }, 0 },
+    { "mul/itself", mul_itself, { { 2, 3, 4 } }, 0 },
+    { "mul/view", mul_view, { { 6, 4 } }, 0 },
+    { "mul/two views", mul_views, { { 2, 3, 4 } }, 0 },
     { "div", div_, { { 2, 3, 4 }, { 3, 4 } }, 2 },
     { "max", max_, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "min", min_, { { 2, 3, 4 }, { 3, 4 } }, 0 },
     { "lerp", lerp, { { 2, 3, 4 }, { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
+    { "lerp/itself", lerp_itself, { { 2, 3, 4 } }, 0 },
+    { "lerp/overlapping", lerp_slices, { { 2, 4, 3 }, { 2, 4, 2 } }, 0 },
     { "dropout", dropout, { { 2, 3, 4 } }, 0 },
     { "coin", coin, { { 2, 3 } }, 0 },
     { "slice", slice, { { 2, 4, 3 } }, 0 },
@@ -257,6 +278,7 @@ const struct op_case op_cases[] = {
     { "softmax", softmax, { { 2, 3, 4 } }, 0 },
     { "matmul", matmul, { { 2, 3, 4 }, { 4, 5 } }, 0 },
     { "matmul/batched", matmul, { { 2, 3, 4 }, { 2, 4, 5 } }, 0 },
+    { "matmul/itself", matmul_itself, { { 2, 4, 4 } }, 0 },
     { "linear_op", linear, { { 2, 3, 4 }, { 4, 5 }, { 5 } }, 0 },
     { "layer_norm_op", layer_norm, { { 2, 3, 4 }, { 4 }, { 4 } }, 0 },
     { "layer_norm_op/two axes", layer_norm2, { { 2, 3, 4 }, { 3, 4 } }, 0 },
@@ -406,14 +428,14 @@ static enum wf_status fill(struct wf_tensor *t, uint32_t stream, double shift, s
 }
 
 enum wf_status case_run_init(struct case_run *r, struct wf_backend *be, const struct op_case *row,
-                             bool strided, bool large, struct wf_error *err)
+                             enum case_inputs how, bool large, struct wf_error *err)
 {
-    *r = (struct case_run){ .row = row, .strided = strided };
+    *r = (struct case_run){ .row = row, .how = how };
     WF_TRY(large ? large_graph(&r->G, be, err) : small_graph(&r->G, be, err));
     for (int i = 0; i < CASE_INPUTS && row->shape[i][0]; i++, r->n++) {
         int nd = 0, shape[WF_MAXDIM];
         while (nd < WF_MAXDIM && row->shape[i][nd]) nd++;
-        for (int k = 0; k < nd; k++) shape[k] = row->shape[i][strided ? nd - 1 - k : k];
+        for (int k = 0; k < nd; k++) shape[k] = row->shape[i][how == CASE_STRIDED ? nd - 1 - k : k];
         WF_TRY(wf_tensor_alloc(&r->leaf[i], be, nd, shape, err));
         WF_TRY(wf_tensor_alloc(&r->grad[i], be, nd, shape, err));
         r->leaf[i].grad = &r->grad[i];
@@ -447,12 +469,30 @@ static struct wf_tensor *reversed(struct wf_tape *g, struct wf_tensor *x)
     }
 }
 
+/* What the tape takes next holds NaN. */
+static void spoil(struct wf_tape *g)
+{
+    size_t used = g->mem.used;
+    struct wf_tensor *t = wf_tape_new(g, 1, wf_dims((int)(2 * used / sizeof(wf_real)) + 4096));
+    WF_RUN(g, wfk_fill(g->be, t, (double)NAN));
+    wf_arena_release(&g->mem, used);
+}
+
+static struct wf_tensor *input(struct wf_tape *g, struct wf_tensor *leaf, enum case_inputs how)
+{
+    return how == CASE_STRIDED ? reversed(g, leaf)
+           : how == CASE_FRESH ? wf_affine(g, leaf, 1, 0)
+                               : leaf;
+}
+
 struct wf_tensor *case_run_build(struct wf_tape *g, void *run)
 {
     struct case_run *r = run;
     struct wf_tensor *in[CASE_INPUTS];
     struct wf_step step = { .seed = 5, .teach = 0.6 };
     wf_tape_set_step(g, &step);
-    for (int i = 0; i < r->n; i++) in[i] = r->strided ? reversed(g, r->list[i]) : r->list[i];
-    return r->row->build(g, &r->G, in);
+    for (int i = 0; i < r->n; i++) in[i] = input(g, r->list[i], r->how);
+    struct wf_tensor *y = r->row->build(g, &r->G, in);
+    if (r->how == CASE_FRESH) spoil(g);
+    return y;
 }

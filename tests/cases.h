@@ -1,5 +1,6 @@
 /* cases.h - one row per op: how to build it, and the shapes of its random inputs. Every row is
- * checked for its gradient, with strided inputs, and for every failing allocation (test_ops.c). */
+ * checked for its gradient, with inputs of every kind, and for every failing allocation
+ * (test_ops.c). */
 #ifndef WF_CASES_H
 #define WF_CASES_H
 
@@ -28,17 +29,21 @@ extern const int op_cases_count;
 extern const struct op_case large_cases[];
 extern const int large_cases_count;
 
-/* One row with its inputs, in the memory of a backend. Strided: a leaf is stored with its axes
- * reversed and permuted back. Large: of large_cases. The target of a loss has no gradient. */
+/* How the inputs of a row come: as leaves; as leaves that are stored with their axes reversed, and
+ * permuted back; or out of another op, so that their gradients are fresh, in memory full of NaN. */
+enum case_inputs { CASE_LEAVES, CASE_STRIDED, CASE_FRESH };
+
+/* One row with its inputs, in the memory of a backend. Large: of large_cases. The target of a loss
+ * has no gradient. */
 struct case_run {
     const struct op_case *row;
     struct case_graph G;
     struct wf_tensor leaf[CASE_INPUTS], grad[CASE_INPUTS], *list[CASE_INPUTS];
     int n;
-    bool strided;
+    enum case_inputs how;
 };
 enum wf_status case_run_init(struct case_run *r, struct wf_backend *be, const struct op_case *row,
-                             bool strided, bool large, struct wf_error *err);
+                             enum case_inputs how, bool large, struct wf_error *err);
 void case_run_free(struct case_run *r);
 
 /* The row's output; run is a struct case_run. */

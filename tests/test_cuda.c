@@ -57,12 +57,12 @@ static void look(struct step *s)
     snprintf(s->error, sizeof s->error, "%s", s->g.error.message);
 }
 
-static void begin(struct step *s, struct wf_backend *be, const struct op_case *row, bool strided,
-                  bool large)
+static void begin(struct step *s, struct wf_backend *be, const struct op_case *row,
+                  enum case_inputs how, bool large)
 {
     struct wf_error err = { 0 };
     memset(s, 0, sizeof *s);
-    MUST(case_run_init(&s->run, be, row, strided, large, &err));
+    MUST(case_run_init(&s->run, be, row, how, large, &err));
     MUST(wf_tape_init(&s->g, be, &err));
     struct wf_tensor *y = case_run_build(&s->g, &s->run);
     snprintf(s->error, sizeof s->error, "%s", s->g.error.message);
@@ -120,36 +120,39 @@ enum { PARTS = 8 };
     }                                                                                              \
     ParameterizedTest(int *part, cuda, name)
 
-/* check() for every row of a part, with its inputs as they are and strided. */
+/* check() for every row of a part, with inputs of every kind. */
 static void each_row(int part, void (*check)(struct wf_backend *be, const struct op_case *row,
-                                             bool strided, bool large))
+                                             enum case_inputs how, bool large))
 {
     struct wf_backend *be = device_open();
     for (int i = part; i < op_cases_count + large_cases_count; i += PARTS)
-        for (int strided = 0; strided < 2; strided++) {
+        for (enum case_inputs how = CASE_LEAVES; how <= CASE_FRESH; how++) {
             bool large = i >= op_cases_count;
-            check(be, large ? &large_cases[i - op_cases_count] : &op_cases[i], strided, large);
+            check(be, large ? &large_cases[i - op_cases_count] : &op_cases[i], how, large);
         }
     wf_backend_close(be);
     expect_no_leaks();
 }
 
-static const char *kind(bool strided, bool large)
+static const char *kind(enum case_inputs how, bool large)
 {
-    return strided ? large ? "large, strided" : "strided" : large ? "large" : "small";
+    static const char *const text[][2] = { { "small", "large" },
+                                           { "strided", "large, strided" },
+                                           { "fresh", "large, fresh" } };
+    return text[how][large];
 }
 
-static void expect_the_cpu(struct wf_backend *be, const struct op_case *row, bool strided,
+static void expect_the_cpu(struct wf_backend *be, const struct op_case *row, enum case_inputs how,
                            bool large)
 {
     static struct step cpu, device;
-    begin(&cpu, wf_backend_cpu(), row, strided, large);
-    begin(&device, be, row, strided, large);
+    begin(&cpu, wf_backend_cpu(), row, how, large);
+    begin(&device, be, row, how, large);
     cr_assert(!cpu.error[0], "%s", cpu.error);
-    cr_expect(!device.error[0], "%s, %s: %s", row->name, kind(strided, large), device.error);
+    cr_expect(!device.error[0], "%s, %s: %s", row->name, kind(how, large), device.error);
     double bar = sizeof(wf_real) == 8 ? 1e-11 : 2e-5;
     double e = device.error[0] ? 0 : error_of(&device, &cpu);
-    cr_expect(e <= bar, "%s, %s: off by %.3g", row->name, kind(strided, large), e);
+    cr_expect(e <= bar, "%s, %s: off by %.3g", row->name, kind(how, large), e);
     end(&cpu);
     end(&device);
 }
@@ -186,12 +189,12 @@ static void expect_again(struct step *s, bool recorded)
     wf_free(first);
 }
 
-static void expect_the_same_bits(struct wf_backend *be, const struct op_case *row, bool strided,
-                                 bool large)
+static void expect_the_same_bits(struct wf_backend *be, const struct op_case *row,
+                                 enum case_inputs how, bool large)
 {
     static struct step s;
-    begin(&s, be, row, strided, large);
-    cr_expect(!s.error[0], "%s, %s: %s", row->name, kind(strided, large), s.error);
+    begin(&s, be, row, how, large);
+    cr_expect(!s.error[0], "%s, %s: %s", row->name, kind(how, large), s.error);
     for (int i = 0; i < 3 && !s.error[0]; i++) expect_again(&s, i == 2);
     end(&s);
 }

@@ -26,14 +26,14 @@ static enum wf_status check(struct case_run *r, double *worst, int *which, struc
     }                                                                                              \
     ParameterizedTest(int *row, ops, test)
 
-static void expect_gradient(int row, bool strided)
+static void expect_gradient(int row, enum case_inputs how)
 {
     static struct case_run r;
     struct wf_error err = { 0 };
     double worst;
     int which;
-    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[row], strided, false, &err), WF_OK,
-                 "%s", err.message);
+    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[row], how, false, &err), WF_OK, "%s",
+                 err.message);
     cr_assert_eq(check(&r, &worst, &which, &err), WF_OK, "%s: %s", r.row->name, err.message);
     /* Float: differences of values near 1 over a step of 1e-3. */
     double bar = sizeof(wf_real) == 8 ? 1e-7 : 1e-2;
@@ -43,13 +43,19 @@ static void expect_gradient(int row, bool strided)
 
 FOR_EVERY_ROW(gradient_equals_finite_differences)
 {
-    expect_gradient(*row, false);
+    expect_gradient(*row, CASE_LEAVES);
     expect_no_leaks();
 }
 
 FOR_EVERY_ROW(gradient_is_right_for_strided_inputs)
 {
-    expect_gradient(*row, true);
+    expect_gradient(*row, CASE_STRIDED);
+    expect_no_leaks();
+}
+
+FOR_EVERY_ROW(gradient_reads_nothing_of_fresh_memory)
+{
+    expect_gradient(*row, CASE_FRESH);
     expect_no_leaks();
 }
 
@@ -62,7 +68,8 @@ FOR_EVERY_ROW(every_failing_allocation_is_clean)
         struct wf_error err = { 0 };
         cr_assert(n < 2000);
         wf_alloc_fail_after(n);
-        enum wf_status s = case_run_init(&r, wf_backend_cpu(), &op_cases[*row], false, false, &err);
+        enum wf_status s =
+            case_run_init(&r, wf_backend_cpu(), &op_cases[*row], CASE_LEAVES, false, &err);
         if (s == WF_OK) s = check(&r, &worst, &which, &err);
         wf_alloc_fail_after(-1);
         case_run_free(&r);
@@ -82,7 +89,8 @@ FOR_EVERY_ROW(bits_do_not_depend_on_threads)
     struct wf_error err = { 0 };
     double worst;
     int which;
-    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[*row], false, false, &err), WF_OK);
+    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[*row], CASE_LEAVES, false, &err),
+                 WF_OK);
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         cr_assert_eq(check(&r, &worst, &which, &err), WF_OK, "%s", err.message);

@@ -60,6 +60,7 @@ static struct sizes sizes_of(const struct wf_attention_in *in)
 struct job {
     struct head q, k, v, y, dy, dq, dk, dv; /* data NULL: not wanted */
     wf_real *lse;
+    bool add_q, add_k, add_v; /* to dq, dk, dv */
 };
 
 static struct job job_of(const struct wf_attention_in *in, const struct wf_tensor *y,
@@ -301,7 +302,8 @@ static void block_bwd(const struct job *j, const struct wf_attention_in *in, con
     score_grad(in, r, j->lse, b);
     if (j->dq.data)
         wf_cpu_product(b.rows, z->d, b.cols, (struct wf_matrix){ r->ds, WF_PANEL, 1 },
-                       rows_of(j->k, b.at), 1, j->dq.data + b.from * j->dq.ld, j->dq.ld);
+                       rows_of(j->k, b.at), b.at > 0 || j->add_q, j->dq.data + b.from * j->dq.ld,
+                       j->dq.ld);
     if (j->dk.data)
         wf_cpu_panel_product(z->d, n, b.rows, transposed(q), r->ds, beta, r->dk, WF_PANEL);
     if (j->dv.data)
@@ -323,9 +325,9 @@ static void head_bwd(const struct job *j, const struct wf_attention_in *in, cons
             block_bwd(j, in, z, r, b);
         }
         if (j->dk.data)
-            wf_cpu_unpack(j->dk.data + at * j->dk.ld, j->dk.ld, r->dk, z->d, b.cols, true);
+            wf_cpu_unpack(j->dk.data + at * j->dk.ld, j->dk.ld, r->dk, z->d, b.cols, j->add_k);
         if (j->dv.data)
-            wf_cpu_unpack(j->dv.data + at * j->dv.ld, j->dv.ld, r->dv, z->e, b.cols, true);
+            wf_cpu_unpack(j->dv.data + at * j->dv.ld, j->dv.ld, r->dv, z->e, b.cols, j->add_v);
     }
 }
 
@@ -334,12 +336,17 @@ enum wf_status wf_cpu_attention_bwd(struct wf_backend *be, const struct wf_atten
                                     const struct wf_tensor *lse, const struct wf_tensor *dy)
 {
     struct sizes z = sizes_of(in);
-    if (z.L == 0) return WF_OK;
+    if (z.L == 0 || z.S == 0) return WF_OK;
     wf_real *all = scratch(be, grad_room_size(&z));
     if (!all) return WF_ENOMEM;
+    bool add_q = wf_tensor_adds(grad->dq), add_k = wf_tensor_adds(grad->dk);
+    bool add_v = wf_tensor_adds(grad->dv);
 #pragma omp parallel for schedule(static)
     for (ptrdiff_t i = 0; i < z.groups * z.heads; i++) {
         struct job j = job_of(in, y, lse, i);
+        j.add_q = add_q;
+        j.add_k = add_k;
+        j.add_v = add_v;
         add_grads(&j, grad, dy, z.heads, i);
         struct grad_room r = grad_room_of(all, &z);
         head_bwd(&j, in, &z, &r);

@@ -28,6 +28,7 @@ struct dconv {
     int groups, chunks, threads;
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
+    bool add[2];               /* to dx[0] and dx[1] */
     struct wf_hops hops, back; /* plain and transposed */
     wf_real *pack, *bias;      /* packed weights; bias padded to whole panels, or NULL */
     wf_real *tiles, *own;      /* one per thread; own: rows of one product */
@@ -296,12 +297,12 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
     return WF_OK;
 }
 
-/* dx += X */
-static void add_dx(const struct dconv *d, struct wf_tile X, struct wf_rows r)
+/* dx (+)= X */
+static void put_dx(const struct dconv *d, struct wf_tile X, struct wf_rows r)
 {
     const struct wf_dconv_grad *grad = d->grad;
-    if (grad->dx[1] != NULL) d->steps->add(grad->dx[1], X, 0, r);
-    if (grad->dx[0] != NULL) d->steps->add(grad->dx[0], X, d->C1, r);
+    if (grad->dx[1] != NULL) d->steps->put(grad->dx[1], X, 0, r, d->add[1]);
+    if (grad->dx[0] != NULL) d->steps->put(grad->dx[0], X, d->C1, r, d->add[0]);
 }
 
 static void add_dw(const struct dconv *d, struct wf_outer job, bool a_has_terms, struct wf_team t)
@@ -358,7 +359,7 @@ static void mix_last(const struct dconv *d, int group, wf_real *memory, wf_real 
         struct wf_rows r = rows_of(d, group, i, i + 1);
         d->steps->mix(&job, r.from, r.to - r.from, 0);
         r.shift = r.from;
-        add_dx(d, dX, r);
+        put_dx(d, dX, r);
     }
     if (d->want_w) add_dw(d, (struct wf_outer){ .A = X, .B = G, .D = part }, false, t);
     wf_team_sync(t);
@@ -387,7 +388,7 @@ static void hops_last(const struct dconv *d, int group, wf_real *memory, wf_real
     if (d->want_x) wf_tile_fold(E, &d->back, t);
     if (d->grad->db) d->steps->sum(part + d->db_at, D, t);
     wf_team_sync(t);
-    if (d->want_x) add_dx(d, E, all);
+    if (d->want_x) put_dx(d, E, all);
     if (d->want_w) add_dw(d, (struct wf_outer){ .A = Z, .B = D, .D = part }, true, t);
     if (d->want_value) add_dvalue(d, Z, E, part + d->dvalue_at, t);
     wf_team_sync(t);
@@ -449,6 +450,7 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
                                 const struct wf_tensor *dy)
 {
     struct dconv d = { .y = y, .dy = dy };
+    for (int k = 0; k < 2; k++) d.add[k] = wf_tensor_adds(grad->dx[k]);
     dconv_init(&d, in, grad);
     if (d.B == 0 || d.N == 0) return WF_OK;
     struct arena a = { 0 };

@@ -46,8 +46,8 @@ struct wf_steps {
     /* y = act(T + bias); bias NULL or padded */
     void (*store)(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias, enum wf_act act,
                   struct wf_rows r);
-    /* x += channels first, first + 1, .. of T */
-    void (*add)(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r);
+    /* x = or += channels first, first + 1, .. of T */
+    void (*put)(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r, bool add);
     /* rows [from, from + rows) of A to rows to, to + 1, .. of Y */
     void (*mix)(const struct wf_mix *mix, int from, int rows, int to);
     void (*outer)(const struct wf_outer *outer, struct wf_team t);

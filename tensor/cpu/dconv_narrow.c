@@ -86,11 +86,12 @@ static void narrow_store(const struct wf_tensor *y, struct wf_tile T, const wf_r
     }
 }
 
-static void narrow_add(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r)
+static void narrow_put(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r,
+                       bool add)
 {
     for (int from = r.from; from < r.to; from += STRETCH)
         for (int c = 0; c < x->shape[2]; c++)
-            scatter(x, c, at(T, first + c, from - r.shift), WF_PANEL, stretch(r, from), true);
+            scatter(x, c, at(T, first + c, from - r.shift), WF_PANEL, stretch(r, from), add);
 }
 
 /* R rows and V channels of Y, kept in registers over the whole sum. */
@@ -221,5 +222,5 @@ static void narrow_sum(wf_real *sum, struct wf_tile T, struct wf_team t)
     }
 }
 
-const struct wf_steps wf_steps_narrow = { narrow_load, narrow_load_grad, narrow_store, narrow_add,
+const struct wf_steps wf_steps_narrow = { narrow_load, narrow_load_grad, narrow_store, narrow_put,
                                           narrow_mix,  narrow_outer,     narrow_sum };

@@ -191,7 +191,8 @@ static void wide_store(const struct wf_tensor *y, struct wf_tile T, const wf_rea
     }
 }
 
-static void wide_add(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r)
+static void wide_put(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r,
+                     bool add)
 {
     int n = x->shape[2];
     for (int i = r.from; i < r.to; i++) {
@@ -200,7 +201,8 @@ static void wide_add(const struct wf_tensor *x, struct wf_tile T, int first, str
             int col = first + c, room = WF_LANES - col % WF_LANES;
             step = n - c < room ? n - c : room;
             wf_vec v = vec_load_some(cell(T, i - r.shift, col), step);
-            vec_store_some(to + c, vec_add(vec_load_some(to + c, step), v), step);
+            if (add) v = vec_add(vec_load_some(to + c, step), v);
+            vec_store_some(to + c, v, step);
         }
     }
 }
@@ -215,5 +217,5 @@ static void wide_sum(wf_real *sum, struct wf_tile T, struct wf_team t)
     }
 }
 
-const struct wf_steps wf_steps_wide = { wide_load, wide_load_grad, wide_store, wide_add,
+const struct wf_steps wf_steps_wide = { wide_load, wide_load_grad, wide_store, wide_put,
                                         wide_mix,  wide_outer,     wide_sum };

@@ -38,22 +38,30 @@
             }                                                                                      \
     } while (0)
 
-/* p0[i] += expr of a, b, c. */
-#define ADD3(expr)                                                                                 \
+#define EACH3(expr)                                                                                \
     do {                                                                                           \
         if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1) {                                    \
             _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++)                                  \
             {                                                                                      \
                 wf_real a = p[1][i], b = p[2][i], c = p[3][i];                                     \
-                (void)a, (void)b;                                                                  \
-                p[0][i] += (expr);                                                                 \
+                (void)a, (void)b, (void)c;                                                         \
+                p[0][i] = (expr);                                                                  \
             }                                                                                      \
         } else                                                                                     \
             for (ptrdiff_t i = 0; i < n; i++) {                                                    \
                 wf_real a = p[1][i * s[1]], b = p[2][i * s[2]], c = p[3][i * s[3]];                \
-                (void)a, (void)b;                                                                  \
-                p[0][i * s[0]] += (expr);                                                          \
+                (void)a, (void)b, (void)c;                                                         \
+                p[0][i * s[0]] = (expr);                                                           \
             }                                                                                      \
+    } while (0)
+
+/* A gradient: d[i] = or += expr. */
+#define GRAD(EACH, expr)                                                                           \
+    do {                                                                                           \
+        if (add)                                                                                   \
+            EACH(p[0][i * s[0]] + (expr));                                                         \
+        else                                                                                       \
+            EACH(expr);                                                                            \
     } while (0)
 
 #define BODY(name)                                                                                 \
@@ -161,40 +169,47 @@ enum wf_status wf_cpu_unary(struct wf_backend *be, enum wf_unary f, struct wf_te
     return WF_OK;
 }
 
+struct unary_grad {
+    enum wf_unary f;
+    bool add;
+};
+
 /* a = x, b = y, c = dy */
 BODY(unary_bwd_body)
 {
     (void)first;
-    switch (*(const enum wf_unary *)ctx) {
+    const struct unary_grad *d = ctx;
+    bool add = d->add;
+    switch (d->f) {
     case WF_SIGMOID:
-        ADD3(c * b * (1 - b));
+        GRAD(EACH3, c * b * (1 - b));
         break;
     case WF_TANH:
-        ADD3(c * (1 - b * b));
+        GRAD(EACH3, c * (1 - b * b));
         break;
     case WF_RELU:
-        ADD3(a > 0 ? c : 0);
+        GRAD(EACH3, a > 0 ? c : 0);
         break;
     case WF_EXP:
-        ADD3(c * b);
+        GRAD(EACH3, c * b);
         break;
     case WF_LOG:
-        ADD3(c / a);
+        GRAD(EACH3, c / a);
         break;
     case WF_SQRT:
-        ADD3(c / (2 * b));
+        GRAD(EACH3, c / (2 * b));
         break;
     case WF_SQUARE:
-        ADD3(2 * a * c);
+        GRAD(EACH3, 2 * a * c);
         break;
     case WF_ABS:
-        ADD3(a > 0 ? c : a < 0 ? -c : 0);
+        GRAD(EACH3, a > 0 ? c : a < 0 ? -c : 0);
         break;
     case WF_RECIP0:
-        ADD3(-c * b * b);
+        GRAD(EACH3, -c * b * b);
         break;
     case WF_RSQRT0:
-        ADD3((wf_real)-0.5 * c * b * b * b);
+        GRAD(EACH3, (wf_real)-0.5 * c * b * b * b);
         break;
     }
 }
@@ -204,7 +219,8 @@ enum wf_status wf_cpu_unary_bwd(struct wf_backend *be, enum wf_unary f, struct w
                                 const struct wf_tensor *dy)
 {
     (void)be;
-    wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, false, &f, unary_bwd_body);
+    struct unary_grad d = { f, wf_tensor_adds(dx) };
+    wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, false, &d, unary_bwd_body);
     return WF_OK;
 }
 
@@ -241,55 +257,71 @@ enum wf_status wf_cpu_binary(struct wf_backend *be, enum wf_binary f, struct wf_
     return WF_OK;
 }
 
-/* a, b = the operands, c = dy; ctx = { which function, which operand }. At a tie, max and min give
- * the whole gradient to the first operand. */
-BODY(binary_bwd_body)
+/* Of operand 0 or 1, with p: its gradient d, dy, the operands. At a tie, max and min give the whole
+ * gradient to the first operand. */
+static void binary_grad(int which, bool add, ptrdiff_t n, wf_real *const *p, const ptrdiff_t *s)
 {
-    (void)first;
-    const int *which = ctx;
-    switch (which[0] * 2 + which[1]) {
+    switch (which) { /* a = dy; b, c = the operands */
     case WF_ADD * 2:
     case WF_ADD * 2 + 1:
     case WF_SUB * 2:
-        EACH1(p[0][i * s[0]] + p[3][i * s[3]]);
+        GRAD(EACH1, a);
         break;
     case WF_SUB * 2 + 1:
-        EACH1(p[0][i * s[0]] - p[3][i * s[3]]);
+        GRAD(EACH1, -a);
         break;
     case WF_MUL * 2:
-        ADD3(b * c);
+        GRAD(EACH3, c * a);
         break;
     case WF_MUL * 2 + 1:
-        ADD3(a * c);
+        GRAD(EACH3, b * a);
         break;
     case WF_DIV * 2:
-        ADD3(c / b);
+        GRAD(EACH3, a / c);
         break;
     case WF_DIV * 2 + 1:
-        ADD3(-c * a / (b * b));
+        GRAD(EACH3, -a * b / (c * c));
         break;
     case WF_MAX * 2:
-        ADD3(a >= b ? c : 0);
+        GRAD(EACH3, b >= c ? a : 0);
         break;
     case WF_MAX * 2 + 1:
-        ADD3(a >= b ? 0 : c);
+        GRAD(EACH3, b >= c ? 0 : a);
         break;
     case WF_MIN * 2:
-        ADD3(a <= b ? c : 0);
+        GRAD(EACH3, b <= c ? a : 0);
         break;
     case WF_MIN * 2 + 1:
-        ADD3(a <= b ? 0 : c);
+        GRAD(EACH3, b <= c ? 0 : a);
         break;
     }
 }
 
-enum wf_status wf_cpu_binary_bwd(struct wf_backend *be, enum wf_binary f, int operand,
-                                 struct wf_tensor *d, const struct wf_tensor *a,
+struct binary_grads {
+    enum wf_binary f;
+    bool add[2];
+};
+
+/* p: dy, a, b, da, db */
+BODY(binary_bwd_body)
+{
+    (void)first;
+    const struct binary_grads *d = ctx;
+    for (int k = 0; k < 2; k++)
+        if (p[3 + k])
+            binary_grad((int)d->f * 2 + k, d->add[k], n,
+                        (wf_real *const[]){ p[3 + k], p[0], p[1], p[2] },
+                        (const ptrdiff_t[]){ s[3 + k], s[0], s[1], s[2] });
+}
+
+enum wf_status wf_cpu_binary_bwd(struct wf_backend *be, enum wf_binary f, struct wf_tensor *da,
+                                 struct wf_tensor *db, const struct wf_tensor *a,
                                  const struct wf_tensor *b, const struct wf_tensor *dy)
 {
     (void)be;
-    int which[2] = { (int)f, operand };
-    wf_cpu_loop(4, (const struct wf_tensor *const[]){ d, a, b, dy }, false, which, binary_bwd_body);
+    struct binary_grads d = { f, { wf_tensor_adds(da), wf_tensor_adds(db) } };
+    wf_cpu_loop(5, (const struct wf_tensor *const[]){ dy, a, b, da, db }, false, &d,
+                binary_bwd_body);
     return WF_OK;
 }
 
@@ -315,19 +347,25 @@ enum wf_status wf_cpu_lerp(struct wf_backend *be, struct wf_tensor *y, const str
     return WF_OK;
 }
 
+/* d (+)= expr of element i, for the gradient that is operand k. */
+#define LERP_GRAD(k, expr)                                                                         \
+    do {                                                                                           \
+        if (p[k] && add[(k)-4])                                                                    \
+            for (ptrdiff_t i = 0; i < n; i++) p[k][i * s[k]] += (expr);                            \
+        else if (p[k])                                                                             \
+            for (ptrdiff_t i = 0; i < n; i++) p[k][i * s[k]] = (expr);                             \
+    } while (0)
+
 /* p: dy, a, b, w, da, db, dw */
 BODY(lerp_bwd_body)
 {
     (void)first;
-    (void)ctx;
-    if (p[4])
-        for (ptrdiff_t i = 0; i < n; i++) p[4][i * s[4]] += (1 - p[3][i * s[3]]) * p[0][i * s[0]];
-    if (p[5])
-        for (ptrdiff_t i = 0; i < n; i++) p[5][i * s[5]] += p[3][i * s[3]] * p[0][i * s[0]];
-    if (p[6])
-        for (ptrdiff_t i = 0; i < n; i++)
-            p[6][i * s[6]] += (p[2][i * s[2]] - p[1][i * s[1]]) * p[0][i * s[0]];
+    const bool *add = ctx;
+    LERP_GRAD(4, (1 - p[3][i * s[3]]) * p[0][i * s[0]]);
+    LERP_GRAD(5, p[3][i * s[3]] * p[0][i * s[0]]);
+    LERP_GRAD(6, (p[2][i * s[2]] - p[1][i * s[1]]) * p[0][i * s[0]]);
 }
+#undef LERP_GRAD
 
 enum wf_status wf_cpu_lerp_bwd(struct wf_backend *be, struct wf_tensor *da, struct wf_tensor *db,
                                struct wf_tensor *dw, const struct wf_tensor *a,
@@ -335,7 +373,8 @@ enum wf_status wf_cpu_lerp_bwd(struct wf_backend *be, struct wf_tensor *da, stru
                                const struct wf_tensor *dy)
 {
     (void)be;
-    wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, false, NULL,
+    bool add[] = { wf_tensor_adds(da), wf_tensor_adds(db), wf_tensor_adds(dw) };
+    wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, false, add,
                 lerp_bwd_body);
     return WF_OK;
 }

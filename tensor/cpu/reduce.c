@@ -188,6 +188,7 @@ enum wf_status wf_cpu_softmax_bwd(struct wf_backend *be, struct wf_tensor *dx,
     (void)be;
     int last = y->ndim - 1;
     ptrdiff_t n = y->shape[last], rows = n ? wf_tensor_count(y) / n : 0;
+    bool add = wf_tensor_adds(dx);
 #pragma omp parallel for schedule(static) if (rows * n > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *a = row_of(y, r), *d = row_of(dy, r);
@@ -195,9 +196,11 @@ enum wf_status wf_cpu_softmax_bwd(struct wf_backend *be, struct wf_tensor *dx,
         double dot = 0;
         for (ptrdiff_t i = 0; i < n; i++)
             dot += (double)a[i * y->stride[last]] * (double)d[i * dy->stride[last]];
-        for (ptrdiff_t i = 0; i < n; i++)
-            b[i * dx->stride[last]] +=
-                a[i * y->stride[last]] * (d[i * dy->stride[last]] - (wf_real)dot);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            wf_real v = a[i * y->stride[last]] * (d[i * dy->stride[last]] - (wf_real)dot);
+            wf_real *to = b + i * dx->stride[last];
+            *to = add ? *to + v : v;
+        }
     }
     return WF_OK;
 }

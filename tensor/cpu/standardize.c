@@ -246,6 +246,7 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
         mean_ez[c] = given ? 0 : mean_ez[c] / n * (double)rstd[c];
     }
     const wf_real *w = in->w ? in->w->data : NULL;
+    bool add = wf_tensor_adds(dx);
 #pragma omp parallel for schedule(static) if (A * C * D > 16384)
     for (ptrdiff_t a = 0; a < A; a++) {
         const wf_real *x = in->x->data + a * C * D, *d = dy + a * C * D;
@@ -253,8 +254,9 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
         if (D == 1) {
 #pragma omp simd
             for (ptrdiff_t c = 0; c < C; c++)
-                out[c] += rstd[c] * (w ? w[c] : 1) *
-                          (d[c] - (wf_real)mean_e[c] - (x[c] - mean[c]) * (wf_real)mean_ez[c]);
+                out[c] = (add ? out[c] : 0) +
+                         rstd[c] * (w ? w[c] : 1) *
+                             (d[c] - (wf_real)mean_e[c] - (x[c] - mean[c]) * (wf_real)mean_ez[c]);
             continue;
         }
         for (ptrdiff_t c = 0; c < C; c++) {
@@ -262,7 +264,7 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
             wf_real e = (wf_real)mean_e[c], f = (wf_real)mean_ez[c];
 #pragma omp simd
             for (ptrdiff_t j = c * D; j < (c + 1) * D; j++)
-                out[j] += kw * (d[j] - e - (x[j] - m) * f);
+                out[j] = (add ? out[j] : 0) + kw * (d[j] - e - (x[j] - m) * f);
         }
     }
     return WF_OK;
@@ -273,6 +275,7 @@ static void rows_bwd(struct wf_tensor *dx, const struct wf_norm_in *in,
 {
     ptrdiff_t rows = stat->shape[1], D = in->x->shape[2];
     const wf_real *w = in->w ? in->w->data : NULL;
+    bool add = wf_tensor_adds(dx);
 #pragma omp parallel for schedule(static) if (rows * D > 16384)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *x = in->x->data + r * D, *d = dy + r * D;
@@ -287,7 +290,7 @@ static void rows_bwd(struct wf_tensor *dx, const struct wf_norm_in *in,
         wf_real e = (wf_real)(sum / (double)D), f = (wf_real)(dot / (double)D) * k;
 #pragma omp simd
         for (ptrdiff_t j = 0; j < D; j++)
-            out[j] += k * ((w ? d[j] * w[j] : d[j]) - e - (x[j] - m) * f);
+            out[j] = (add ? out[j] : 0) + k * ((w ? d[j] * w[j] : d[j]) - e - (x[j] - m) * f);
     }
 }
 

@@ -34,6 +34,7 @@ struct side {
     int row, width; /* strides of rows are below 2^31 */
     int step;       /* channels of a product between two barriers */
     bool even;      /* rows of a head begin on borders of two numbers */
+    bool add;       /* to it, where it is a gradient */
 };
 
 struct attention {
@@ -60,6 +61,13 @@ static struct side side_of(const struct wf_tensor *t, int heads)
         if (t->shape[i] > 1) odd |= (size_t)s.lead[i];
     }
     s.even = odd % 2 == 0;
+    return s;
+}
+
+static struct side side_of_grad(struct wf_tensor *d, int heads)
+{
+    struct side s = side_of(d, heads);
+    s.add = wf_tensor_adds(d);
     return s;
 }
 
@@ -384,21 +392,21 @@ static __device__ void weigh(const struct attention &a, const struct spot &at,
 
 template <int TY, int ROWS, int CT>
 static __device__ void write_sums(const struct attention &a, const struct spot &at, wf_real *out,
-                                  int row, int width, bool add, const wf_real (&sum)[ROWS][CT],
-                                  struct online<ROWS> *o)
+                                  int row, int width, bool forward, bool add,
+                                  const wf_real (&sum)[ROWS][CT], struct online<ROWS> *o)
 {
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
         int own = at.ty + r * TY;
-        wf_real total = add ? 1 : wf_group_sum(o->total[r], LANES), inv = 1 / total;
+        wf_real total = forward ? wf_group_sum(o->total[r], LANES) : 1, inv = 1 / total;
         if (own >= at.rows) continue;
-        if (!add && at.tx == 0 && blockIdx.y == 0)
+        if (forward && at.tx == 0 && blockIdx.y == 0)
             a.lse[at.head * a.L + at.from + own] = o->top[r] + log(total);
 #pragma unroll
         for (int c = 0; c < CT; c++) {
             int k = at.tx + c * LANES;
             wf_real *to = out + (ptrdiff_t)own * row + k;
-            if (k < width) *to = add ? *to + sum[r][c] : sum[r][c] * inv;
+            if (k < width) *to = forward ? sum[r][c] * inv : add ? *to + sum[r][c] : sum[r][c];
         }
     }
 }
@@ -494,7 +502,7 @@ static __global__ void __launch_bounds__(TY *LANES *HEADS, blocks_of(ROWS, CT))
         for (int c = 0; c < CT; c++)
             total[r][c] = tile::NARROW ? sum_of_lanes(sum[r] + c * LANES, at.tx) : sum[r][c];
     start(&to, at.from, at.rows);
-    write_sums<TY>(a, at, to.p + slice, to.row, width, ROLE != FORWARD, total, &o);
+    write_sums<TY>(a, at, to.p + slice, to.row, width, ROLE == FORWARD, out.add, total, &o);
 }
 
 /* ---- launches ---- */
@@ -575,8 +583,8 @@ extern "C" enum wf_status wf_cuda_attention_bwd(
     if (!a.delta) return WF_ENOMEM;
     if (grad->dq || grad->dk)
         WF_TRY(LAUNCH(be, row_products, wf_group_blocks(rows, LANES), WF_CUDA_BLOCK, 0, a));
-    if (grad->dq) WF_TRY(launch<GRAD_Q>(be, a, side_of(grad->dq, in->heads)));
-    if (grad->dk) WF_TRY(launch<GRAD_K>(be, a, side_of(grad->dk, in->heads)));
-    if (grad->dv) WF_TRY(launch<GRAD_V>(be, a, side_of(grad->dv, in->heads)));
+    if (grad->dq) WF_TRY(launch<GRAD_Q>(be, a, side_of_grad(grad->dq, in->heads)));
+    if (grad->dk) WF_TRY(launch<GRAD_K>(be, a, side_of_grad(grad->dk, in->heads)));
+    if (grad->dv) WF_TRY(launch<GRAD_V>(be, a, side_of_grad(grad->dv, in->heads)));
     return WF_OK;
 }

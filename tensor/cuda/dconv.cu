@@ -524,6 +524,8 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
                                             const struct wf_tensor *dy)
 {
     struct dconv d = {};
+    for (int k = 0; k < 2; k++)
+        if (!wf_tensor_adds(grad->dx[k])) WF_TRY(wf_cuda_fill(be, grad->dx[k], 0));
     d.be = be;
     d.in = in;
     d.grad = grad;

@@ -98,6 +98,7 @@ template <enum wf_unary F> struct unary {
 
 /* p: dx, x, y, dy */
 template <enum wf_unary F> struct unary_bwd {
+    bool add;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], b = *p[2], c = *p[3], d = 0;
@@ -133,7 +134,7 @@ template <enum wf_unary F> struct unary_bwd {
             d = (wf_real)-0.5 * c * b * b * b;
             break;
         }
-        *p[0] += d;
+        *p[0] = add ? *p[0] + d : d;
     }
 };
 
@@ -177,7 +178,8 @@ extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary
                                             const struct wf_tensor *y, const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { dx, x, y, dy };
-#define RUN(F) wf_each(be, op, unary_bwd<F>{})
+    bool add = wf_tensor_adds(dx);
+#define RUN(F) wf_each(be, op, unary_bwd<F>{ add })
     SWITCH_UNARY(f, RUN);
 #undef RUN
 }
@@ -210,32 +212,37 @@ template <enum wf_binary F> struct binary {
     }
 };
 
-/* p: d, a, b, dy; at a tie, max and min give the whole gradient to the first operand. */
-template <enum wf_binary F, bool SECOND> struct binary_bwd {
+/* p: dy, a, b, da, db; at a tie, max and min give the whole gradient to the first operand. */
+template <enum wf_binary F> struct binary_bwd {
+    bool add_a, add_b;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
-        wf_real c = *p[3], d = 0;
+        wf_real c = *p[0], da = 0, db = 0;
         switch (F) {
         case WF_ADD:
-            d = c;
+            da = db = c;
             break;
         case WF_SUB:
-            d = SECOND ? -c : c;
+            da = c;
+            db = -c;
             break;
         case WF_MUL:
-            d = SECOND ? *p[1] * c : *p[2] * c;
+            da = *p[2] * c;
+            db = *p[1] * c;
             break;
         case WF_DIV:
-            d = SECOND ? -c * *p[1] / (*p[2] * *p[2]) : c / *p[2];
+            da = c / *p[2];
+            db = -c * *p[1] / (*p[2] * *p[2]);
             break;
         case WF_MAX:
-            d = (*p[1] >= *p[2]) != SECOND ? c : 0;
+            (*p[1] >= *p[2] ? da : db) = c;
             break;
         case WF_MIN:
-            d = (*p[1] <= *p[2]) != SECOND ? c : 0;
+            (*p[1] <= *p[2] ? da : db) = c;
             break;
         }
-        *p[0] += d;
+        if (p[3]) *p[3] = add_a ? *p[3] + da : da;
+        if (p[4]) *p[4] = add_b ? *p[4] + db : db;
     }
 };
 
@@ -266,13 +273,14 @@ extern "C" enum wf_status wf_cuda_binary(struct wf_backend *be, enum wf_binary f
 #undef RUN
 }
 
-extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_binary f, int operand,
-                                             struct wf_tensor *d, const struct wf_tensor *a,
-                                             const struct wf_tensor *b, const struct wf_tensor *dy)
+extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_binary f,
+                                             struct wf_tensor *da, struct wf_tensor *db,
+                                             const struct wf_tensor *a, const struct wf_tensor *b,
+                                             const struct wf_tensor *dy)
 {
-    const struct wf_tensor *op[] = { d, a, b, dy };
-#define RUN(F)                                                                                     \
-    (operand ? wf_each(be, op, binary_bwd<F, true>{}) : wf_each(be, op, binary_bwd<F, false>{}))
+    const struct wf_tensor *op[] = { dy, a, b, da, db };
+    bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db);
+#define RUN(F) wf_each(be, op, binary_bwd<F>{ add_a, add_b })
     SWITCH_BINARY(f, RUN);
 #undef RUN
 }
@@ -295,12 +303,13 @@ extern "C" enum wf_status wf_cuda_lerp(struct wf_backend *be, struct wf_tensor *
 
 /* p: dy, a, b, w, da, db, dw */
 struct lerp_bwd {
+    bool add_a, add_b, add_w;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
-        wf_real dy = *p[0], w = *p[3];
-        if (p[4]) *p[4] += (1 - w) * dy;
-        if (p[5]) *p[5] += w * dy;
-        if (p[6]) *p[6] += (*p[2] - *p[1]) * dy;
+        wf_real dy = *p[0], w = *p[3], da = (1 - w) * dy, db = w * dy, dw = (*p[2] - *p[1]) * dy;
+        if (p[4]) *p[4] = add_a ? *p[4] + da : da;
+        if (p[5]) *p[5] = add_b ? *p[5] + db : db;
+        if (p[6]) *p[6] = add_w ? *p[6] + dw : dw;
     }
 };
 
@@ -310,7 +319,8 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
                                            const struct wf_tensor *w, const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { dy, a, b, w, da, db, dw };
-    return wf_each(be, op, lerp_bwd{});
+    bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db), add_w = wf_tensor_adds(dw);
+    return wf_each(be, op, lerp_bwd{ add_a, add_b, add_w });
 }
 
 /* The draws of the CPU: word e % 4 of Philox block e / 4, e the element's number in the batch of

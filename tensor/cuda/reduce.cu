@@ -112,7 +112,7 @@ static __global__ void softmax_long(struct rows<2> r)
 }
 
 /* r: dx, y, dy */
-template <int K> static __global__ void softmax_bwd_short(struct rows<3> r, int group)
+template <int K> static __global__ void softmax_bwd_short(struct rows<3> r, int group, bool add)
 {
     ptrdiff_t row = wf_group_row(group);
     int lane = wf_group_lane(group);
@@ -132,11 +132,13 @@ template <int K> static __global__ void softmax_bwd_short(struct rows<3> r, int 
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int i = lane + k * group;
-        if (mine && i < r.n) p[0][i * r.step[0]] += y[k] * (d[k] - (wf_real)dot);
+        if (!mine || i >= r.n) continue;
+        wf_real v = y[k] * (d[k] - (wf_real)dot), *to = p[0] + i * r.step[0];
+        *to = add ? *to + v : v;
     }
 }
 
-static __global__ void softmax_bwd_long(struct rows<3> r)
+static __global__ void softmax_bwd_long(struct rows<3> r, bool add)
 {
     wf_real *p[3];
     double dot = 0;
@@ -144,8 +146,11 @@ static __global__ void softmax_bwd_long(struct rows<3> r)
     for (int i = (int)threadIdx.x; i < r.n; i += LONG_BLOCK)
         dot += (double)p[1][i * r.step[1]] * (double)p[2][i * r.step[2]];
     dot = wf_block_sum(dot);
-    for (int i = (int)threadIdx.x; i < r.n; i += LONG_BLOCK)
-        p[0][i * r.step[0]] += p[1][i * r.step[1]] * (p[2][i * r.step[2]] - (wf_real)dot);
+    for (int i = (int)threadIdx.x; i < r.n; i += LONG_BLOCK) {
+        wf_real v = p[1][i * r.step[1]] * (p[2][i * r.step[2]] - (wf_real)dot);
+        wf_real *to = p[0] + i * r.step[0];
+        *to = add ? *to + v : v;
+    }
 }
 
 /* return RUN(K) for the K numbers per thread with which a warp has n. */
@@ -176,10 +181,12 @@ extern "C" enum wf_status wf_cuda_softmax_bwd(struct wf_backend *be, struct wf_t
     const struct wf_tensor *op[] = { dx, y, dy };
     struct rows<3> r = rows_of(op);
     if (r.n == 0 || r.lead.count == 0) return WF_OK;
-    if (r.n > LONG) return LAUNCH(be, softmax_bwd_long, (unsigned)r.lead.count, LONG_BLOCK, 0, r);
+    bool add = wf_tensor_adds(dx);
+    if (r.n > LONG)
+        return LAUNCH(be, softmax_bwd_long, (unsigned)r.lead.count, LONG_BLOCK, 0, r, add);
     int group = wf_group_for(r.n);
     unsigned blocks = wf_group_blocks(r.lead.count, group);
-#define RUN(K) LAUNCH(be, (softmax_bwd_short<K>), blocks, WF_CUDA_BLOCK, 0, r, group)
+#define RUN(K) LAUNCH(be, (softmax_bwd_short<K>), blocks, WF_CUDA_BLOCK, 0, r, group, add)
     SWITCH_EACH(r.n, RUN);
 #undef RUN
 }

@@ -17,7 +17,15 @@ struct norm {
     ptrdiff_t A, C, D, rows;       /* A C rows of D */
     double eps;
     int vec; /* numbers that are read at once */
+    bool add; /* to dx */
 };
+
+/* dx from element i on, or 0 where it is not added to. */
+template <int VEC> static __device__ wf_vec<VEC> load_dx(const struct norm &n, ptrdiff_t i)
+{
+    wf_vec<VEC> v = {};
+    return n.add ? wf_vec_load<VEC>(n.dx + i) : v;
+}
 
 static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *stat)
 {
@@ -318,7 +326,7 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
     {
         ptrdiff_t c = column_of(n, i * VEC);
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), d = wf_vec_load<VEC>(n.dy + i * VEC);
-        wf_vec<VEC> out = wf_vec_load<VEC>(n.dx + i * VEC), m = of_column<VEC>(n, n.mean, c);
+        wf_vec<VEC> out = load_dx<VEC>(n, i * VEC), m = of_column<VEC>(n, n.mean, c);
         wf_vec<VEC> k = of_column<VEC>(n, n.rstd, c), ec = of_column<VEC>(n, e, c);
         wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
         for (int v = 0; v < VEC; v++)
@@ -417,7 +425,7 @@ static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
         for (int k = 0; k < K; k++) {
             int i = lane + k * group;
             if (!n.dx || !mine || i >= count) continue;
-            wf_vec<VEC> out = wf_vec_load<VEC>(n.dx + row * n.D + i * VEC);
+            wf_vec<VEC> out = load_dx<VEC>(n, row * n.D + i * VEC);
             for (int v = 0; v < VEC; v++) out.v[v] += rstd * (d[k].v[v] - e - x[k].v[v] * f);
             wf_vec_store(n.dx + row * n.D + i * VEC, out);
         }
@@ -445,7 +453,7 @@ template <int VEC> static __global__ void rows_bwd_long(struct norm n)
     wf_real f = (wf_real)(wf_block_sum(dot) / (double)n.D) * rstd;
     for (ptrdiff_t i = first; i < n.D; i += step) {
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at + i), d = wf_vec_load<VEC>(n.dy + at + i);
-        wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = wf_vec_load<VEC>(n.dx + at + i);
+        wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = load_dx<VEC>(n, at + i);
         for (int v = 0; v < VEC; v++)
             out.v[v] += rstd * (d.v[v] * w.v[v] - e - (x.v[v] - mean) * f);
         wf_vec_store(n.dx + at + i, out);
@@ -494,6 +502,7 @@ extern "C" enum wf_status wf_cuda_standardize_bwd(struct wf_backend *be, struct 
     n.dy = dy->data;
     n.dx = dx ? dx->data : NULL;
     if (n.rows * n.D == 0) return WF_OK;
+    n.add = wf_tensor_adds(dx);
     struct keep_sums done = { n, dw ? dw->data : NULL, db ? db->data : NULL, NULL, NULL, false };
     return in->per_d ? rows_bwd(be, n, in, done) : columns_bwd(be, n, in, done);
 }

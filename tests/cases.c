@@ -284,6 +284,8 @@ const int op_cases_count = sizeof op_cases / sizeof *op_cases;
 const struct op_case large_cases[] = {
     { "tanh", tanh_, { { 7, 300, 65 } }, 0 },
     { "mul/broadcast", mul, { { 7, 300, 65 }, { 65 } }, 1 },
+    { "mul/broadcast vectors", mul, { { 7, 300, 64 }, { 64 } }, 1 },
+    { "mul/vectors times numbers", mul, { { 7, 300, 64 }, { 300, 1 } }, 1 },
     { "mul/broadcast both", mul, { { 70, 1, 33 }, { 70, 40, 1 } }, 1 },
     { "div", div_, { { 7, 300, 65 }, { 300, 1 } }, 2 },
     { "lerp", lerp, { { 7, 300, 65 }, { 7, 300, 65 }, { 7, 300, 65 } }, 0 },

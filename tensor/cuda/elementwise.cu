@@ -5,6 +5,7 @@
 /* Functions f(i, p) over operands p[0] (written), p[1] ..; add: p[0] += instead. */
 
 struct fill {
+    static constexpr bool add = false;
     wf_real v;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
@@ -15,7 +16,13 @@ struct fill {
 extern "C" enum wf_status wf_cuda_fill(struct wf_backend *be, struct wf_tensor *y, double v)
 {
     const struct wf_tensor *op[] = { y };
-    return wf_each(be, op, fill{ (wf_real)v });
+    if (v == 0 && !signbit(v) && wf_tensor_contiguous(y))
+        return wf_cuda_check(be,
+                             cudaMemsetAsync(y->data, 0,
+                                             (size_t)wf_tensor_count(y) * sizeof(wf_real),
+                                             wf_cuda_of(be)->stream),
+                             "fill");
+    return wf_map(be, op, fill{ (wf_real)v });
 }
 
 struct affine {
@@ -33,7 +40,7 @@ extern "C" enum wf_status wf_cuda_affine(struct wf_backend *be, struct wf_tensor
                                          bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, affine{ (wf_real)scale, (wf_real)shift, add });
+    return wf_map(be, op, affine{ (wf_real)scale, (wf_real)shift, add });
 }
 
 struct copy {
@@ -48,7 +55,7 @@ extern "C" enum wf_status wf_cuda_copy(struct wf_backend *be, struct wf_tensor *
                                        const struct wf_tensor *x, bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, copy{ add });
+    return wf_map(be, op, copy{ add });
 }
 
 static __device__ wf_real sigmoid(wf_real x)
@@ -57,6 +64,7 @@ static __device__ wf_real sigmoid(wf_real x)
 }
 
 template <enum wf_unary F> struct unary {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], y = 0;
@@ -98,6 +106,7 @@ template <enum wf_unary F> struct unary {
 
 /* p: dx, x, y, dy */
 template <enum wf_unary F> struct unary_bwd {
+    static constexpr bool add = true;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], b = *p[2], c = *p[3], d = 0;
@@ -167,7 +176,7 @@ extern "C" enum wf_status wf_cuda_unary(struct wf_backend *be, enum wf_unary f, 
                                         const struct wf_tensor *x)
 {
     const struct wf_tensor *op[] = { y, x };
-#define RUN(F) wf_each(be, op, unary<F>{})
+#define RUN(F) wf_map(be, op, unary<F>{})
     SWITCH_UNARY(f, RUN);
 #undef RUN
 }
@@ -177,12 +186,13 @@ extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary
                                             const struct wf_tensor *y, const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { dx, x, y, dy };
-#define RUN(F) wf_each(be, op, unary_bwd<F>{})
+#define RUN(F) wf_map(be, op, unary_bwd<F>{})
     SWITCH_UNARY(f, RUN);
 #undef RUN
 }
 
 template <enum wf_binary F> struct binary {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], b = *p[2], y = 0;
@@ -212,6 +222,7 @@ template <enum wf_binary F> struct binary {
 
 /* p: d, a, b, dy; at a tie, max and min give the whole gradient to the first operand. */
 template <enum wf_binary F, bool SECOND> struct binary_bwd {
+    static constexpr bool add = true;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real c = *p[3], d = 0;
@@ -261,7 +272,7 @@ extern "C" enum wf_status wf_cuda_binary(struct wf_backend *be, enum wf_binary f
                                          const struct wf_tensor *b)
 {
     const struct wf_tensor *op[] = { y, a, b };
-#define RUN(F) wf_each(be, op, binary<F>{})
+#define RUN(F) wf_map(be, op, binary<F>{})
     SWITCH_BINARY(f, RUN);
 #undef RUN
 }
@@ -272,13 +283,14 @@ extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_bina
 {
     const struct wf_tensor *op[] = { d, a, b, dy };
 #define RUN(F)                                                                                     \
-    (operand ? wf_each(be, op, binary_bwd<F, true>{}) : wf_each(be, op, binary_bwd<F, false>{}))
+    (operand ? wf_map(be, op, binary_bwd<F, true>{}) : wf_map(be, op, binary_bwd<F, false>{}))
     SWITCH_BINARY(f, RUN);
 #undef RUN
 }
 
 /* p: y, a, b, w */
 struct lerp {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         *p[0] = *p[1] + *p[3] * (*p[2] - *p[1]);
@@ -290,7 +302,7 @@ extern "C" enum wf_status wf_cuda_lerp(struct wf_backend *be, struct wf_tensor *
                                        const struct wf_tensor *w)
 {
     const struct wf_tensor *op[] = { y, a, b, w };
-    return wf_each(be, op, lerp{});
+    return wf_map(be, op, lerp{});
 }
 
 /* p: dy, a, b, w, da, db, dw */

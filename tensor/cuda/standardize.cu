@@ -51,20 +51,13 @@ static __device__ void keep(const struct norm &n, ptrdiff_t group, double mean, 
     n.rstd[group] = (wf_real)(1 / sqrt(var + n.eps));
 }
 
-template <int VEC> static __device__ wf_vec<VEC> all(wf_real value)
-{
-    wf_vec<VEC> a;
-    for (int v = 0; v < VEC; v++) a.v[v] = value;
-    return a;
-}
-
 /* ---- rows, forward ---- */
 
 /* Weights or biases from d on, `otherwise` where there are none. */
 template <int VEC>
 static __device__ wf_vec<VEC> load_or(const wf_real *p, ptrdiff_t d, wf_real otherwise)
 {
-    return p ? wf_vec_load<VEC>(p + d) : all<VEC>(otherwise);
+    return p ? wf_vec_load<VEC>(p + d) : wf_vec_all<VEC>(otherwise);
 }
 
 template <int VEC>
@@ -204,7 +197,7 @@ static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
 template <int VEC>
 static __device__ wf_vec<VEC> of_column(const struct norm &n, const wf_real *p, ptrdiff_t c)
 {
-    return n.D == 1 ? wf_vec_load<VEC>(p + c) : all<VEC>(p[c]);
+    return n.D == 1 ? wf_vec_load<VEC>(p + c) : wf_vec_all<VEC>(p[c]);
 }
 
 /* number: grows by 1 here, where everything that reads it is done; or NULL. */
@@ -216,8 +209,8 @@ template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *
         ptrdiff_t c = column_of(n, i * VEC);
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), y;
         wf_vec<VEC> m = of_column<VEC>(n, n.mean, c), k = of_column<VEC>(n, n.rstd, c);
-        wf_vec<VEC> w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
-        wf_vec<VEC> b = n.b ? of_column<VEC>(n, n.b, c) : all<VEC>(0);
+        wf_vec<VEC> w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
+        wf_vec<VEC> b = n.b ? of_column<VEC>(n, n.b, c) : wf_vec_all<VEC>(0);
         for (int v = 0; v < VEC; v++) y.v[v] = (x.v[v] - m.v[v]) * (k.v[v] * w.v[v]) + b.v[v];
         wf_vec_store(n.y + i * VEC, y);
     }
@@ -320,7 +313,7 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), d = wf_vec_load<VEC>(n.dy + i * VEC);
         wf_vec<VEC> out = wf_vec_load<VEC>(n.dx + i * VEC), m = of_column<VEC>(n, n.mean, c);
         wf_vec<VEC> k = of_column<VEC>(n, n.rstd, c), ec = of_column<VEC>(n, e, c);
-        wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
+        wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
         for (int v = 0; v < VEC; v++)
             out.v[v] += k.v[v] * w.v[v] * (d.v[v] - ec.v[v] - (x.v[v] - m.v[v]) * fc.v[v]);
         wf_vec_store(n.dx + i * VEC, out);

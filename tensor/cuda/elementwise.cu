@@ -326,31 +326,81 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
 }
 
 /* The draws of the CPU: word e % 4 of Philox block e / 4, e the element's number in the batch of
- * all ranks. */
+ * all ranks; those whose uniform number of 24 bits is below p are dropped. */
 struct dropout {
-    double p;
+    wf_real scale;
+    uint32_t least; /* of the numbers that stay, times 2^24 */
     const struct wf_step *step;
     uint32_t stream;
     bool add;
     ptrdiff_t count;
-    __device__ void operator()(ptrdiff_t i, wf_real **q) const
+
+    /* Elements of one sample; 0: the first axis is not the batch's. */
+    __device__ ptrdiff_t sample() const
     {
-        uint64_t e = (uint64_t)i;
-        ptrdiff_t sample = step->samples ? count / step->samples : 0;
-        if (sample && count % step->samples == 0)
-            e = (uint64_t)((i / sample * step->stride + step->first) * sample + i % sample);
-        struct wf_philox r = wf_philox(step->seed, stream, step->step, e / 4);
-        wf_real v = wf_uniform_f32(r.v[e % 4]) < p ? 0 : *q[1] * (wf_real)(1 / (1 - p));
-        *q[0] = add ? *q[0] + v : v;
+        ptrdiff_t samples = step->samples, size = samples ? wf_div(count, samples) : 0;
+        return size * samples == count ? size : 0;
+    }
+    __device__ uint64_t number(ptrdiff_t i, ptrdiff_t sample) const
+    {
+        if (!sample) return (uint64_t)i;
+        ptrdiff_t b = wf_div(i, sample);
+        return (uint64_t)((b * step->stride + step->first) * sample + i - b * sample);
+    }
+    __device__ struct wf_philox draw(uint64_t e) const
+    {
+        return wf_philox(step->seed, stream, step->step, e / 4);
+    }
+    __device__ uint32_t word(uint64_t e) const
+    {
+        struct wf_philox r = draw(e);
+        return e & 2 ? e & 1 ? r.v[3] : r.v[2] : e & 1 ? r.v[1] : r.v[0];
+    }
+    __device__ void apply(wf_real *y, wf_real x, uint32_t word) const
+    {
+        wf_real v = word >> 8 < least ? 0 : x * scale;
+        *y = add ? *y + v : v;
+    }
+    __device__ void operator()(ptrdiff_t i, wf_real **p) const
+    {
+        apply(p[0], *p[1], word(number(i, sample())));
     }
 };
+
+/* Four neighbours at a time, of one draw unless samples begin within. */
+static __global__ void dropout_fours(wf_real *y, const wf_real *x, struct dropout f)
+{
+    ptrdiff_t sample = f.sample();
+    EACH_ITEM(j, f.count / 4)
+    {
+        ptrdiff_t i = j * 4;
+        struct wf_philox r;
+        if (sample % 4 == 0)
+            r = f.draw(f.number(i, sample));
+        else
+            for (int k = 0; k < 4; k++) r.v[k] = f.word(f.number(i + k, sample));
+        for (int k = 0; k < 4; k += WF_VEC) {
+            wf_vec<WF_VEC> a = wf_vec_load<WF_VEC>(x + i + k), out;
+            if (f.add) out = wf_vec_load<WF_VEC>(y + i + k);
+            for (int v = 0; v < WF_VEC; v++) f.apply(&out.v[v], a.v[v], r.v[k + v]);
+            wf_vec_store(y + i + k, out);
+        }
+    }
+}
 
 extern "C" enum wf_status wf_cuda_dropout(struct wf_backend *be, struct wf_tensor *y,
                                           const struct wf_tensor *x, double p,
                                           const struct wf_step *step, uint32_t stream, bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, dropout{ p, step, stream, add, wf_tensor_count(x) });
+    struct dropout f = { (wf_real)(1 / (1 - p)), (uint32_t)ceil(p * 0x1p24), step, stream, add,
+                         wf_tensor_count(x) };
+    if (f.count % 4 || !wf_tensor_contiguous(y) || !wf_tensor_contiguous(x) ||
+        !wf_aligned(y->data) || !wf_aligned(x->data))
+        return wf_each(be, op, f);
+    if (f.count == 0) return WF_OK;
+    return LAUNCH(be, dropout_fours, wf_cuda_blocks(wf_cuda_of(be), f.count / 4), WF_CUDA_BLOCK, 0,
+                  y->data, x->data, f);
 }
 
 struct coin {

@@ -15,6 +15,7 @@ struct norm {
     const wf_real *x, *w, *b, *dy;
     wf_real *y, *dx, *mean, *rstd; /* rstd = 1 / sqrt(var + eps); one of each per group */
     ptrdiff_t A, C, D, rows;       /* A C rows of D */
+    double share;                  /* 1 / D: divisions in double are slow */
     double eps;
     int vec; /* numbers that are read at once */
 };
@@ -35,6 +36,7 @@ static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *
         n.A = 1;
     }
     n.rows = n.A * n.C;
+    n.share = 1 / (double)n.D;
     n.eps = in->eps;
     return n;
 }
@@ -83,14 +85,14 @@ template <int VEC, int K> static __global__ void rows_short(struct norm n, int g
         if (mine && i < count) x[k] = wf_vec_load<VEC>(n.x + row * n.D + i * VEC);
         for (int v = 0; v < VEC; v++) sum += (double)x[k].v[v];
     }
-    double mean = wf_group_sum(sum, group) / (double)n.D;
+    double mean = wf_group_sum(sum, group) * n.share;
 #pragma unroll
     for (int k = 0; k < K; k++) {
         if (lane + k * group >= count) break;
         for (int v = 0; v < VEC; v++)
             square += ((double)x[k].v[v] - mean) * ((double)x[k].v[v] - mean);
     }
-    double var = wf_group_sum(square, group) / (double)n.D;
+    double var = wf_group_sum(square, group) * n.share;
     if (!mine) return;
     wf_real rstd = (wf_real)(1 / sqrt(var + n.eps));
     if (lane == 0) keep(n, row, mean, var);
@@ -110,12 +112,12 @@ template <int VEC> static __global__ void rows_long(struct norm n)
         wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) sum += (double)a.v[v];
     }
-    double mean = wf_block_sum(sum) / (double)n.D;
+    double mean = wf_block_sum(sum) * n.share;
     for (ptrdiff_t i = first; i < n.D; i += step) {
         wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) square += ((double)a.v[v] - mean) * ((double)a.v[v] - mean);
     }
-    double var = wf_block_sum(square) / (double)n.D;
+    double var = wf_block_sum(square) * n.share;
     wf_real rstd = (wf_real)(1 / sqrt(var + n.eps));
     if (threadIdx.x == 0) keep(n, row, mean, var);
     for (ptrdiff_t i = first; i < n.D; i += step)
@@ -367,9 +369,9 @@ static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_
 }
 
 /* The gradient of x, and the sums of each block for those of the weights: part [2, D, blocks], NULL
- * where nobody wants them. */
+ * where nobody wants them. Four blocks to a multiprocessor: an H100 then runs PARTS at once. */
 template <int VEC, int K>
-static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
+static __global__ void __launch_bounds__(WF_CUDA_BLOCK, K <= 2 ? 4 : 1)
     rows_bwd_short(struct norm n, int group, double *part)
 {
     __shared__ double sums[32 * K * VEC];
@@ -404,8 +406,8 @@ static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
                 dot += (double)(d[k].v[v] * z);
             }
         }
-        wf_real e = (wf_real)(wf_group_sum(sum, group) / (double)n.D);
-        wf_real f = (wf_real)(wf_group_sum(dot, group) / (double)n.D) * rstd;
+        wf_real e = (wf_real)(wf_group_sum(sum, group) * n.share);
+        wf_real f = (wf_real)(wf_group_sum(dot, group) * n.share) * rstd;
 #pragma unroll
         for (int k = 0; k < K; k++) {
             int i = lane + k * group;
@@ -434,8 +436,8 @@ template <int VEC> static __global__ void rows_bwd_long(struct norm n)
             dot += (double)(d.v[v] * w.v[v] * ((x.v[v] - mean) * rstd));
         }
     }
-    wf_real e = (wf_real)(wf_block_sum(sum) / (double)n.D);
-    wf_real f = (wf_real)(wf_block_sum(dot) / (double)n.D) * rstd;
+    wf_real e = (wf_real)(wf_block_sum(sum) * n.share);
+    wf_real f = (wf_real)(wf_block_sum(dot) * n.share) * rstd;
     for (ptrdiff_t i = first; i < n.D; i += step) {
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at + i), d = wf_vec_load<VEC>(n.dy + at + i);
         wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = wf_vec_load<VEC>(n.dx + at + i);

@@ -293,7 +293,7 @@ const struct op_case large_cases[] = {
     { "contiguous", contiguous, { { 30, 40, 65 } }, 0 },
     { "concat", concat, { { 9, 300, 4 }, { 9, 300, 2 } }, 0 },
     { "take", take, { { NODES, 40 } }, 0 },
-    { "lookup", lookup, { { 160, 24 }, { 4, 900 } }, 60 },
+    { "lookup", lookup, { { 160, 24 }, { 5, 900 } }, 60 },
     { "sum", sum, { { 7, 300, 65 } }, 1 },
     { "sum/few", sum, { { 3, 5000, 2 } }, 1 },
     { "mean", mean, { { 700, 9, 5 } }, 1 },

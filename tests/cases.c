@@ -335,6 +335,8 @@ const int op_cases_count = sizeof op_cases / sizeof *op_cases;
 const struct op_case large_cases[] = {
     { "tanh", tanh_, { { 7, 300, 65 } }, 0 },
     { "mul/broadcast", mul, { { 7, 300, 65 }, { 65 } }, 1 },
+    { "mul/broadcast vectors", mul, { { 7, 300, 64 }, { 64 } }, 1 },
+    { "mul/vectors times numbers", mul, { { 7, 300, 64 }, { 300, 1 } }, 1 },
     { "mul/broadcast both", mul, { { 70, 1, 33 }, { 70, 40, 1 } }, 1 },
     { "div", div_, { { 7, 300, 65 }, { 300, 1 } }, 2 },
     { "lerp", lerp, { { 7, 300, 65 }, { 7, 300, 65 }, { 7, 300, 65 } }, 0 },
@@ -343,7 +345,7 @@ const struct op_case large_cases[] = {
     { "concat", concat, { { 9, 300, 4 }, { 9, 300, 2 } }, 0 },
     { "take", take, { { NODES, 40 } }, 0 },
     { "take/wide", take, { { NODES, 300 } }, 0 },
-    { "lookup", lookup, { { 160, 24 }, { 4, 900 } }, 60 },
+    { "lookup", lookup, { { 160, 24 }, { 5, 900 } }, 60 },
     { "sum", sum, { { 7, 300, 65 } }, 1 },
     { "sum/few", sum, { { 3, 5000, 2 } }, 1 },
     { "mean", mean, { { 700, 9, 5 } }, 1 },

@@ -204,6 +204,45 @@ FOR_EVERY_ROW(every_row_gives_the_same_bits_again_and_recorded)
     each_row(*part, expect_the_same_bits);
 }
 
+/* Elements, and samples that they are of; 0: of no batch. Fours of one draw, fours across samples,
+ * no fours. */
+static const int dropped[][2] = { { 4096, 0 }, { 96, 8 }, { 36, 4 }, { 36, 8 }, { 35, 7 } };
+
+/* Ones that dropout has gone over, on a backend. */
+static void drop(struct wf_backend *be, int n, const struct wf_step *step, bool add, wf_real *out)
+{
+    struct wf_error err = { 0 };
+    struct wf_tensor x, y;
+    struct wf_step *there = be->alloc(be, sizeof *there);
+    cr_assert(there);
+    MUST(wf_tensor_alloc(&x, be, 1, &n, &err));
+    MUST(wf_tensor_alloc(&y, be, 1, &n, &err));
+    MUST(be->upload(be, there, step, sizeof *step));
+    MUST(wfk_fill(be, &x, 1));
+    MUST(wfk_fill(be, &y, 3));
+    MUST(wfk_dropout(be, &y, &x, 0.3, there, 11, add));
+    MUST(wf_tensor_download(&y, out));
+    be->free(be, there, sizeof *there);
+    wf_tensor_free(&x);
+    wf_tensor_free(&y);
+}
+
+Test(cuda, drops_what_the_cpu_drops)
+{
+    static wf_real cpu[4096], device[4096];
+    struct wf_backend *be = device_open();
+    for (int i = 0; i < 2 * (int)(sizeof dropped / sizeof *dropped); i++) {
+        int n = dropped[i / 2][0], samples = dropped[i / 2][1];
+        struct wf_step step = { .seed = 5, .step = 9, .samples = samples, .first = 3, .stride = 2 };
+        drop(wf_backend_cpu(), n, &step, i % 2, cpu);
+        drop(be, n, &step, i % 2, device);
+        cr_expect(memcmp(cpu, device, (size_t)n * sizeof *cpu) == 0, "%d elements, %d samples", n,
+                  samples);
+    }
+    wf_backend_close(be);
+    expect_no_leaks();
+}
+
 /* ---- models ---- */
 
 enum { STEPS = 5, BATCH = 3 }; /* from the third on a device replays what it has recorded */

@@ -5,6 +5,7 @@
 /* Functions f(i, p) over operands p[0] (written), p[1] ..; add: p[0] += instead. */
 
 struct fill {
+    static constexpr bool add = false;
     wf_real v;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
@@ -15,7 +16,13 @@ struct fill {
 extern "C" enum wf_status wf_cuda_fill(struct wf_backend *be, struct wf_tensor *y, double v)
 {
     const struct wf_tensor *op[] = { y };
-    return wf_each(be, op, fill{ (wf_real)v });
+    if (v == 0 && !signbit(v) && wf_tensor_contiguous(y))
+        return wf_cuda_check(be,
+                             cudaMemsetAsync(y->data, 0,
+                                             (size_t)wf_tensor_count(y) * sizeof(wf_real),
+                                             wf_cuda_of(be)->stream),
+                             "fill");
+    return wf_map<1>(be, op, fill{ (wf_real)v });
 }
 
 struct affine {
@@ -33,7 +40,7 @@ extern "C" enum wf_status wf_cuda_affine(struct wf_backend *be, struct wf_tensor
                                          bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, affine{ (wf_real)scale, (wf_real)shift, add });
+    return wf_map<1>(be, op, affine{ (wf_real)scale, (wf_real)shift, add });
 }
 
 struct copy {
@@ -48,7 +55,7 @@ extern "C" enum wf_status wf_cuda_copy(struct wf_backend *be, struct wf_tensor *
                                        const struct wf_tensor *x, bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, copy{ add });
+    return wf_map<1>(be, op, copy{ add });
 }
 
 static __device__ wf_real sigmoid(wf_real x)
@@ -57,6 +64,7 @@ static __device__ wf_real sigmoid(wf_real x)
 }
 
 template <enum wf_unary F> struct unary {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], y = 0;
@@ -168,7 +176,7 @@ extern "C" enum wf_status wf_cuda_unary(struct wf_backend *be, enum wf_unary f, 
                                         const struct wf_tensor *x)
 {
     const struct wf_tensor *op[] = { y, x };
-#define RUN(F) wf_each(be, op, unary<F>{})
+#define RUN(F) wf_map<1>(be, op, unary<F>{})
     SWITCH_UNARY(f, RUN);
 #undef RUN
 }
@@ -179,12 +187,13 @@ extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary
 {
     const struct wf_tensor *op[] = { dx, x, y, dy };
     bool add = wf_tensor_adds(dx);
-#define RUN(F) wf_each(be, op, unary_bwd<F>{ add })
+#define RUN(F) wf_map<1>(be, op, unary_bwd<F>{ add })
     SWITCH_UNARY(f, RUN);
 #undef RUN
 }
 
 template <enum wf_binary F> struct binary {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         wf_real a = *p[1], b = *p[2], y = 0;
@@ -212,12 +221,12 @@ template <enum wf_binary F> struct binary {
     }
 };
 
-/* p: dy, a, b, da, db; at a tie, max and min give the whole gradient to the first operand. */
+/* p: da, db, a, b, dy; at a tie, max and min give the whole gradient to the first operand. */
 template <enum wf_binary F> struct binary_bwd {
-    bool add_a, add_b;
+    bool add[2];
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
-        wf_real c = *p[0], da = 0, db = 0;
+        wf_real c = *p[4], da = 0, db = 0;
         switch (F) {
         case WF_ADD:
             da = db = c;
@@ -227,22 +236,22 @@ template <enum wf_binary F> struct binary_bwd {
             db = -c;
             break;
         case WF_MUL:
-            da = *p[2] * c;
-            db = *p[1] * c;
+            da = *p[3] * c;
+            db = *p[2] * c;
             break;
         case WF_DIV:
-            da = c / *p[2];
-            db = -c * *p[1] / (*p[2] * *p[2]);
+            da = c / *p[3];
+            db = -c * *p[2] / (*p[3] * *p[3]);
             break;
         case WF_MAX:
-            (*p[1] >= *p[2] ? da : db) = c;
+            (*p[2] >= *p[3] ? da : db) = c;
             break;
         case WF_MIN:
-            (*p[1] <= *p[2] ? da : db) = c;
+            (*p[2] <= *p[3] ? da : db) = c;
             break;
         }
-        if (p[3]) *p[3] = add_a ? *p[3] + da : da;
-        if (p[4]) *p[4] = add_b ? *p[4] + db : db;
+        if (p[0]) *p[0] = add[0] ? *p[0] + da : da;
+        if (p[1]) *p[1] = add[1] ? *p[1] + db : db;
     }
 };
 
@@ -268,7 +277,7 @@ extern "C" enum wf_status wf_cuda_binary(struct wf_backend *be, enum wf_binary f
                                          const struct wf_tensor *b)
 {
     const struct wf_tensor *op[] = { y, a, b };
-#define RUN(F) wf_each(be, op, binary<F>{})
+#define RUN(F) wf_map<1>(be, op, binary<F>{})
     SWITCH_BINARY(f, RUN);
 #undef RUN
 }
@@ -278,15 +287,16 @@ extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_bina
                                              const struct wf_tensor *a, const struct wf_tensor *b,
                                              const struct wf_tensor *dy)
 {
-    const struct wf_tensor *op[] = { dy, a, b, da, db };
+    const struct wf_tensor *op[] = { da, db, a, b, dy };
     bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db);
-#define RUN(F) wf_each(be, op, binary_bwd<F>{ add_a, add_b })
+#define RUN(F) wf_map<2>(be, op, binary_bwd<F>{ { add_a, add_b } })
     SWITCH_BINARY(f, RUN);
 #undef RUN
 }
 
 /* p: y, a, b, w */
 struct lerp {
+    static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
         *p[0] = *p[1] + *p[3] * (*p[2] - *p[1]);
@@ -298,18 +308,18 @@ extern "C" enum wf_status wf_cuda_lerp(struct wf_backend *be, struct wf_tensor *
                                        const struct wf_tensor *w)
 {
     const struct wf_tensor *op[] = { y, a, b, w };
-    return wf_each(be, op, lerp{});
+    return wf_map<1>(be, op, lerp{});
 }
 
-/* p: dy, a, b, w, da, db, dw */
+/* p: da, db, dw, a, b, w, dy */
 struct lerp_bwd {
-    bool add_a, add_b, add_w;
+    bool add[3];
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
-        wf_real dy = *p[0], w = *p[3], da = (1 - w) * dy, db = w * dy, dw = (*p[2] - *p[1]) * dy;
-        if (p[4]) *p[4] = add_a ? *p[4] + da : da;
-        if (p[5]) *p[5] = add_b ? *p[5] + db : db;
-        if (p[6]) *p[6] = add_w ? *p[6] + dw : dw;
+        wf_real w = *p[5], dy = *p[6], da = (1 - w) * dy, db = w * dy, dw = (*p[4] - *p[3]) * dy;
+        if (p[0]) *p[0] = add[0] ? *p[0] + da : da;
+        if (p[1]) *p[1] = add[1] ? *p[1] + db : db;
+        if (p[2]) *p[2] = add[2] ? *p[2] + dw : dw;
     }
 };
 
@@ -318,37 +328,87 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
                                            const struct wf_tensor *a, const struct wf_tensor *b,
                                            const struct wf_tensor *w, const struct wf_tensor *dy)
 {
-    const struct wf_tensor *op[] = { dy, a, b, w, da, db, dw };
+    const struct wf_tensor *op[] = { da, db, dw, a, b, w, dy };
     bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db), add_w = wf_tensor_adds(dw);
-    return wf_each(be, op, lerp_bwd{ add_a, add_b, add_w });
+    return wf_map<3>(be, op, lerp_bwd{ { add_a, add_b, add_w } });
 }
 
 /* The draws of the CPU: word e % 4 of Philox block e / 4, e the element's number in the batch of
- * all ranks. */
+ * all ranks; those whose uniform number of 24 bits is below p are dropped. */
 struct dropout {
-    double p;
+    wf_real scale;
+    uint32_t least; /* of the numbers that stay, times 2^24 */
     const struct wf_step *step;
     uint32_t stream;
     bool add;
     ptrdiff_t count;
-    __device__ void operator()(ptrdiff_t i, wf_real **q) const
+
+    /* Elements of one sample; 0: the first axis is not the batch's. */
+    __device__ ptrdiff_t sample() const
     {
-        uint64_t e = (uint64_t)i;
-        ptrdiff_t sample = step->samples ? count / step->samples : 0;
-        if (sample && count % step->samples == 0)
-            e = (uint64_t)((i / sample * step->stride + step->first) * sample + i % sample);
-        struct wf_philox r = wf_philox(step->seed, stream, step->step, e / 4);
-        wf_real v = wf_uniform_f32(r.v[e % 4]) < p ? 0 : *q[1] * (wf_real)(1 / (1 - p));
-        *q[0] = add ? *q[0] + v : v;
+        ptrdiff_t samples = step->samples, size = samples ? wf_div(count, samples) : 0;
+        return size * samples == count ? size : 0;
+    }
+    __device__ uint64_t number(ptrdiff_t i, ptrdiff_t sample) const
+    {
+        if (!sample) return (uint64_t)i;
+        ptrdiff_t b = wf_div(i, sample);
+        return (uint64_t)((b * step->stride + step->first) * sample + i - b * sample);
+    }
+    __device__ struct wf_philox draw(uint64_t e) const
+    {
+        return wf_philox(step->seed, stream, step->step, e / 4);
+    }
+    __device__ uint32_t word(uint64_t e) const
+    {
+        struct wf_philox r = draw(e);
+        return e & 2 ? e & 1 ? r.v[3] : r.v[2] : e & 1 ? r.v[1] : r.v[0];
+    }
+    __device__ void apply(wf_real *y, wf_real x, uint32_t word) const
+    {
+        wf_real v = word >> 8 < least ? 0 : x * scale;
+        *y = add ? *y + v : v;
+    }
+    __device__ void operator()(ptrdiff_t i, wf_real **p) const
+    {
+        apply(p[0], *p[1], word(number(i, sample())));
     }
 };
+
+/* Four neighbours at a time, of one draw unless samples begin within. */
+static __global__ void dropout_fours(wf_real *y, const wf_real *x, struct dropout f)
+{
+    ptrdiff_t sample = f.sample();
+    EACH_ITEM(j, f.count / 4)
+    {
+        ptrdiff_t i = j * 4;
+        struct wf_philox r;
+        if (sample % 4 == 0)
+            r = f.draw(f.number(i, sample));
+        else
+            for (int k = 0; k < 4; k++) r.v[k] = f.word(f.number(i + k, sample));
+        for (int k = 0; k < 4; k += WF_VEC) {
+            wf_vec<WF_VEC> a = wf_vec_load<WF_VEC>(x + i + k), out;
+            if (f.add) out = wf_vec_load<WF_VEC>(y + i + k);
+            for (int v = 0; v < WF_VEC; v++) f.apply(&out.v[v], a.v[v], r.v[k + v]);
+            wf_vec_store(y + i + k, out);
+        }
+    }
+}
 
 extern "C" enum wf_status wf_cuda_dropout(struct wf_backend *be, struct wf_tensor *y,
                                           const struct wf_tensor *x, double p,
                                           const struct wf_step *step, uint32_t stream, bool add)
 {
     const struct wf_tensor *op[] = { y, x };
-    return wf_each(be, op, dropout{ p, step, stream, add, wf_tensor_count(x) });
+    struct dropout f = { (wf_real)(1 / (1 - p)), (uint32_t)ceil(p * 0x1p24), step, stream, add,
+                         wf_tensor_count(x) };
+    if (f.count % 4 || !wf_tensor_contiguous(y) || !wf_tensor_contiguous(x) ||
+        !wf_aligned(y->data) || !wf_aligned(x->data))
+        return wf_each(be, op, f);
+    if (f.count == 0) return WF_OK;
+    return LAUNCH(be, dropout_fours, wf_cuda_blocks(wf_cuda_of(be), f.count / 4), WF_CUDA_BLOCK, 0,
+                  y->data, x->data, f);
 }
 
 struct coin {

@@ -1,8 +1,9 @@
-/* nest.cuh - element i of several strided tensors of one shape, and loops over all elements. */
+/* nest.cuh - element i of several strided tensors of one shape, and loops over all elements, one at a
+ * time or 16 bytes at a time. */
 #ifndef WF_CUDA_NEST_CUH
 #define WF_CUDA_NEST_CUH
 
-#include "tensor/cuda/cuda.cuh"
+#include "tensor/cuda/vec.cuh"
 
 /* Operands of one shape, row-major; axes that lie evenly in all of them are merged. */
 template <int NOP> struct wf_nest {
@@ -16,10 +17,11 @@ template <int NOP>
 static struct wf_nest<NOP> wf_nest_make(const struct wf_tensor *const (&op)[NOP]) {
     struct wf_nest<NOP> n = {
     };
+    const struct wf_tensor *last = op[NOP - 1]; /* is never NULL */
     n.count = 1;
     for (int k = 0; k < NOP; k++) n.data[k] = op[k] ? op[k]->data : NULL;
-    for (int a = 0; a < op[0]->ndim; a++) {
-        int size = op[0]->shape[a], d = n.ndim - 1;
+    for (int a = 0; a < last->ndim; a++) {
+        int size = last->shape[a], d = n.ndim - 1;
         n.count *= size;
         if (size == 1) continue;
         bool merges = d >= 0;
@@ -61,7 +63,8 @@ static __device__ void wf_nest_at(const struct wf_nest<NOP> &n, ptrdiff_t i, wf_
 }
 
 /* f(i, p) for every element i, the operands' elements at p. */
-template <int NOP, typename F> static __global__ void wf_each_kernel(struct wf_nest<NOP> n, F f)
+template <int NOP, typename F>
+static __global__ void wf_each_kernel(const __grid_constant__ struct wf_nest<NOP> n, F f)
 {
     EACH_ITEM(i, n.count)
     {
@@ -72,11 +75,88 @@ template <int NOP, typename F> static __global__ void wf_each_kernel(struct wf_n
 }
 
 template <int NOP, typename F>
-static enum wf_status wf_each(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
+static enum wf_status wf_each_of(struct wf_backend *be, const struct wf_nest<NOP> &n, F f)
 {
-    struct wf_nest<NOP> n = wf_nest_make(op);
     if (n.count == 0) return WF_OK;
     return LAUNCH(be, (wf_each_kernel<NOP, F>), wf_cuda_blocks(wf_cuda_of(be), n.count),
+                  WF_CUDA_BLOCK, 0, n, f);
+}
+
+template <int NOP, typename F>
+static enum wf_status wf_each(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
+{
+    return wf_each_of(be, wf_nest_make(op), f);
+}
+
+/* ---- a vector at a time ---- */
+
+/* Whether along the last axis operand k is one number, or lies in aligned vectors. */
+template <int NOP> static bool wf_nest_even(const struct wf_nest<NOP> &n, int k)
+{
+    int last = n.ndim - 1;
+    if (n.stride[last][k] == 0) return true;
+    for (int d = 0; d < last; d++)
+        if (n.stride[d][k] % WF_VEC) return false;
+    return n.stride[last][k] == 1 && wf_aligned(n.data[k]);
+}
+
+/* The last axis in steps of a vector; false where an operand does not allow it, or two of the
+ * outputs, the first OUTS operands, are one array. */
+template <int OUTS, int NOP> static bool wf_nest_vectorize(struct wf_nest<NOP> *n)
+{
+    int last = n->ndim - 1;
+    if (n->shape[last] % WF_VEC) return false;
+    for (int k = 0; k < NOP; k++) {
+        if (!n->data[k] && k < OUTS) continue;
+        if (!n->data[k] || !wf_nest_even(*n, k)) return false;
+        if (k < OUTS && n->stride[last][k] != 1) return false;
+        for (int o = 0; o < k && k < OUTS; o++)
+            if (n->data[o] == n->data[k]) return false;
+    }
+    n->count /= WF_VEC;
+    n->shape[last] /= WF_VEC;
+    for (int k = 0; k < NOP; k++) n->stride[last][k] *= WF_VEC;
+    return true;
+}
+
+template <int OUTS, typename F> static __device__ bool wf_reads(const F &f, int k)
+{
+    if constexpr (OUTS == 1)
+        return f.add;
+    else
+        return f.add[k];
+}
+
+template <int OUTS, int NOP, typename F>
+static __global__ void wf_map_kernel(const __grid_constant__ struct wf_nest<NOP> n, F f)
+{
+    EACH_ITEM(i, n.count)
+    {
+        wf_real *p[NOP];
+        wf_vec<WF_VEC> x[NOP];
+        wf_nest_at(n, i, p);
+        for (int k = 0; k < NOP; k++) {
+            if (k < OUTS && (!p[k] || !wf_reads<OUTS>(f, k))) continue;
+            x[k] = n.stride[n.ndim - 1][k] ? wf_vec_load<WF_VEC>(p[k]) : wf_vec_all<WF_VEC>(*p[k]);
+        }
+        for (int v = 0; v < WF_VEC; v++) {
+            wf_real *at[NOP];
+            for (int k = 0; k < NOP; k++) at[k] = &x[k].v[v];
+            f(i * WF_VEC + v, at);
+        }
+        for (int k = 0; k < OUTS; k++)
+            if (p[k]) wf_vec_store(p[k], x[k]);
+    }
+}
+
+/* As wf_each, of an f that writes p[0] to p[OUTS - 1] alone, which may be NULL, and reads such a one
+ * only where f.add, or f.add[k], is true. */
+template <int OUTS, int NOP, typename F>
+static enum wf_status wf_map(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
+{
+    struct wf_nest<NOP> n = wf_nest_make(op);
+    if (n.count == 0 || !wf_nest_vectorize<OUTS>(&n)) return wf_each_of(be, n, f);
+    return LAUNCH(be, (wf_map_kernel<OUTS, NOP, F>), wf_cuda_blocks(wf_cuda_of(be), n.count),
                   WF_CUDA_BLOCK, 0, n, f);
 }
 

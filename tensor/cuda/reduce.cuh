@@ -141,7 +141,7 @@ static inline struct wf_reduction wf_reduction_of(const struct wf_tensor *y,
         if (x->shape[i] == 1) continue;
         bool gone = y->shape[i] == 1;
         wf_axes_push(gone ? &w.gone : &w.kept, x->shape[i], x->stride[i]);
-        wf_axes_push(gone ? &none : &w.out, x->shape[i], y->stride[i]);
+        wf_axes_push(gone ? &none : &w.out, x->shape[i], gone ? 0 : y->stride[i]);
     }
     wf_axes_tidy(&w.kept, &w.out);
     wf_axes_tidy(&w.gone, &none);

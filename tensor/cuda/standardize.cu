@@ -15,6 +15,7 @@ struct norm {
     const wf_real *x, *w, *b, *dy;
     wf_real *y, *dx, *mean, *rstd; /* rstd = 1 / sqrt(var + eps); one of each per group */
     ptrdiff_t A, C, D, rows;       /* A C rows of D */
+    double share;                  /* 1 / D: divisions in double are slow */
     double eps;
     int vec; /* numbers that are read at once */
     bool add; /* to dx */
@@ -43,6 +44,7 @@ static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *
         n.A = 1;
     }
     n.rows = n.A * n.C;
+    n.share = 1 / (double)n.D;
     n.eps = in->eps;
     return n;
 }
@@ -59,20 +61,13 @@ static __device__ void keep(const struct norm &n, ptrdiff_t group, double mean, 
     n.rstd[group] = (wf_real)(1 / sqrt(var + n.eps));
 }
 
-template <int VEC> static __device__ wf_vec<VEC> all(wf_real value)
-{
-    wf_vec<VEC> a;
-    for (int v = 0; v < VEC; v++) a.v[v] = value;
-    return a;
-}
-
 /* ---- rows, forward ---- */
 
 /* Weights or biases from d on, `otherwise` where there are none. */
 template <int VEC>
 static __device__ wf_vec<VEC> load_or(const wf_real *p, ptrdiff_t d, wf_real otherwise)
 {
-    return p ? wf_vec_load<VEC>(p + d) : all<VEC>(otherwise);
+    return p ? wf_vec_load<VEC>(p + d) : wf_vec_all<VEC>(otherwise);
 }
 
 template <int VEC>
@@ -98,14 +93,14 @@ template <int VEC, int K> static __global__ void rows_short(struct norm n, int g
         if (mine && i < count) x[k] = wf_vec_load<VEC>(n.x + row * n.D + i * VEC);
         for (int v = 0; v < VEC; v++) sum += (double)x[k].v[v];
     }
-    double mean = wf_group_sum(sum, group) / (double)n.D;
+    double mean = wf_group_sum(sum, group) * n.share;
 #pragma unroll
     for (int k = 0; k < K; k++) {
         if (lane + k * group >= count) break;
         for (int v = 0; v < VEC; v++)
             square += ((double)x[k].v[v] - mean) * ((double)x[k].v[v] - mean);
     }
-    double var = wf_group_sum(square, group) / (double)n.D;
+    double var = wf_group_sum(square, group) * n.share;
     if (!mine) return;
     wf_real rstd = (wf_real)(1 / sqrt(var + n.eps));
     if (lane == 0) keep(n, row, mean, var);
@@ -125,12 +120,12 @@ template <int VEC> static __global__ void rows_long(struct norm n)
         wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) sum += (double)a.v[v];
     }
-    double mean = wf_block_sum(sum) / (double)n.D;
+    double mean = wf_block_sum(sum) * n.share;
     for (ptrdiff_t i = first; i < n.D; i += step) {
         wf_vec<VEC> a = wf_vec_load<VEC>(x + i);
         for (int v = 0; v < VEC; v++) square += ((double)a.v[v] - mean) * ((double)a.v[v] - mean);
     }
-    double var = wf_block_sum(square) / (double)n.D;
+    double var = wf_block_sum(square) * n.share;
     wf_real rstd = (wf_real)(1 / sqrt(var + n.eps));
     if (threadIdx.x == 0) keep(n, row, mean, var);
     for (ptrdiff_t i = first; i < n.D; i += step)
@@ -212,7 +207,7 @@ static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
 template <int VEC>
 static __device__ wf_vec<VEC> of_column(const struct norm &n, const wf_real *p, ptrdiff_t c)
 {
-    return n.D == 1 ? wf_vec_load<VEC>(p + c) : all<VEC>(p[c]);
+    return n.D == 1 ? wf_vec_load<VEC>(p + c) : wf_vec_all<VEC>(p[c]);
 }
 
 /* number: grows by 1 here, where everything that reads it is done; or NULL. */
@@ -224,8 +219,8 @@ template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *
         ptrdiff_t c = column_of(n, i * VEC);
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), y;
         wf_vec<VEC> m = of_column<VEC>(n, n.mean, c), k = of_column<VEC>(n, n.rstd, c);
-        wf_vec<VEC> w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
-        wf_vec<VEC> b = n.b ? of_column<VEC>(n, n.b, c) : all<VEC>(0);
+        wf_vec<VEC> w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
+        wf_vec<VEC> b = n.b ? of_column<VEC>(n, n.b, c) : wf_vec_all<VEC>(0);
         for (int v = 0; v < VEC; v++) y.v[v] = (x.v[v] - m.v[v]) * (k.v[v] * w.v[v]) + b.v[v];
         wf_vec_store(n.y + i * VEC, y);
     }
@@ -328,7 +323,7 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), d = wf_vec_load<VEC>(n.dy + i * VEC);
         wf_vec<VEC> out = load_dx<VEC>(n, i * VEC), m = of_column<VEC>(n, n.mean, c);
         wf_vec<VEC> k = of_column<VEC>(n, n.rstd, c), ec = of_column<VEC>(n, e, c);
-        wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : all<VEC>(1);
+        wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
         for (int v = 0; v < VEC; v++)
             out.v[v] += k.v[v] * w.v[v] * (d.v[v] - ec.v[v] - (x.v[v] - m.v[v]) * fc.v[v]);
         wf_vec_store(n.dx + i * VEC, out);
@@ -382,9 +377,9 @@ static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_
 }
 
 /* The gradient of x, and the sums of each block for those of the weights: part [2, D, blocks], NULL
- * where nobody wants them. */
+ * where nobody wants them. Four blocks to a multiprocessor: an H100 then runs PARTS at once. */
 template <int VEC, int K>
-static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
+static __global__ void __launch_bounds__(WF_CUDA_BLOCK, K <= 2 ? 4 : 1)
     rows_bwd_short(struct norm n, int group, double *part)
 {
     __shared__ double sums[32 * K * VEC];
@@ -419,8 +414,8 @@ static __global__ void __launch_bounds__(WF_CUDA_BLOCK)
                 dot += (double)(d[k].v[v] * z);
             }
         }
-        wf_real e = (wf_real)(wf_group_sum(sum, group) / (double)n.D);
-        wf_real f = (wf_real)(wf_group_sum(dot, group) / (double)n.D) * rstd;
+        wf_real e = (wf_real)(wf_group_sum(sum, group) * n.share);
+        wf_real f = (wf_real)(wf_group_sum(dot, group) * n.share) * rstd;
 #pragma unroll
         for (int k = 0; k < K; k++) {
             int i = lane + k * group;
@@ -449,8 +444,8 @@ template <int VEC> static __global__ void rows_bwd_long(struct norm n)
             dot += (double)(d.v[v] * w.v[v] * ((x.v[v] - mean) * rstd));
         }
     }
-    wf_real e = (wf_real)(wf_block_sum(sum) / (double)n.D);
-    wf_real f = (wf_real)(wf_block_sum(dot) / (double)n.D) * rstd;
+    wf_real e = (wf_real)(wf_block_sum(sum) * n.share);
+    wf_real f = (wf_real)(wf_block_sum(dot) * n.share) * rstd;
     for (ptrdiff_t i = first; i < n.D; i += step) {
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + at + i), d = wf_vec_load<VEC>(n.dy + at + i);
         wf_vec<VEC> w = load_or<VEC>(n.w, i, 1), out = load_dx<VEC>(n, at + i);

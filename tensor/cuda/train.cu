@@ -111,17 +111,27 @@ static __device__ double weight(const struct wf_loss_rule &rule, double n, doubl
     return (double)(1.0f / share) / n;
 }
 
+enum { FETCH = 4 /* pairs that a thread waits for at a time */ };
+
 /* part [parts, 2]: sum and number of the terms of each block's stretch. */
 static __global__ void loss_parts_kernel(double *part, struct wf_loss_rule rule, const wf_real *p,
                                          const wf_real *t, ptrdiff_t n)
 {
     double total = 0, count = 0;
     ptrdiff_t from = n * blockIdx.x / gridDim.x, to = n * (blockIdx.x + 1) / gridDim.x;
-    for (ptrdiff_t i = from + threadIdx.x; i < to; i += blockDim.x) {
-        if (!counts(rule, (double)t[i])) continue;
-        double e = term(rule.kind, (double)p[i], (double)t[i]);
-        count++;
-        if (rule.mask != WF_MASK_ZERO_PGT || e == e) total += e;
+    for (ptrdiff_t i = from + threadIdx.x; i < to; i += FETCH * blockDim.x) {
+        wf_real a[FETCH], b[FETCH];
+        for (int k = 0; k < FETCH; k++) {
+            ptrdiff_t at = i + k * blockDim.x < to ? i + k * blockDim.x : i;
+            a[k] = p[at];
+            b[k] = t[at];
+        }
+        for (int k = 0; k < FETCH; k++) {
+            bool counted = i + k * blockDim.x < to && counts(rule, (double)b[k]);
+            double e = term(rule.kind, (double)a[k], (double)b[k]);
+            count += counted;
+            total += counted && (rule.mask != WF_MASK_ZERO_PGT || e == e) ? e : 0;
+        }
     }
     total = wf_block_sum(total);
     count = wf_block_sum(count);
@@ -150,7 +160,7 @@ extern "C" enum wf_status wf_cuda_loss(struct wf_backend *be, struct wf_tensor *
                                        struct wf_loss_rule rule, const struct wf_tensor *p,
                                        const struct wf_tensor *t)
 {
-    const ptrdiff_t PART = 4096, MOST = 1024;
+    const ptrdiff_t PART = 1024, MOST = 1024;
     ptrdiff_t n = wf_tensor_count(p), pieces = (n + PART - 1) / PART;
     int parts = (int)(pieces < 1 ? 1 : pieces < MOST ? pieces : MOST);
     double *part = (double *)wf_cuda_scratch(be, 2 * (size_t)parts * sizeof *part);

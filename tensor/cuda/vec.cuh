@@ -19,11 +19,16 @@ template <int W> struct alignas(W * sizeof(wf_real)) wf_vec {
     wf_real v[W];
 };
 
-template <int W> static __device__ wf_vec<W> wf_vec_zero()
+template <int W> static __device__ wf_vec<W> wf_vec_all(wf_real value)
 {
     wf_vec<W> r;
-    for (int k = 0; k < W; k++) r.v[k] = 0;
+    for (int k = 0; k < W; k++) r.v[k] = value;
     return r;
+}
+
+template <int W> static __device__ wf_vec<W> wf_vec_zero()
+{
+    return wf_vec_all<W>(0);
 }
 
 template <int W> static __device__ wf_vec<W> wf_vec_load(const wf_real *p)

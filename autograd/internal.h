@@ -12,6 +12,9 @@ int wf_axis(struct wf_tape *g, const char *op, const struct wf_tensor *x, int ax
 void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_tensor *dy,
                     double scale);
 
+/* Whether a and b are views of one tensor, or one tensor. */
+bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b);
+
 /* x as [B, N, C] with channel stride 1, by a view where possible; leading axes are joined. */
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x);
 

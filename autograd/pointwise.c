@@ -100,13 +100,17 @@ void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_ten
     WF_RUN(g, wfk_sum(g->be, &v, dy, scale, wf_tensor_adds(dx)));
 }
 
-/* Whether the gradients of a and b may overlap without being one: a launch must not write both. */
-static bool overlap(const struct wf_tensor *a, const struct wf_tensor *b)
+bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b)
 {
-    if (a == b) return false;
     while (a->base) a = a->base;
     while (b->base) b = b->base;
     return a == b;
+}
+
+/* Whether the gradients of a and b may overlap without being one: a launch must not write both. */
+static bool overlap(const struct wf_tensor *a, const struct wf_tensor *b)
+{
+    return a != b && wf_same_root(a, b);
 }
 
 /* An operand that was broadcast has its gradient d[k] in y's shape in t[k], to be summed; that of a

@@ -204,6 +204,17 @@ OP(dconv_carry, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_SIGMOID))
 OP(dconv_carry_sum, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_NONE))
 OP(dconv_fixed, dconv(g, G, in, WF_DIFFUSION_FIXED, WF_ACT_TANH))
 
+/* x and h are one tensor, or overlap. */
+static struct wf_tensor *dconv_itself(struct wf_tape *g, const struct case_graph *G,
+                                      struct wf_tensor **in)
+{
+    struct wf_tensor *h = wf_slice(g, in[0], 2, 1, 3), *x = wf_slice(g, in[0], 2, 0, 2);
+    struct wf_tensor *v[6] = { x, h, in[1], in[2], in[3], in[4] };
+    struct wf_tensor *y = dconv(g, G, v, WF_DIFFUSION, WF_ACT_NONE);
+    v[0] = h;
+    return wf_add(g, y, dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH));
+}
+
 /* The same with constant supports: another path through the gradient. */
 static struct wf_tensor *dconv_fast(struct wf_tape *g, const struct case_graph *G,
                                     struct wf_tensor **in)
@@ -319,6 +330,7 @@ const struct op_case op_cases[] = {
     { "row_normalize/samples", row_normalize, { { 3, 7 } }, 2 },
     { "dconv_op", dconv_none, DCONV_IN, 0 },
     { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },
+    { "dconv_op/itself", dconv_itself, { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 7 }, { 7 } }, 0 },
     { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },
     { "dconv_op/constant", dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },

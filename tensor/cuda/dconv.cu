@@ -36,6 +36,7 @@ struct dconv {
     int pc, po, px;   /* C, O and Cx, padded to whole vectors */
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
+    bool add[2];         /* to dx[0], to dx[1] */
     int tile;            /* samples at a time */
     int first, samples;  /* of the tile at hand */
     int sum_rows;        /* of sum */
@@ -216,7 +217,8 @@ static struct wf_sink sink_dx(const struct dconv *d)
     s.part[0] = wf_columns_of(d->C1 ? dx1 : dx0, d->first);
     if (d->C1) s.part[1] = wf_columns_of(dx0, d->first);
     s.part[0].width = d->C1 ? d->C1 : d->C; /* also where it is not wanted */
-    s.add = true;
+    s.add[0] = d->C1 ? d->add[1] : d->add[0];
+    s.add[1] = d->add[0];
     return s;
 }
 
@@ -428,8 +430,8 @@ static enum wf_status mix_last_dx(struct dconv *d)
     int K = d->M * d->po;
     bool direct = (!dx0 || as_matrix(d, dx0, &m0)) && (!dx1 || as_matrix(d, dx1, &m1));
     if (dx0 && dx1) direct = direct && dx0->shape[2] >= WORTH && dx1->shape[2] >= WORTH;
-    if (direct && dx1) WF_TRY(mix(d, d->terms, K, d->px, 0, m1, d->C1, 1));
-    if (direct && dx0) WF_TRY(mix(d, d->terms, K, d->px, d->C1, m0, d->C - d->C1, 1));
+    if (direct && dx1) WF_TRY(mix(d, d->terms, K, d->px, 0, m1, d->C1, d->add[1]));
+    if (direct && dx0) WF_TRY(mix(d, d->terms, K, d->px, d->C1, m0, d->C - d->C1, d->add[0]));
     if (direct) return WF_OK;
     WF_TRY(mix(d, d->terms, K, d->px, 0, { d->x, 0, d->px, false }, d->px, 0));
     struct wf_terms T = terms(d, d->x, d->px, 1);
@@ -524,8 +526,6 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
                                             const struct wf_tensor *dy)
 {
     struct dconv d = {};
-    for (int k = 0; k < 2; k++)
-        if (!wf_tensor_adds(grad->dx[k])) WF_TRY(wf_cuda_fill(be, grad->dx[k], 0));
     d.be = be;
     d.in = in;
     d.grad = grad;
@@ -533,6 +533,7 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
     d.dy = dy;
     dconv_init(&d);
     if (d.B == 0 || d.N == 0 || d.O == 0) return WF_OK;
+    for (int k = 0; k < 2; k++) d.add[k] = wf_tensor_adds(grad->dx[k]);
     WF_TRY(allocate(&d));
     for (; d.first < d.B; d.first += d.tile) {
         d.samples = d.B - d.first < d.tile ? d.B - d.first : d.tile;

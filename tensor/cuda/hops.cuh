@@ -38,13 +38,13 @@ struct wf_source {
     enum wf_act act;
 };
 
-/* [part[0] part[1]] = act(x + bias), or += x with add. */
+/* [part[0] part[1]] = act(x + bias), or += x the parts that add. */
 struct wf_sink {
     struct wf_columns part[2];
     const wf_real *bias; /* NULL: none */
     ptrdiff_t bias_stride;
     enum wf_act act;
-    bool add;
+    bool add[2];
 };
 
 using wf_wide = struct wf_vec<WF_VEC>;
@@ -102,7 +102,7 @@ static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int 
     for (int k = 0; k < WF_VEC; k++) x.v[k] = wf_activate(s.act, x.v[k]);
     if (s.part[0].x && wf_whole(s.part[0], first)) {
         wf_real *to = s.part[0].x + b * s.part[0].sample + n * s.part[0].row + first;
-        if (s.add) wf_vec_fma(x, 1, wf_vec_load<WF_VEC>(to));
+        if (s.add[0]) wf_vec_fma(x, 1, wf_vec_load<WF_VEC>(to));
         wf_vec_store(to, x);
         return;
     }
@@ -112,7 +112,7 @@ static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int 
         int at = first + k - (second ? seam : 0);
         if (!c.x || at >= c.width) continue;
         wf_real *to = c.x + b * c.sample + n * c.row + at;
-        *to = s.add ? *to + x.v[k] : x.v[k];
+        *to = (second ? s.add[1] : s.add[0]) ? *to + x.v[k] : x.v[k];
     }
 }
 

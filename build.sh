@@ -14,7 +14,7 @@ usage: ./build.sh COMMAND
   build                libraries, programs and tests, in build/release
   demo [ARGS]          train and forecast on synthetic traffic
   test                 every test in float and in double, those of the CUDA backend on an emulated
-                       device too, an install in a scratch folder, lint
+                       device too (its ops under racecheck), an install in a scratch folder, lint
   double [ARGS]        the tests of the double build alone; ARGS go to Criterion
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
   racecheck            the CUDA backend's tests on an emulated device that looks at each access of a
@@ -133,15 +133,15 @@ run_tests()
     return $rc
 }
 
-# run_emulated DIR [FILTER]: the tests of the CUDA backend on the emulated device, where none has a
-# reason to be skipped.
+# run_emulated DIR DEVICE FILTER: the tests of the CUDA backend on the emulated device, or the watched
+# one, where none has a reason to be skipped.
 run_emulated()
 {
-    local dir=$1 program
-    "$dir"/emulator_check || return 1
+    local dir=$1 device=$2 program
+    "$dir/${device}_check" || return 1
     for program in "$dir"/tests "$dir"/tests_double; do
-        echo "== on an emulated device"
-        LD_LIBRARY_PATH=$PWD/$dir/emulated run_tests "$program" --filter="${2:-cuda/*}" || return 1
+        echo "== on the $device device"
+        LD_LIBRARY_PATH=$PWD/$dir/$device run_tests "$program" --filter="$3" || return 1
         if [ -s "$program.skipped" ]; then return 1; fi
     done
 }
@@ -177,10 +177,11 @@ cmd_demo()
 
 cmd_test()
 {
-    release all emulated
+    release all emulated watched
     run_tests build/release/tests
     run_tests build/release/tests_double
-    run_emulated build/release
+    run_emulated build/release emulated 'cuda/*'
+    run_emulated build/release watched 'cuda/every_row_gives_what*'
     tests/install.sh build/release
     tests/new_model.sh build/release
     if command -v doxygen >/dev/null; then tests/docs.sh; fi
@@ -212,7 +213,7 @@ cmd_sanitize()
     local rc=0
     run_tests $dir/tests "$@" || rc=1
     run_tests $dir/tests_double "$@" || rc=1
-    run_emulated $dir || rc=1
+    run_emulated $dir emulated 'cuda/*' || rc=1
     # A refused allocation is a warning there, and what some tests ask for.
     if grep -hE -A 30 'ERROR:|runtime error:' $dir/reports/* 2>/dev/null; then rc=1; fi
     return $rc
@@ -221,10 +222,8 @@ cmd_sanitize()
 # NCCL's stand-in reaches the device's memory as the host.
 cmd_racecheck()
 {
-    need "${PACKAGES[@]}"
-    mkdir -p build
-    compile build/watch "-DCMAKE_BUILD_TYPE=Release -DWEFT_WATCH=ON" all emulated
-    run_emulated build/watch "${1:-cuda/!(ranks_*|nccl_*)}"
+    release tests tests_double watched
+    run_emulated build/release watched "${1:-cuda/!(ranks_*|nccl_*)}"
 }
 
 cmd_fuzz()

@@ -1,4 +1,4 @@
-/* watch.cpp - whether watch.h finds what it says it does, and nothing else. Each kernel is right where
+/* watched.cpp - whether watch.h finds what it says it does, and nothing else. Each kernel is right where
  * `wrong` is false. Exits with the first failure. */
 #include <string>
 #include <sys/wait.h>
@@ -180,7 +180,7 @@ static void kernels()
         std::string wrong = said([&] { run(s.name, s.kernel, true); }, &status);
         bool found = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
         found = found && wrong.find(s.what) != std::string::npos;
-        found = found && wrong.find("check/watch.cpp:") != std::string::npos;
+        found = found && wrong.find("check/watched.cpp:") != std::string::npos;
         if (!found) fprintf(stderr, "%s: \"%s\"\n", s.name, wrong.c_str());
         CHECK(found);
     }

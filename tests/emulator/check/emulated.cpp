@@ -1,4 +1,4 @@
-/* check.cpp - whether the emulator does what its headers say. Exits with the first failure. */
+/* emulated.cpp - whether the emulator does what its headers say. Exits with the first failure. */
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/emulator/cublas_v2.h"

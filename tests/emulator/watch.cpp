@@ -343,25 +343,17 @@ WF_LOOK(4)
 WF_LOOK(8)
 WF_LOOK(16)
 
-extern "C" void __tsan_read_range(void *p, size_t bytes)
+extern "C" void __tsan_read_range(void *p, long bytes)
 {
-    emulator::look(p, bytes, false, __builtin_return_address(0));
+    emulator::look(p, (size_t)bytes, false, __builtin_return_address(0));
 }
 
-extern "C" void __tsan_write_range(void *p, size_t bytes)
+extern "C" void __tsan_write_range(void *p, long bytes)
 {
-    emulator::look(p, bytes, true, __builtin_return_address(0));
+    emulator::look(p, (size_t)bytes, true, __builtin_return_address(0));
 }
 
 extern "C" void __tsan_init()
 {
     emulator::watching = true;
-}
-
-extern "C" void __tsan_func_entry(void *)
-{
-}
-
-extern "C" void __tsan_func_exit()
-{
 }

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "data/file.h"
 #include "tensor/alloc.h"
@@ -115,11 +116,21 @@ static void read_node(void *ctx, double value[WF_MONITOR_VALUES])
     }
 }
 
+/* The GPU that CUDA calls the first; NULL: none, or it goes by another name than its number. */
+static void *first_visible(const struct wf_node *n)
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    char *end = NULL;
+    long k = visible ? strtol(visible, &end, 10) : 0;
+    return end == visible && visible ? NULL : k >= 0 && k < n->gpus ? n->gpu[k] : NULL;
+}
+
 bool wf_node_gpu(void *node, double *used_mb, double *total_mb)
 {
     const struct wf_node *n = node;
     struct nvml_memory memory;
-    if (!n->gpus || !n->gpu[0] || n->nvml.memory(n->gpu[0], &memory) != 0) return false;
+    void *gpu = first_visible(n);
+    if (!gpu || n->nvml.memory(gpu, &memory) != 0) return false;
     *used_mb = (double)memory.used / 1048576;
     *total_mb = (double)memory.total / 1048576;
     return true;

@@ -22,8 +22,8 @@ enum wf_status wf_node_open(struct wf_node **n, struct wf_monitor_source *source
                             struct wf_error *err);
 void wf_node_close(struct wf_node *n);
 
-/* Memory used on the first GPU and what it has in all, MB; false where neither is known. For
- * struct wf_monitor. */
+/* Memory used on the first GPU of $CUDA_VISIBLE_DEVICES, or of all, and what it has, MB; false
+ * where neither is known. For struct wf_monitor. */
 bool wf_node_gpu(void *node, double *used_mb, double *total_mb);
 
 #ifdef __cplusplus

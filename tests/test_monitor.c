@@ -165,17 +165,29 @@ Test(worker_monitor, each_gpu_has_its_columns)
     wf_csv_free(&csv);
 }
 
-Test(worker_monitor, an_experiment_tells_the_first_gpu)
+Test(worker_monitor, an_experiment_tells_the_first_gpu_that_it_sees)
 {
     pretend_gpus("2");
     program_works("dataset", "synth '%s' --nodes 4 --days 1", scratch("road.h5"));
-    program_works("pems_bay",
-                  "--data road.h5 --adjacency '' --out out --mode index -e 1 --pictures False "
-                  "--baselines False --device cpu");
-    struct wf_csv csv = lines_of("out/system_stats.csv");
-    cr_assert(csv.cols == 6 && csv.rows >= 2);
-    cr_expect(csv.values[3] == 1000 && csv.values[4] == 2000);
-    wf_csv_free(&csv);
+    static const struct {
+        const char *visible;
+        double used;
+    } rows[] = { { NULL, 1000 }, { "1,0", 2000 }, { "", 0 }, { "7", 0 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsetenv("CUDA_VISIBLE_DEVICES");
+        if (rows[i].visible) setenv("CUDA_VISIBLE_DEVICES", rows[i].visible, 1);
+        program_works("pems_bay",
+                      "--data road.h5 --adjacency '' --out out%zu --mode index -e 1 --device cpu "
+                      "--pictures False --baselines False",
+                      i);
+        char name[40];
+        snprintf(name, sizeof name, "out%zu/system_stats.csv", i);
+        struct wf_csv csv = lines_of(name);
+        cr_assert(csv.cols == 6 && csv.rows >= 2);
+        cr_expect(csv.values[3] == rows[i].used && csv.values[4] == 2 * rows[i].used, "%zu: %g MB",
+                  i, csv.values[3]);
+        wf_csv_free(&csv);
+    }
 }
 
 /* The child is not waited for while it is watched: ended, it still has an entry. */

@@ -60,7 +60,7 @@ static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a, con
                                                  int b, int n, int first)
 {
     const wf_real *x = a.x + b * a.sample + n * a.row + first;
-    const wf_real *z = c.x + b * c.sample + n * c.row + first - a.width;
+    const wf_real *z = c.x ? c.x + b * c.sample + n * c.row + first - a.width : x;
     bool second = first >= a.width;
     if (second ? wf_whole(c, first - a.width) : wf_whole(a, first))
         return wf_vec_load<WF_VEC>(second ? z : x);

@@ -1,10 +1,9 @@
 /* watch.h - looks at each access of the device to memory, where the code of the device is compiled
  * with -fsanitize=thread (its calls lead here, no part of that sanitizer is linked; nothing happens
- * without). The program ends, and says where, when a thread reaches what is
- * neither its block's shared memory nor the device's, when anything reads memory of the device that
- * nobody wrote, and when two threads of a launch use the same bytes, one of them to write, in no
- * order. (Shared memory may be read before it is written, as long as nothing comes of it: it starts
- * out as NaN.)
+ * without). The program ends, and says where, when a thread reaches what is neither its block's
+ * shared memory nor the device's, when anything reads memory of the device that nobody wrote, and
+ * when two threads of a launch use the same bytes, one of them to write, in no order. (Shared
+ * memory may be read before it is written, as long as nothing comes of it: it starts out as NaN.)
  *
  * In order are what one thread does, what threads of a block do before and after a barrier, and
  * what lanes do before and after a __syncwarp of both. Shuffles and votes order nothing, as in

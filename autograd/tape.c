@@ -129,9 +129,10 @@ struct wf_tensor *wf_tape_new(struct wf_tape *g, int ndim, const int *shape)
     size_t available, total;
     g->be->memory(g->be, &available, &total);
     return wf_tape_fail(g, WF_ENOMEM,
-                        "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held, %zu free",
+                        "step arena on %s: %zu bytes wanted for %s, %zu in use, %zu held, %zu free"
+                        "%s%s",
                         g->be->name, bytes, wf_tensor_shape_text(t, text), g->mem.used,
-                        g->mem.committed, available);
+                        g->mem.committed, available, g->be->reason[0] ? "; " : "", g->be->reason);
 }
 
 struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view)

@@ -358,6 +358,8 @@ const struct op_case large_cases[] = {
     { "take", take, { { NODES, 40 } }, 0 },
     { "take/wide", take, { { NODES, 300 } }, 0 },
     { "lookup", lookup, { { 160, 24 }, { 5, 900 } }, 60 },
+    { "lookup/many rows", lookup, { { 1500, 4 }, { 2, 600 } }, 60 },
+    { "lookup/wide", lookup, { { 10, 300 }, { 2, 200 } }, 2 },
     { "sum", sum, { { 7, 300, 65 } }, 1 },
     { "sum/few", sum, { { 3, 5000, 2 } }, 1 },
     { "mean", mean, { { 700, 9, 5 } }, 1 },

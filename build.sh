@@ -302,7 +302,8 @@ cmd_lint()
 cmd_format()
 {
     need $(clang_packages)
-    find tensor autograd nn models data dist apps tests -name '*.[ch]' -exec clang-format -i {} +
+    find tensor autograd nn models data dist apps tests \
+        \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp' \) -exec clang-format -i {} +
 }
 
 cmd_install()

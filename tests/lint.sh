@@ -137,7 +137,7 @@ scripts()
 
 formatting()
 {
-    printf '%s\n' "${sources[@]}" |
+    { printf '%s\n' "${sources[@]}" && find tensor tests -name '*.cu' -o -name '*.cuh' -o -name '*.cpp'; } |
         xargs -P 2 -n 24 clang-format --dry-run -Werror 2>&1 | grep 'error:' || true
 }
 

@@ -37,8 +37,8 @@ static struct block {
     int current;
     struct fiber *host;
     std::vector<struct fiber *> idle;
-    std::vector<char> shared;        /* the dynamic part */
-    range fixed;                     /* the static part, of all kernels */
+    std::vector<char> shared; /* the dynamic part */
+    range fixed;              /* the static part, of all kernels */
 } &b = *new block();
 
 [[noreturn]] static void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

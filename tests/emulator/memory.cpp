@@ -80,8 +80,8 @@ at_work::~at_work()
     if (--working == 0 && watched()) protect_all(PROT_NONE);
 }
 
-/* Memory with pages of its own where it is watched; else not a byte more than was asked for, so that
- * AddressSanitizer knows where it ends. */
+/* Memory with pages of its own where it is watched; else not a byte more than was asked for, so
+ * that AddressSanitizer knows where it ends. */
 static void *new_memory(size_t bytes)
 {
     size_t alignment = watched() ? HOST_PAGE : 256;

@@ -83,7 +83,7 @@ void finish_all()
 
 static cudaStream_t found(cudaStream_t stream)
 {
-    if (!stream) return &s.standard;
+    if (!stream || stream == &s.standard) return &s.standard;
     return s.streams.count(stream) ? stream : NULL;
 }
 

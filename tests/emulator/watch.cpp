@@ -181,7 +181,7 @@ static word &word_of(const char *p)
     return g.words[(uintptr_t)p % PAGE / WORD];
 }
 
-/* f(first byte, bytes) of each word, or page where that is whole and without words. */
+/* page(page) of each page that lies within; of the rest word(first byte, bytes, a bit for each). */
 template <typename F, typename G> static void each(const char *p, size_t bytes, F page, G word)
 {
     const char *end = p + bytes;
@@ -201,17 +201,16 @@ template <typename F, typename G> static void each(const char *p, size_t bytes, 
 
 static void set_known(const void *p, size_t bytes, bool known)
 {
-    each(
-        (const char *)p, bytes,
-        [&](page &g) {
-            g.words.clear();
-            g.known = known;
-        },
-        [&](const char *at, unsigned mask) {
-            word &w = word_of(at);
-            w.known = (uint8_t)(known ? w.known | mask : w.known & ~mask);
-            if (!known) w.write = w.read[0] = w.read[1] = {};
-        });
+    each((const char *)p, bytes,
+         [&](page &g) {
+             g.words.clear();
+             g.known = known;
+         },
+         [&](const char *at, unsigned mask) {
+             word &w = word_of(at);
+             w.known = (uint8_t)(known ? w.known | mask : w.known & ~mask);
+             if (!known) w.write = w.read[0] = w.read[1] = {};
+         });
 }
 
 void watch_new(const void *p, size_t bytes)
@@ -223,18 +222,14 @@ void watch_new(const void *p, size_t bytes)
 void watch_read(const void *p, size_t bytes)
 {
     if (!watching) return;
-    auto check = [&](const char *at, unsigned mask) {
-        if (mask & ~(unsigned)word_of(at).known)
-            broken("reads what nobody wrote", (const char *)p, bytes, 0, NULL);
-    };
-    each(
-        (const char *)p, bytes,
-        [&](page &g) {
-            if (g.words.empty() && g.known) return;
-            for (const word &w : g.words)
-                if (w.known != 0xf) check((const char *)p, 0xf);
-        },
-        check);
+    bool known = true;
+    each((const char *)p, bytes,
+         [&](page &g) {
+             known &= g.words.empty() ? g.known : true;
+             for (const word &w : g.words) known &= w.known == 0xf;
+         },
+         [&](const char *at, unsigned mask) { known &= !(mask & ~(unsigned)word_of(at).known); });
+    if (!known) broken("reads what nobody wrote", (const char *)p, bytes, 0, NULL);
 }
 
 void watch_copied(const void *p, const void *from, size_t bytes)
@@ -255,7 +250,8 @@ static bool on_device(const char *p, size_t bytes)
 
 static bool is_index(const char *p)
 {
-    for (const void *v : { (void *)&threadIdx, (void *)&blockIdx, (void *)&blockDim, (void *)&gridDim })
+    for (const void *v :
+         { (void *)&threadIdx, (void *)&blockIdx, (void *)&blockDim, (void *)&gridDim })
         if (p >= (const char *)v && p < (const char *)v + sizeof(uint3)) return true;
     return within({ (char *)running, sizeof *running }, p, 1); /* the arguments on their way */
 }
@@ -272,8 +268,8 @@ static void visit(word &w, const char *p, unsigned bytes, bool write, int32_t co
     if (write) w.known = (uint8_t)(w.known | bytes);
     if (thread < 0) return;
     int lane = thread % LANES;
-    access a = { block,           barriers,        seen[thread / LANES][lane][lane], code,
-                 (uint16_t)thread, (uint8_t)bytes };
+    access a = { block, barriers,         seen[thread / LANES][lane][lane],
+                 code,  (uint16_t)thread, (uint8_t)bytes };
     if ((w.write.bytes & bytes) && !ordered(w.write))
         broken(write ? "writes what another thread writes" : "reads what another thread writes", p,
                WORD, code, &w.write);
@@ -310,8 +306,8 @@ static void look(const void *at, size_t bytes, bool write, const void *caller)
         size_t size = WORD - (uintptr_t)p % WORD;
         if ((size_t)(end - p) < size) size = (size_t)(end - p);
         unsigned mask = ((1u << size) - 1) << (uintptr_t)p % WORD;
-        word &w = shadow ? (*shadow)[((uintptr_t)p - (uintptr_t)base / WORD * WORD) / WORD]
-                         : word_of(p);
+        word &w =
+            shadow ? (*shadow)[((uintptr_t)p - (uintptr_t)base / WORD * WORD) / WORD] : word_of(p);
         visit(w, p, mask, write, code, shadow != NULL);
         p += size;
     }
@@ -320,28 +316,21 @@ static void look(const void *at, size_t bytes, bool write, const void *caller)
 
 /* ---- what the compiler calls ---- */
 
-#define WF_LOOK(n)                                                                                 \
-    extern "C" void __tsan_read##n(void *p)                                                        \
+#define WF_LOOK(name, bytes, write)                                                                \
+    extern "C" void __tsan_##name##bytes(void *p)                                                  \
     {                                                                                              \
-        emulator::look(p, n, false, __builtin_return_address(0));                                  \
-    }                                                                                              \
-    extern "C" void __tsan_write##n(void *p)                                                       \
-    {                                                                                              \
-        emulator::look(p, n, true, __builtin_return_address(0));                                   \
-    }                                                                                              \
-    extern "C" void __tsan_unaligned_read##n(void *p)                                              \
-    {                                                                                              \
-        emulator::look(p, n, false, __builtin_return_address(0));                                  \
-    }                                                                                              \
-    extern "C" void __tsan_unaligned_write##n(void *p)                                             \
-    {                                                                                              \
-        emulator::look(p, n, true, __builtin_return_address(0));                                   \
+        emulator::look(p, bytes, write, __builtin_return_address(0));                              \
     }
-WF_LOOK(1)
-WF_LOOK(2)
-WF_LOOK(4)
-WF_LOOK(8)
-WF_LOOK(16)
+#define WF_LOOKS(bytes)                                                                            \
+    WF_LOOK(read, bytes, false)                                                                    \
+    WF_LOOK(write, bytes, true)                                                                    \
+    WF_LOOK(unaligned_read, bytes, false)                                                          \
+    WF_LOOK(unaligned_write, bytes, true)
+WF_LOOKS(1)
+WF_LOOKS(2)
+WF_LOOKS(4)
+WF_LOOKS(8)
+WF_LOOKS(16)
 
 extern "C" void __tsan_read_range(void *p, long bytes)
 {

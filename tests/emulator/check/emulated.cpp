@@ -1,17 +1,10 @@
 /* emulated.cpp - whether the emulator does what its headers say. Exits with the first failure. */
 #include <sys/wait.h>
 #include <unistd.h>
+#include "tests/emulator/check/check.h"
 #include "tests/emulator/cublas_v2.h"
 #include "tests/emulator/cuda.h"
 #include "tests/emulator/cusparse.h"
-
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                             \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* LAUNCH as the plugin has it, without a plugin. */
 static struct {

@@ -1,17 +1,10 @@
-/* watched.cpp - whether watch.h finds what it says it does, and nothing else. Each kernel is right where
- * `wrong` is false. Exits with the first failure. */
+/* watched.cpp - whether watch.h finds what it says it does, and nothing else. Each kernel is right
+ * where `wrong` is false. Exits with the first failure. */
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "tests/emulator/check/check.h"
 #include "tests/emulator/memory.h"
-
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                             \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 enum { N = 256 };
 
@@ -122,7 +115,10 @@ static const struct {
     const char *name, *what;
     subject kernel;
 } subjects[] = {
-#define SUBJECT(name, what) { #name, what, name }
+#define SUBJECT(name, what)                                                                        \
+    {                                                                                              \
+#name, what, name                                                                          \
+    }
     SUBJECT(reads_without_barrier, "another thread"),
     SUBJECT(writes_without_barrier, "another thread"),
     SUBJECT(shuffles_instead, "another thread"),
@@ -162,7 +158,8 @@ template <typename F> static std::string said(F work, int *status)
 static void run(const char *name, subject kernel, bool wrong)
 {
     int *x, *y, host[N] = {};
-    CHECK(cudaMalloc(&x, sizeof host) == cudaSuccess && cudaMalloc(&y, 2 * sizeof host) == cudaSuccess);
+    CHECK(cudaMalloc(&x, sizeof host) == cudaSuccess &&
+          cudaMalloc(&y, 2 * sizeof host) == cudaSuccess);
     CHECK(cudaMemcpy(x, host, sizeof host, cudaMemcpyHostToDevice) == cudaSuccess);
     /* Both orders of blocks and threads. */
     for (int i = 0; i < 8; i++)
@@ -200,8 +197,30 @@ static void copies()
     said([&] { x[0] = 1; }, &status);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     CHECK(cudaMemset(x, 0, sizeof host) == cudaSuccess);
-    CHECK(cudaMemcpy(host, x, sizeof host, cudaMemcpyDeviceToHost) == cudaSuccess && host[N - 1] == 0);
+    CHECK(cudaMemcpy(host, x, sizeof host, cudaMemcpyDeviceToHost) == cudaSuccess &&
+          host[N - 1] == 0);
     CHECK(cudaFree(x) == cudaSuccess);
+}
+
+/* Whole pages of shadows: untouched, and with a word that was written. */
+static void large_copies()
+{
+    enum { PAGE = 1 << 16, PAGES = 4 * PAGE };
+    static char host[PAGES];
+    char *x, *y;
+    int status;
+    CHECK(cudaMalloc(&x, PAGES + PAGE) == cudaSuccess && cudaMalloc(&y, PAGES) == cudaSuccess);
+    char *from = x + (PAGE - (uintptr_t)x % PAGE) % PAGE;
+    for (int touched = 0; touched < 2; touched++) {
+        if (touched) CHECK(cudaMemset(from, 0, PAGES / 2 + 4) == cudaSuccess);
+        std::string text =
+            said([&] { cudaMemcpy(y, from, PAGES, cudaMemcpyDeviceToDevice); }, &status);
+        CHECK(WIFSIGNALED(status) && text.find("reads what nobody wrote") != std::string::npos);
+    }
+    CHECK(cudaMemcpy(from, host, PAGES, cudaMemcpyHostToDevice) == cudaSuccess);
+    CHECK(cudaMemcpy(y, from, PAGES, cudaMemcpyDeviceToDevice) == cudaSuccess);
+    CHECK(cudaMemcpy(host, y, PAGES, cudaMemcpyDeviceToHost) == cudaSuccess);
+    CHECK(cudaFree(x) == cudaSuccess && cudaFree(y) == cudaSuccess);
 }
 
 int main()
@@ -209,5 +228,6 @@ int main()
     CHECK(emulator::watched());
     kernels();
     copies();
+    large_copies();
     puts("the emulator finds what it looks for");
 }

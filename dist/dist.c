@@ -193,12 +193,12 @@ enum wf_status wf_dist_sum_tensor(struct wf_dist *d, struct wf_tensor *x, wf_rea
 {
     if (!d->mpi) return WF_OK;
     double started = wf_now();
-    bool host = !wf_dist_wants_staging(d, x->be);
     if (d->mpi->devices_sum && x->be->device) {
         enum wf_status done = sum_on_devices(d, x, err);
         d->stats.reduce_s += wf_now() - started;
         return done;
     }
+    bool host = !wf_dist_wants_staging(d, x->be);
     enum wf_status s = host ? WF_OK : wf_tensor_download(x, staging);
     if (s != WF_OK)
         return wf_fail(err, WF_ECOMM, "cannot read the gradients from %s: %s", x->be->name,

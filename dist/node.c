@@ -122,7 +122,8 @@ static void *first_visible(const struct wf_node *n)
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
     char *end = NULL;
     long k = visible ? strtol(visible, &end, 10) : 0;
-    return end == visible && visible ? NULL : k >= 0 && k < n->gpus ? n->gpu[k] : NULL;
+    if (visible && end == visible) return NULL;
+    return k >= 0 && k < n->gpus ? n->gpu[k] : NULL;
 }
 
 bool wf_node_gpu(void *node, double *used_mb, double *total_mb)

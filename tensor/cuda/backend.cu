@@ -28,8 +28,8 @@ struct wf_cuda_range {
 /* Steps in which reserved addresses are backed: a multiple of every device's page. */
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t WORKSPACE = (size_t)64 << 20, SCRATCH = (size_t)256 << 30;
-/* Bytes of an upload that travel as a kernel's argument, and how many such kernels are quicker than a
- * copy that the host waits for. */
+/* Bytes of an upload that travel as a kernel's argument, and how many such kernels are quicker than
+ * a copy that the host waits for. */
 static const size_t SMALL = 3072, PIECES = 8;
 
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what)
@@ -150,7 +150,8 @@ static void cuda_unreserve(struct wf_backend *be, void *base, size_t)
 void *wf_cuda_scratch(struct wf_backend *be, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
-    for (size_t room = SCRATCH; !c->scratch && room >= PAGE; room /= 2) /* addresses may be limited */
+    for (size_t room = SCRATCH; !c->scratch && room >= PAGE;
+         room /= 2) /* addresses may be limited */
         c->scratch = (char *)cuda_reserve(be, room);
     return c->scratch && cuda_commit(be, c->scratch, 0, bytes) ? c->scratch : NULL;
 }

@@ -24,8 +24,8 @@ struct wf_cuda {
     cudaEvent_t consumed, arrived;
     cublasHandle_t blas;
     cusparseHandle_t sparse;
-    void *workspace; /* of cuBLAS: fixed, so that its choice of algorithm is */
-    char *scratch;   /* reserved addresses, backed as far as was ever asked for */
+    void *workspace;              /* of cuBLAS: fixed, so that its choice of algorithm is */
+    char *scratch;                /* reserved addresses, backed as far as was ever asked for */
     struct wf_cuda_range *ranges; /* reserved addresses and how much of each is backed */
     cudaEvent_t *marks;           /* points of the queue that have a number */
     int mark_count;

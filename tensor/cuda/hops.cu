@@ -7,9 +7,8 @@
  * Larger graphs go one level of hops at a time through global memory, all supports at once. */
 #include "tensor/cuda/shared.cuh"
 
-/* COPIES: rows that a thread fetches at a time. RESERVED: bytes of shared memory that every block
- * takes besides its own. */
-enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3, COPIES = 2, RESERVED = 1024 };
+/* RESERVED: bytes of shared memory that every block takes besides its own. */
+enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3, RESERVED = 1024 };
 
 /* ---- plans ---- */
 
@@ -166,22 +165,18 @@ static __device__ void run_copy(const struct wf_copy &c, int block, int blocks, 
         int width = min(c.to.vecs - first, (int)blockDim.x), groups = (int)blockDim.x / width;
         int group = (int)threadIdx.x / width, v = first + (int)threadIdx.x % width;
         wf_wide sum = wf_vec_zero<WF_VEC>();
-        for (int r = from + group; group < groups && r < to; r += COPIES * groups) {
-            struct wf_fetched f[COPIES];
-            WF_UNROLL(COPIES)
-            for (int k = 0; k < COPIES; k++) {
-                int row = min(r + k * groups, to - 1), b = row / c.to.rows;
-                f[k] = wf_source_fetch(c.from, b, row - b * c.to.rows, v);
-            }
-            WF_UNROLL(COPIES)
-            for (int k = 0; k < COPIES; k++) {
-                int row = r + k * groups, b = row / c.to.rows, n = row - b * c.to.rows;
-                if (row >= to) break;
-                wf_wide x = wf_source_value(c.from, f[k]);
+        wf_fetch<2, struct wf_fetched>(
+            group < groups ? from + group : to, to, groups,
+            [&](int r) {
+                int b = r / c.to.rows;
+                return wf_source_fetch(c.from, b, r - b * c.to.rows, v);
+            },
+            [&](int r, const struct wf_fetched &f) {
+                int b = r / c.to.rows, n = r - b * c.to.rows;
+                wf_wide x = wf_source_value(c.from, f);
                 wf_vec_store(c.to.data + b * c.to.sample + n * c.to.row + v * WF_VEC, x);
                 wf_vec_fma(sum, 1, x);
-            }
-        }
+            });
         if (c.sums)
             wf_column_sums(sum, width, groups, room,
                            c.sums + ((ptrdiff_t)block * c.to.vecs + first) * WF_VEC, width);
@@ -225,9 +220,9 @@ enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
 
 /* ---- in shared memory ---- */
 
-/* Sample and first vector of a block. The last slice of each sample comes last: it may be narrow. */
-static __device__ void slice_of(const struct wf_plan &p, const struct wf_terms &T, int block, int *b,
-                                int *first)
+/* Sample and first vector of a block. Last slices come last: they may be narrow. */
+static __device__ void slice_of(const struct wf_plan &p, const struct wf_terms &T, int block,
+                                int *b, int *first)
 {
     int slice = block / T.samples;
     *b = block - slice * T.samples;
@@ -258,8 +253,7 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
     wf_wide sum = wf_vec_zero<WF_VEC>();
     wf_fetch_places<struct wf_fetched>(
         p.plan, lanes, [&](int n, int v) { return wf_source_fetch(p.source, b, n, first + v); },
-        [&](int t, const struct wf_fetched &f) {
-            int n = t >> p.plan.bits, v = t - (n << p.plan.bits);
+        [&](int t, int n, int v, const struct wf_fetched &f) {
             wf_wide x = wf_source_value(p.source, f);
             s.slot[t] = x;
             wf_vec_store(T + n * p.T.row + v * WF_VEC, x);

@@ -56,8 +56,9 @@ static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
 }
 
 /* The vector from column `first` of [a c] on, row n of sample b. */
-static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a, const struct wf_columns &c,
-                                                 int b, int n, int first)
+static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a,
+                                                 const struct wf_columns &c, int b, int n,
+                                                 int first)
 {
     const wf_real *x = a.x + b * a.sample + n * a.row + first;
     const wf_real *z = c.x ? c.x + b * c.sample + n * c.row + first - a.width : x;

@@ -1,5 +1,5 @@
-/* nest.cuh - element i of several strided tensors of one shape, and loops over all elements, one at a
- * time or 16 bytes at a time. */
+/* nest.cuh - element i of several strided tensors of one shape, and loops over all elements, one at
+ * a time or 16 bytes at a time. */
 #ifndef WF_CUDA_NEST_CUH
 #define WF_CUDA_NEST_CUH
 
@@ -149,8 +149,8 @@ static __global__ void wf_map_kernel(const __grid_constant__ struct wf_nest<NOP>
     }
 }
 
-/* As wf_each, of an f that writes p[0] to p[OUTS - 1] alone, which may be NULL, and reads such a one
- * only where f.add, or f.add[k], is true. */
+/* As wf_each, of an f that writes p[0] to p[OUTS - 1] alone, which may be NULL, and reads such a
+ * one only where f.add, or f.add[k], is true. */
 template <int OUTS, int NOP, typename F>
 static enum wf_status wf_map(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
 {

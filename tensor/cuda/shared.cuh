@@ -44,22 +44,6 @@ static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel)
 
 /* ---- device ---- */
 
-/* put(i, get(i)) for each of n items, COUNT of them at a time by a thread, so that it waits for
- * memory once for all of these; get() may be asked for the last item more than once. */
-template <int COUNT, typename T, typename GET, typename PUT>
-static inline __device__ void wf_fetch(int n, GET get, PUT put)
-{
-    int step = (int)blockDim.x;
-    for (int first = (int)threadIdx.x; first < n; first += COUNT * step) {
-        T x[COUNT];
-        WF_UNROLL(COUNT)
-        for (int k = 0; k < COUNT; k++) x[k] = get(min(first + k * step, n - 1));
-        WF_UNROLL(COUNT)
-        for (int k = 0; k < COUNT; k++)
-            if (first + k * step < n) put(first + k * step, x[k]);
-    }
-}
-
 /* Entry of a row: the column's first vector in a slot. */
 struct wf_entry {
     int at;
@@ -78,22 +62,23 @@ static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct 
     return i < 0 ? NULL : s.slot + ((ptrdiff_t)i * p.rows << p.bits);
 }
 
-/* Lays the block's shared memory out and fetches the supports; a barrier must follow, which the first
- * hop of a fold has. */
+/* Lays the block's shared memory out and fetches the supports; a barrier must follow, which the
+ * first hop of a fold has. */
 static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
 {
     struct wf_stage s = { memory, NULL, NULL };
     s.entry = reinterpret_cast<struct wf_entry *>(wf_slot(p, s, p.slots));
     s.ptr = reinterpret_cast<int *>(s.entry + p.entries);
+    int thread = (int)threadIdx.x, threads = (int)blockDim.x;
     for (int k = 0; k < p.count; k++) {
         const struct wf_sparse &A = p.support[k];
         int *ptr = s.ptr + k * (p.rows + 1);
         struct wf_entry *entry = s.entry + p.first[k];
         wf_fetch<4, int>(
-            p.rows + 1, [&](int i) { return A.ptr[i]; },
+            thread, p.rows + 1, threads, [&](int i) { return A.ptr[i]; },
             [&](int i, int at) { ptr[i] = p.first[k] + at; });
         wf_fetch<4, struct wf_entry>(
-            A.nnz,
+            thread, A.nnz, threads,
             [&](int e) {
                 return wf_entry{ A.idx[e] << p.bits, wf_sparse_value(A, e) };
             },
@@ -146,16 +131,17 @@ static inline __device__ void wf_stage_build(const struct wf_plan &p, const stru
     }
 }
 
-/* put(t, load(n, v)) for all of this thread's places of which lanes [0, lanes) are in use. */
+/* put(t, n, v, load(n, v)) for this thread's places in lanes [0, lanes). */
 template <typename T, typename LOAD, typename PUT>
-static inline __device__ void wf_fetch_places(const struct wf_plan &p, int lanes, LOAD load, PUT put)
+static inline __device__ void wf_fetch_places(const struct wf_plan &p, int lanes, LOAD load,
+                                              PUT put)
 {
     int bits = p.bits, lane = (1 << bits) - 1;
-    wf_fetch<2, T>(
-        p.rows << bits, [&](int t) { return load(t >> bits, min(t & lane, lanes - 1)); },
-        [&](int t, const T &x) {
-            if ((t & lane) < lanes) put(t, x);
-        });
+    wf_fetch<2, T>((int)threadIdx.x, p.rows << bits, (int)blockDim.x,
+                   [&](int t) { return load(t >> bits, min(t & lane, lanes - 1)); },
+                   [&](int t, const T &x) {
+                       if ((t & lane) < lanes) put(t, t >> bits, t & lane, x);
+                   });
 }
 
 /* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
@@ -170,7 +156,7 @@ static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struc
         if (h.new_term) {
             wf_fetch_places<wf_wide>(
                 p, lanes, [&](int n, int v) { return load(h.term, n, v); },
-                [&](int t, const wf_wide &x) { term[t] = x; });
+                [&](int t, int, int, const wf_wide &x) { term[t] = x; });
             __syncthreads();
         }
         WF_EACH_PLACE(t, n, v, p)

@@ -17,7 +17,7 @@ struct norm {
     ptrdiff_t A, C, D, rows;       /* A C rows of D */
     double share;                  /* 1 / D: divisions in double are slow */
     double eps;
-    int vec; /* numbers that are read at once */
+    int vec;  /* numbers that are read at once */
     bool add; /* to dx */
 };
 
@@ -323,7 +323,8 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
         wf_vec<VEC> x = wf_vec_load<VEC>(n.x + i * VEC), d = wf_vec_load<VEC>(n.dy + i * VEC);
         wf_vec<VEC> out = load_dx<VEC>(n, i * VEC), m = of_column<VEC>(n, n.mean, c);
         wf_vec<VEC> k = of_column<VEC>(n, n.rstd, c), ec = of_column<VEC>(n, e, c);
-        wf_vec<VEC> fc = of_column<VEC>(n, f, c), w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
+        wf_vec<VEC> fc = of_column<VEC>(n, f, c),
+                    w = n.w ? of_column<VEC>(n, n.w, c) : wf_vec_all<VEC>(1);
         for (int v = 0; v < VEC; v++)
             out.v[v] += k.v[v] * w.v[v] * (d.v[v] - ec.v[v] - (x.v[v] - m.v[v]) * fc.v[v]);
         wf_vec_store(n.dx + i * VEC, out);

@@ -232,7 +232,7 @@ template <bool PLACE> static __global__ void sort_chunks(struct sorting s, struc
     }
 }
 
-enum { SCAN = 1024, FETCH = 8 /* counts that a thread waits for at a time */ };
+enum { SCAN = 1024 };
 
 /* One block: counts become sums over the chunks before, start [rows + 1] sums over the rows before.
  */
@@ -242,15 +242,13 @@ static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
     int t = (int)threadIdx.x, lane = t % 32;
     ptrdiff_t base = 0;
     for (ptrdiff_t first = 0; first < s.rows; first += SCAN) {
-        ptrdiff_t r = first + t, total = 0, sum;
-        for (ptrdiff_t c = 0; c < s.chunks && r < s.rows; c += FETCH) {
-            ptrdiff_t *counts = s.counts + c * s.rows + r, left = s.chunks - c, here[FETCH];
-            for (int k = 0; k < FETCH; k++) here[k] = k < left ? counts[k * s.rows] : 0;
-            for (int k = 0; k < FETCH; k++) {
-                if (k < left) counts[k * s.rows] = total;
-                total += here[k];
-            }
-        }
+        ptrdiff_t r = first + t, total = 0, sum, *counts = s.counts + r;
+        wf_fetch<8, ptrdiff_t>((ptrdiff_t)0, r < s.rows ? s.chunks : 0, (ptrdiff_t)1,
+                               [&](ptrdiff_t c) { return counts[c * s.rows]; },
+                               [&](ptrdiff_t c, ptrdiff_t here) {
+                                   counts[c * s.rows] = total;
+                                   total += here;
+                               });
         sum = total; /* over the threads up to this one */
         for (int k = 1; k < 32; k *= 2) {
             ptrdiff_t before = __shfl_up_sync(0xffffffffu, sum, k);

@@ -111,7 +111,9 @@ static __device__ double weight(const struct wf_loss_rule &rule, double n, doubl
     return (double)(1.0f / share) / n;
 }
 
-enum { FETCH = 4 /* pairs that a thread waits for at a time */ };
+struct pair {
+    wf_real p, t;
+};
 
 /* part [parts, 2]: sum and number of the terms of each block's stretch. */
 static __global__ void loss_parts_kernel(double *part, struct wf_loss_rule rule, const wf_real *p,
@@ -119,20 +121,17 @@ static __global__ void loss_parts_kernel(double *part, struct wf_loss_rule rule,
 {
     double total = 0, count = 0;
     ptrdiff_t from = n * blockIdx.x / gridDim.x, to = n * (blockIdx.x + 1) / gridDim.x;
-    for (ptrdiff_t i = from + threadIdx.x; i < to; i += FETCH * blockDim.x) {
-        wf_real a[FETCH], b[FETCH];
-        for (int k = 0; k < FETCH; k++) {
-            ptrdiff_t at = i + k * blockDim.x < to ? i + k * blockDim.x : i;
-            a[k] = p[at];
-            b[k] = t[at];
-        }
-        for (int k = 0; k < FETCH; k++) {
-            bool counted = i + k * blockDim.x < to && counts(rule, (double)b[k]);
-            double e = term(rule.kind, (double)a[k], (double)b[k]);
+    wf_fetch<4, struct pair>(
+        from + threadIdx.x, to, (ptrdiff_t)blockDim.x,
+        [&](ptrdiff_t i) {
+            return pair{ p[i], t[i] };
+        },
+        [&](ptrdiff_t, const struct pair &at) {
+            bool counted = counts(rule, (double)at.t);
+            double e = term(rule.kind, (double)at.p, (double)at.t);
             count += counted;
             total += counted && (rule.mask != WF_MASK_ZERO_PGT || e == e) ? e : 0;
-        }
-    }
+        });
     total = wf_block_sum(total);
     count = wf_block_sum(count);
     if (threadIdx.x != 0) return;

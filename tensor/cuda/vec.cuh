@@ -47,6 +47,21 @@ template <int W> static __device__ void wf_vec_fma(wf_vec<W> &s, wf_real a, cons
     for (int k = 0; k < W; k++) s.v[k] += a * x.v[k];
 }
 
+/* put(i, get(i)) for i = from, from + step, .. below to, COUNT of them at a time, so that a thread
+ * waits for memory once for all of these; get() may be asked for to - 1 more than once. */
+template <int COUNT, typename T, typename I, typename GET, typename PUT>
+static inline __device__ void wf_fetch(I from, I to, I step, GET get, PUT put)
+{
+    for (I first = from; first < to; first += COUNT * step) {
+        T x[COUNT];
+        WF_UNROLL(COUNT)
+        for (int k = 0; k < COUNT; k++) x[k] = get(min(first + k * step, to - 1));
+        WF_UNROLL(COUNT)
+        for (int k = 0; k < COUNT; k++)
+            if (first + k * step < to) put(first + k * step, x[k]);
+    }
+}
+
 /* i / n for i >= 0; 32-bit division is several times as fast. */
 static inline __device__ ptrdiff_t wf_div(ptrdiff_t i, ptrdiff_t n)
 {

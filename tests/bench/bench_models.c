@@ -154,18 +154,14 @@ static void run_model(const char *name, const struct options *o, const struct ri
 int main(int argc, char **argv)
 {
     struct options o = { .device.device = WF_DEVICE_CPU, .groups = 5 };
-    struct wf_config tables[] = { { rig_fields, &o.device, "Backend" }, { fields, &o, "Work" } };
-    struct wf_cli cli = { 0 };
+    struct wf_cli cli;
     struct wf_error err = { 0 };
-    enum wf_status s = wf_cli_parse(argc, argv, tables, 2, &cli, &err);
-    for (int i = 0; i < cli.positionals && s == WF_OK; i++)
-        if (!find(cli.positional[i]))
-            s = wf_fail(&err, WF_EINVAL, "'%s': no such model", cli.positional[i]);
-    if (s != WF_OK) return wf_cli_fail(argv[0], &err);
-    if (cli.help) {
-        wf_config_help(tables, 2, stdout);
-        return 0;
-    }
+    rig_options(argc, argv, &o.device, fields, &o, &cli);
+    for (int i = 0; i < cli.positionals; i++)
+        if (!find(cli.positional[i])) {
+            wf_fail(&err, WF_EINVAL, "'%s': no such model", cli.positional[i]);
+            return wf_cli_fail(argv[0], &err);
+        }
     struct rig_peak peak = rig_measure(&o.device);
     printf("%-12s %4s %4s %9s %10s %9s %8s %8s %8s %8s %8s\n", "model", "N", "B", "params",
            "median ms", "GFLOP", "GB", "MiB", "floor", "peer ms", "ratio");

@@ -1,10 +1,10 @@
-/* dconv.h - the steps of a diffusion convolution between and beside the hops. Private to
- * tensor/cpu.
+/* dconv.h - a diffusion convolution by groups of samples. Private to tensor/cpu.
  *
- * The work comes in groups of samples. Wide: a group is one sample and a column of the tile one
- * channel. Narrow, for few channels: a group is 16 samples, side by side in the lanes of a vector,
- * and channel c is the columns 16 c .. 16 c + 15. Hops do not notice the difference; these steps
- * do. dconv_wide.c and dconv_narrow.c have them, dconv.c puts them in order. */
+ * Wide: a group is one sample and a column of the tile one channel. Narrow, for few channels: a
+ * group is 16 samples, side by side in the lanes of a vector, and channel c is the columns
+ * 16 c .. 16 c + 15. Hops do not notice the difference; the steps between and beside them do.
+ * dconv_wide.c and dconv_narrow.c have those, dconv.c puts them in order, and kernels that do more
+ * with a group than one convolution (dcgru.c) call it group by group. */
 #ifndef WF_DCONV_H
 #define WF_DCONV_H
 
@@ -32,9 +32,9 @@ struct wf_outer {
     wf_real *D;
 };
 
-/* Rows [from, to) of samples b .. b + count - 1. Row i is row i - shift of the tile. */
+/* Rows [from, to) of the first `count` samples of a tensor. Row i is row i - shift of the tile. */
 struct wf_rows {
-    int b, count, from, to, shift;
+    int count, from, to, shift;
 };
 
 struct wf_steps {
@@ -55,6 +55,73 @@ struct wf_steps {
     void (*sum)(wf_real *sum, struct wf_tile T, struct wf_team t);
 };
 extern const struct wf_steps wf_steps_wide, wf_steps_narrow;
+
+/* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients is
+ * which there are and their shapes; where they are comes with each group. */
+struct wf_dconv_plan {
+    const struct wf_dconv_in *in;
+    const struct wf_dconv_grad *grad;
+    int B, N, C, O, M;
+    int C1;    /* columns of x[1], which comes first in a tile: mostly the wide and aligned one */
+    int Cx;    /* leading columns whose gradient is wanted */
+    int lanes; /* samples per group: 1 or 16 */
+    const struct wf_steps *steps;
+    int groups, chunks;
+    bool mix_outside; /* mix first, or mix last */
+    bool want_x, want_w, want_value;
+    bool add[2];               /* to dx[0] and dx[1] */
+    struct wf_hops hops, back; /* plain and transposed */
+    wf_real *pack, *bias;      /* packed weights; bias padded to whole panels, or NULL */
+    wf_real *parts;            /* one per chunk */
+    size_t tile_size, own_size, part_size, db_at, dvalue_at;
+};
+
+/* At most most_lanes samples per group. add[] is all true. */
+void wf_dconv_plan_init(struct wf_dconv_plan *d, const struct wf_dconv_in *in,
+                        const struct wf_dconv_grad *grad, int most_lanes);
+
+/* The memory that threads work in: for each some for tiles, and some for the rows of one product. */
+struct wf_workers {
+    int threads;
+    wf_real *tiles, *own;
+    size_t tile_size, own_size;
+};
+
+/* Memory for some plans of one S and number of groups, and for workers who run them in turn with
+ * `temp` more numbers in front of each tile. */
+enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *const *d, int plans,
+                                 size_t temp, struct wf_workers *w);
+
+/* piece(job, i, tile, team) for all i < pieces. This and all below: inside a parallel region, by
+ * all of its threads. */
+void wf_workers_run(const struct wf_workers *w, int pieces,
+                    void (*piece)(void *job, int i, wf_real *tile, struct wf_team t), void *job);
+
+/* Packs the weights and the bias. */
+void wf_dconv_pack(const struct wf_dconv_plan *d);
+
+/* The samples of one group: x [count, N, C_i], y and dy [count, N, O]. dy of dx[1]'s memory may be
+ * overwritten by it. Without data: not there, or not wanted. */
+struct wf_group {
+    int count;
+    struct wf_tensor x[2], y, dy, dx[2];
+};
+/* Samples of group i of t, or nothing of NULL. */
+struct wf_tensor wf_group_of(const struct wf_dconv_plan *d, int i, const struct wf_tensor *t);
+int wf_group_count(const struct wf_dconv_plan *d, int i);
+/* The block of rows of which a thread computes what lies beside the convolution. */
+struct wf_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t);
+
+void wf_dconv_forward(const struct wf_dconv_plan *d, const struct wf_group *x, wf_real *tile,
+                      struct wf_team t);
+
+/* Groups [from, to) make a chunk, in whose order the gradients of weights, bias and supports are
+ * summed: first clear it, then add groups, at the end sum all chunks up. */
+int wf_dconv_chunk(const struct wf_dconv_plan *d, int chunk);
+void wf_dconv_clear(const struct wf_dconv_plan *d, int chunk, struct wf_team t);
+void wf_dconv_backward(const struct wf_dconv_plan *d, int chunk, const struct wf_group *x,
+                       wf_real *tile, struct wf_team t);
+void wf_dconv_sum(const struct wf_dconv_plan *d);
 
 /* act(x), and dy act'(.) from y = act(.) */
 WF_INLINE wf_vec act_apply(enum wf_act act, wf_vec x)

@@ -22,7 +22,7 @@ static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c
     int n = r.to - r.from;
     for (int lane = 0; lane < WF_LANES; lane++) {
         if (lane < r.count) {
-            const wf_real *from = x->data + (r.b + lane) * x->stride[0] + r.from * x->stride[1] + c;
+            const wf_real *from = x->data + lane * x->stride[0] + r.from * x->stride[1] + c;
             for (int i = 0; i < n; i++) to[i * step + lane] = from[i * x->stride[1]];
         } else {
             for (int i = 0; i < n; i++) to[i * step + lane] = 0;
@@ -37,7 +37,7 @@ static void scatter(const struct wf_tensor *x, int c, const wf_real *from, ptrdi
     int n = r.to - r.from;
     ptrdiff_t s = x->stride[1];
     for (int lane = 0; lane < r.count; lane++) {
-        wf_real *to = x->data + (r.b + lane) * x->stride[0] + r.from * s + c;
+        wf_real *to = x->data + lane * x->stride[0] + r.from * s + c;
         if (add) {
             for (int i = 0; i < n; i++) to[i * s] += from[i * step + lane];
         } else {

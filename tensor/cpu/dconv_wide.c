@@ -146,16 +146,16 @@ static int lanes_left(int width, int c)
     return width - c < WF_LANES ? width - c : WF_LANES;
 }
 
-static wf_real *row_of(const struct wf_tensor *x, int b, int i)
+static wf_real *row_of(const struct wf_tensor *x, int i)
 {
-    return x->data + b * x->stride[0] + i * x->stride[1];
+    return x->data + i * x->stride[1];
 }
 
 static void wide_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r)
 {
     int n = x->shape[2];
     for (int i = r.from; i < r.to; i++) {
-        const wf_real *from = row_of(x, r.b, i);
+        const wf_real *from = row_of(x, i);
         for (int c = 0, step; c < n; c += step) {
             int col = first + c, room = WF_LANES - col % WF_LANES;
             step = n - c < room ? n - c : room;
@@ -169,7 +169,7 @@ static void wide_load_grad(struct wf_tile T, const struct wf_tensor *dy, const s
                            enum wf_act act, struct wf_rows r)
 {
     for (int i = r.from; i < r.to; i++) {
-        const wf_real *a = row_of(y, r.b, i), *da = row_of(dy, r.b, i);
+        const wf_real *a = row_of(y, i), *da = row_of(dy, i);
         for (int c = 0; c < T.width; c += WF_LANES) {
             int n = lanes_left(T.width, c);
             wf_vec v = act_grad(act, vec_load_some(a + c, n), vec_load_some(da + c, n));
@@ -182,7 +182,7 @@ static void wide_store(const struct wf_tensor *y, struct wf_tile T, const wf_rea
                        enum wf_act act, struct wf_rows r)
 {
     for (int i = r.from; i < r.to; i++) {
-        wf_real *to = row_of(y, r.b, i);
+        wf_real *to = row_of(y, i);
         for (int c = 0; c < T.width; c += WF_LANES) {
             wf_vec v = vec_load(cell(T, i - r.shift, c));
             if (bias != NULL) v = vec_add(v, vec_load(bias + c));
@@ -196,7 +196,7 @@ static void wide_put(const struct wf_tensor *x, struct wf_tile T, int first, str
 {
     int n = x->shape[2];
     for (int i = r.from; i < r.to; i++) {
-        wf_real *to = row_of(x, r.b, i);
+        wf_real *to = row_of(x, i);
         for (int c = 0, step; c < n; c += step) {
             int col = first + c, room = WF_LANES - col % WF_LANES;
             step = n - c < room ? n - c : room;

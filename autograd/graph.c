@@ -25,9 +25,8 @@ static void spmm_vjp(struct wf_tape *g, const struct wf_node *n)
     if (dval) WF_RUN(g, wfk_spmm_bwd_val(g->be, dval, A, transpose ? x : dy, transpose ? dy : x));
 }
 
-/* "spmm: the pattern has 7 entries, the values are [6]" */
-static bool values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
-                       const struct wf_tensor *values)
+bool wf_values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
+                   const struct wf_tensor *values)
 {
     char text[WF_SHAPE_TEXT];
     if (g->error.status != WF_OK) return false;
@@ -68,7 +67,7 @@ static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const st
     char tv[WF_SHAPE_TEXT], tx[WF_SHAPE_TEXT];
     if (g->error.status != WF_OK) return &g->poison;
     int last = values->ndim - 1;
-    if (last < 1) return values_fit(g, op, A, values) ? wf_contiguous(g, values) : &g->poison;
+    if (last < 1) return wf_values_fit(g, op, A, values) ? wf_contiguous(g, values) : &g->poison;
     bool ok = values->shape[last] == A->nnz && last <= x->ndim - 2;
     for (int i = 0; i < last && ok; i++) ok = values->shape[i] == x->shape[i];
     if (ok) return as_rows(g, repeat_values(g, values, x));
@@ -213,72 +212,4 @@ struct wf_tensor *wf_row_normalize(struct wf_tape *g, const struct wf_csr *A,
     struct wf_tensor *degree = wf_edge_sum(g, A, values, false);               /* [N] */
     struct wf_tensor *inv = wf_edge_spread(g, A, wf_recip0(g, degree), false); /* [E] */
     return wf_mul(g, values, inv);
-}
-
-/* ---- diffusion convolution ---- node inputs: x, h, w, b, then the supports' values */
-
-static struct wf_dconv_in dconv_in(const struct wf_node *n)
-{
-    return (struct wf_dconv_in){ .S = n->ptr,
-                                 .x = { n->in[0], n->in[1] },
-                                 .w = n->in[2],
-                                 .b = n->in[3],
-                                 .act = (enum wf_act)n->i[0] };
-}
-
-static void dconv_vjp(struct wf_tape *g, const struct wf_node *n)
-{
-    struct wf_dconv_in in = dconv_in(n);
-    struct wf_dconv_grad d = { .dx = { wf_tape_grad_fresh(g, n->in[0]),
-                                       wf_tape_grad_fresh(g, n->in[1]) },
-                               .dw = wf_tape_grad(g, n->in[2]),
-                               .db = wf_tape_grad(g, n->in[3]) };
-    for (int s = 0; s < in.S->count; s++) d.dvalue[s] = wf_tape_grad(g, n->in[4 + s]);
-    /* Columns of x and h are written side by side, so not to one place. */
-    struct wf_dconv_grad of_x = { .dx = { d.dx[0] } };
-    bool apart = d.dx[0] && d.dx[1] && wf_same_root(n->in[0], n->in[1]);
-    if (apart) d.dx[0] = NULL;
-    WF_RUN(g, wfk_dconv_bwd(g->be, &d, &in, n->out, n->out->grad));
-    if (apart) WF_RUN(g, wfk_dconv_bwd(g->be, &of_x, &in, n->out, n->out->grad));
-}
-
-static bool dconv_fits(struct wf_tape *g, const struct wf_supports *S, const struct wf_tensor *x,
-                       const struct wf_tensor *h, const struct wf_tensor *w,
-                       const struct wf_tensor *b)
-{
-    char tx[WF_SHAPE_TEXT], th[WF_SHAPE_TEXT], tw[WF_SHAPE_TEXT], tb[WF_SHAPE_TEXT];
-    if (g->error.status != WF_OK) return false;
-    bool ok = x->ndim == 3 && w->ndim == 2 && (S->count == 0 || x->shape[1] == S->nodes);
-    if (ok && h) ok = h->ndim == 3 && h->shape[0] == x->shape[0] && h->shape[1] == x->shape[1];
-    if (ok) ok = w->shape[0] == S->terms * (x->shape[2] + (h ? h->shape[2] : 0));
-    if (ok && b) ok = b->ndim == 1 && b->shape[0] == w->shape[1];
-    if (ok) return true;
-    wf_tape_fail(g, WF_EINVAL,
-                 "dconv: x %s, h %s, weight %s, bias %s, %d nodes, %d terms: want x [B, N, C0], "
-                 "h [B, N, C1], weight [terms * (C0 + C1), O], bias [O]",
-                 wf_tensor_shape_text(x, tx), h ? wf_tensor_shape_text(h, th) : "none",
-                 wf_tensor_shape_text(w, tw), b ? wf_tensor_shape_text(b, tb) : "none", S->nodes,
-                 S->terms);
-    return false;
-}
-
-struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
-                              struct wf_tensor *h, struct wf_tensor *w, struct wf_tensor *b,
-                              enum wf_act act)
-{
-    static const struct wf_op op = { "dconv", dconv_vjp };
-    if (!dconv_fits(g, S, x, h, w, b)) return &g->poison;
-    for (int s = 0; s < S->count; s++)
-        if (!values_fit(g, op.name, S->pattern[s], S->value[s])) return &g->poison;
-    x = wf_as_bnc(g, op.name, x);
-    if (h) h = wf_as_bnc(g, op.name, h);
-    w = wf_contiguous(g, w);
-    if (b) b = wf_contiguous(g, b);
-    if (g->error.status != WF_OK) return &g->poison;
-    struct wf_node n = { .op = &op, .in = { x, h, w, b }, .ptr = S, .i = { (int)act } };
-    for (int s = 0; s < S->count; s++) n.in[4 + s] = S->value[s];
-    n.out = wf_tape_new(g, 3, wf_dims(x->shape[0], x->shape[1], w->shape[1]));
-    struct wf_dconv_in in = dconv_in(&n);
-    WF_RUN(g, wfk_dconv(g->be, n.out, &in));
-    return wf_tape_record(g, n);
 }

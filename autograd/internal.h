@@ -18,6 +18,10 @@ bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b);
 /* x as [B, N, C] with channel stride 1, by a view where possible; leading axes are joined. */
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x);
 
+/* "spmm: the pattern has 7 entries, the values are [6]" */
+bool wf_values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
+                   const struct wf_tensor *values);
+
 /* "op: a [2, 3] and b [3]: why" */
 struct wf_tensor *wf_shape_error(struct wf_tape *g, const char *op, const struct wf_tensor *a,
                                  const struct wf_tensor *b, const char *why);

@@ -171,6 +171,15 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
                               struct wf_tensor *h, struct wf_tensor *w, struct wf_tensor *b,
                               enum wf_act act);
 
+/* GRU cell of diffusion convolutions (DCRNN, eq. 3), one op:
+ *     [r z] = sigmoid(G [x h]),  c = tanh(C [x r*h]),  h' = z h + (1 - z) c
+ * x [B, N, C], h [B, N, H], w and b of G and of C as in wf_dconv_op: w [M * (C + H), 2H] and
+ * [M * (C + H), H], b [2H] and [H] or NULL -> h' [B, N, H]. Differentiable in all of them and in
+ * the supports' values. */
+struct wf_tensor *wf_dcgru_op(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
+                              struct wf_tensor *h, struct wf_tensor *const w[2],
+                              struct wf_tensor *const b[2]);
+
 /* ---- losses ---- p and t of one shape -> [1]; t has no gradient. The mean runs over the targets
  * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { WF_MAXIN = 8 };
+enum { WF_MAXIN = 12 };
 
 struct wf_tape;
 struct wf_node;

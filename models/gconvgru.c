@@ -14,11 +14,11 @@ struct wf_tensor *wf_gconvgru_step(struct wf_tape *g, const struct wf_gconvgru_c
                                    const struct wf_supports *S, struct wf_tensor *x,
                                    struct wf_tensor *h)
 {
-    int H = l->gates.hidden;
-    struct wf_tensor *rz = wf_cheb_pair(g, &l->gates, S, x, h, WF_ACT_SIGMOID); /* [B, N, 2H] */
-    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
-    struct wf_tensor *c = wf_cheb_pair(g, &l->cand, S, x, wf_mul(g, r, h), WF_ACT_TANH);
-    return wf_lerp(g, c, h, z);
+    const struct wf_cheb_pair *r = &l->gates, *c = &l->cand;
+    struct wf_dcgru cell = { .gates = { r->conv.weight, wf_add(g, r->conv.bias, r->bias_h) },
+                             .cand = { c->conv.weight, wf_add(g, c->conv.bias, c->bias_h) },
+                             .hidden = r->hidden };
+    return wf_dcgru(g, &cell, S, x, h);
 }
 
 void wf_gconvgru_cell_names(const struct wf_gconvgru_cell *l, struct wf_renames *t,

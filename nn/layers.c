@@ -87,6 +87,10 @@ void wf_dcgru_init(struct wf_dcgru *l, struct wf_params *ps, const char *name, i
 struct wf_tensor *wf_dcgru(struct wf_tape *g, const struct wf_dcgru *l, const struct wf_supports *S,
                            struct wf_tensor *x, struct wf_tensor *h)
 {
+    if (!wf_supports_vary(S))
+        return wf_dcgru_op(g, S, x, h,
+                           (struct wf_tensor *const[]){ l->gates.weight, l->cand.weight },
+                           (struct wf_tensor *const[]){ l->gates.bias, l->cand.bias });
     int H = l->hidden;
     struct wf_tensor *rz = wf_dconv(g, &l->gates, S, x, h, WF_ACT_SIGMOID); /* [B, N, 2H] */
     struct wf_tensor *r = wf_slice(g, rz, -1, 0, H);                        /* [B, N, H] */

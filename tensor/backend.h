@@ -70,6 +70,20 @@ struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
 };
 
+/* One cell of a diffusion convolutional GRU, conv as above:
+ *     [r z] = sigmoid(conv([x h], w[0], b[0])),  c = tanh(conv([x r h], w[1], b[1])),
+ *     y = z h + (1 - z) c
+ * x [B, N, C], h [B, N, H], channel stride 1; w[0] [M (C + H), 2H] and w[1] [M (C + H), H]
+ * contiguous, b[0] [2H], b[1] [H] or NULL. */
+struct wf_dcgru_in {
+    const struct wf_supports *S;
+    const struct wf_tensor *x, *h, *w[2], *b[2];
+};
+/* Where its gradients are added; any of them may be NULL, dx and dh do not overlap. */
+struct wf_dcgru_grad {
+    struct wf_tensor *dx, *dh, *dw[2], *db[2], *dvalue[WF_MAXSUPPORT];
+};
+
 /* y = (x - mean_c) / sqrt(var_c + eps) w + b for x [A, C, D], moments over a and d; all contiguous.
  * w and b are [D] when per_d, else [C]; NULL: 1 and 0. var is the biased variance of x, unless mean
  * and var are given and update is off: then they are the moments, constant for the gradient. With

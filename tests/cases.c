@@ -1,4 +1,5 @@
 #include "tests/cases.h"
+#include "tests/cases_dconv.h"
 #include <math.h>
 #include <string.h>
 #include "tensor/alloc.h"
@@ -180,51 +181,15 @@ OP(attention_blind, wf_attention(g, wf_zeros(g, 3, wf_dims(2, 3, 0)),
 OP(attention_mask, wf_attention(g, in[0], in[1], in[2], in[3], 2, 0.7))
 OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
 
-/* The square pattern whose nodes x has. */
-static const struct wf_csr *square_of(const struct case_graph *G, const struct wf_tensor *x)
-{
-    return x->shape[1] == G->huge.rows ? &G->huge : &G->square;
-}
-OP(spmm_square, wf_spmm(g, square_of(G, in[0]), in[1], in[0], false))
+OP(spmm_square, wf_spmm(g, case_square(G, in[0]), in[1], in[0], false))
 
-/* Supports of this row only; the tape wants them until it is reset, so they are static. */
-static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
-                               enum wf_diffusion kind, enum wf_act act)
-{
-    static struct wf_supports S;
-    const struct wf_csr *A = square_of(G, in[0]);
-    S = (struct wf_supports){
-        .count = 2, .nodes = A->rows, .pattern = { A, A }, .value = { in[4], in[5] }
-    };
-    WF_RUN(g, wf_supports_terms(&S, 3, kind));
-    return wf_dconv_op(g, &S, in[0], in[1], in[2], in[3], act);
-}
-OP(dconv_none, dconv(g, G, in, WF_DIFFUSION, WF_ACT_NONE))
-OP(dconv_carry, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_SIGMOID))
-OP(dconv_carry_sum, dconv(g, G, in, WF_DIFFUSION_CARRY, WF_ACT_NONE))
-OP(dconv_fixed, dconv(g, G, in, WF_DIFFUSION_FIXED, WF_ACT_TANH))
-
-/* x and h are one tensor, or overlap. */
-static struct wf_tensor *dconv_itself(struct wf_tape *g, const struct case_graph *G,
-                                      struct wf_tensor **in)
-{
-    struct wf_tensor *h = wf_slice(g, in[0], 2, 1, 3), *x = wf_slice(g, in[0], 2, 0, 2);
-    struct wf_tensor *v[6] = { x, h, in[1], in[2], in[3], in[4] };
-    struct wf_tensor *y = dconv(g, G, v, WF_DIFFUSION, WF_ACT_NONE);
-    v[0] = h;
-    return wf_add(g, y, dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH));
-}
-
-/* The same with constant supports: another path through the gradient. */
-static struct wf_tensor *dconv_fast(struct wf_tape *g, const struct case_graph *G,
-                                    struct wf_tensor **in)
-{
-    struct wf_tensor *v[6] = { in[0], in[1], in[2], in[3] };
-    const int *nnz = &square_of(G, in[0])->nnz;
-    v[4] = wf_full(g, 0.5, 1, nnz);
-    v[5] = wf_full(g, -0.25, 1, nnz);
-    return dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH);
-}
+#define DCGRU_IN                                                                                   \
+    {                                                                                              \
+        { 2, 5, 2 }, { 2, 5, 3 }, { 35, 6 }, { 6 }, { 35, 3 }, { 3 }, { 7 },                       \
+        {                                                                                          \
+            7                                                                                      \
+        }                                                                                          \
+    }
 
 #define DCONV_IN                                                                                   \
     {                                                                                              \
@@ -328,11 +293,26 @@ const struct op_case op_cases[] = {
     { "scatter", scatter, { { 2, 3, 2 }, { 2, 5, 3 } }, 0 },
     { "row_normalize", row_normalize, { { 7 } }, 2 },
     { "row_normalize/samples", row_normalize, { { 3, 7 } }, 2 },
-    { "dconv_op", dconv_none, DCONV_IN, 0 },
-    { "dconv_op/carry", dconv_carry, DCONV_IN, 0 },
-    { "dconv_op/itself", dconv_itself, { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 7 }, { 7 } }, 0 },
-    { "dconv_op/fixed", dconv_fixed, DCONV_IN, 0 },
-    { "dconv_op/constant", dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
+    { "dconv_op", case_dconv_none, DCONV_IN, 0 },
+    { "dconv_op/carry", case_dconv_carry, DCONV_IN, 0 },
+    { "dconv_op/itself", case_dconv_itself, { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 7 }, { 7 } }, 0 },
+    { "dconv_op/fixed", case_dconv_fixed, DCONV_IN, 0 },
+    { "dconv_op/constant", case_dconv_fast, { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 4 }, { 4 } }, 0 },
+    { "dcgru_op", case_dcgru_learned, DCGRU_IN, 0 },
+    { "dcgru_op/carry", case_dcgru_carry, DCGRU_IN, 0 },
+    { "dcgru_op/constant",
+      case_dcgru_constant,
+      { { 2, 5, 2 }, { 2, 5, 3 }, { 35, 6 }, { 6 }, { 35, 3 }, { 3 } },
+      0 },
+    { "dcgru_op/wide input",
+      case_dcgru_constant,
+      { { 2, 5, 9 }, { 2, 5, 2 }, { 77, 4 }, { 4 }, { 77, 2 }, { 2 } },
+      0 },
+    { "dcgru_op/steps", case_dcgru_steps, { { 2, 5, 2 }, { 42, 8 }, { 42, 4 } }, 0 },
+    { "dcgru_op/itself",
+      case_dcgru_itself,
+      { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 28, 2 }, { 2 } },
+      0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/counted", loss_counted, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mse", mse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
@@ -407,24 +387,58 @@ const struct op_case large_cases[] = {
     { "topk/long", topk, { { 2, 2100, 3 }, { 2, 2100 } }, 0 },
     { "row_normalize", row_normalize, { { EDGES } }, 2 },
     { "dconv_op",
-      dconv_none,
+      case_dconv_none,
       { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 }, { EDGES }, { EDGES } },
       0 },
     { "dconv_op/carry",
-      dconv_carry_sum,
+      case_dconv_carry_sum,
       { { 2, NODES, 2 }, { 2, NODES, 64 }, { 7 * 66, 20 }, { 20 }, { EDGES }, { EDGES } },
       0 },
     { "dconv_op/constant",
-      dconv_fast,
+      case_dconv_fast,
       { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 } },
       0 },
     { "dconv_op/huge",
-      dconv_none,
+      case_dconv_none,
       { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 8 }, { 8 }, { LINKS }, { LINKS } },
       0 },
     { "dconv_op/huge, constant",
-      dconv_fast,
+      case_dconv_fast,
       { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 3 }, { 3 } },
+      0 },
+    { "dcgru_op",
+      case_dcgru_learned,
+      { { 3, NODES, 5 },
+        { 3, NODES, 32 },
+        { 7 * 37, 64 },
+        { 64 },
+        { 7 * 37, 32 },
+        { 32 },
+        { EDGES },
+        { EDGES } },
+      0 },
+    { "dcgru_op/constant",
+      case_dcgru_constant,
+      { { 3, NODES, 5 }, { 3, NODES, 32 }, { 7 * 37, 64 }, { 64 }, { 7 * 37, 32 }, { 32 } },
+      0 },
+    { "dcgru_op/carry, narrow",
+      case_dcgru_carry,
+      { { 35, NODES, 2 },
+        { 35, NODES, 2 },
+        { 7 * 4, 4 },
+        { 4 },
+        { 7 * 4, 2 },
+        { 2 },
+        { EDGES },
+        { EDGES } },
+      0 },
+    { "dcgru_op/constant, narrow",
+      case_dcgru_constant,
+      { { 35, NODES, 1 }, { 35, NODES, 3 }, { 7 * 4, 6 }, { 6 }, { 7 * 4, 3 }, { 3 } },
+      0 },
+    { "dcgru_op/huge, constant",
+      case_dcgru_constant,
+      { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 8 }, { 8 }, { 7 * 5, 4 }, { 4 } },
       0 },
     { "loss/mae", mae, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },
     { "loss/rmse", rmse, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },

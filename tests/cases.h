@@ -6,7 +6,7 @@
 
 #include "autograd/ops.h"
 
-enum { CASE_INPUTS = 6 };
+enum { CASE_INPUTS = 8 };
 
 /* Patterns that the rows use: 5 nodes and 4 x 5; for large rows 150 nodes, 90 x 150, and 4500
  * nodes, which have no room in a device's shared memory. */

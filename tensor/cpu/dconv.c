@@ -353,7 +353,8 @@ static void put_dx(const struct wf_dconv_plan *d, const struct wf_group *g, stru
     if (g->dx[0].data != NULL) d->steps->put(&g->dx[0], X, d->C1, r, d->add[0]);
 }
 
-static void add_dw(const struct wf_dconv_plan *d, struct wf_outer job, bool a_has_terms, struct wf_team t)
+static void add_dw(const struct wf_dconv_plan *d, struct wf_outer job, bool a_has_terms,
+                   struct wf_team t)
 {
     size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
     for (int m = 0; m < d->M; m++, job.D += step) {
@@ -364,8 +365,8 @@ static void add_dw(const struct wf_dconv_plan *d, struct wf_outer job, bool a_ha
 }
 
 /* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
-static void add_dvalue(const struct wf_dconv_plan *d, struct wf_tile Z, struct wf_tile E, wf_real *out,
-                       struct wf_team t)
+static void add_dvalue(const struct wf_dconv_plan *d, struct wf_tile Z, struct wf_tile E,
+                       wf_real *out, struct wf_team t)
 {
     const struct wf_supports *S = d->in->S;
     for (int s = 0; s < S->count; out += S->pattern[s++]->nnz) {

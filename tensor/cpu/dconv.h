@@ -56,8 +56,8 @@ struct wf_steps {
 };
 extern const struct wf_steps wf_steps_wide, wf_steps_narrow;
 
-/* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients is
- * which there are and their shapes; where they are comes with each group. */
+/* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients
+ * is which there are and their shapes; where they are comes with each group. */
 struct wf_dconv_plan {
     const struct wf_dconv_in *in;
     const struct wf_dconv_grad *grad;
@@ -80,7 +80,8 @@ struct wf_dconv_plan {
 void wf_dconv_plan_init(struct wf_dconv_plan *d, const struct wf_dconv_in *in,
                         const struct wf_dconv_grad *grad, int most_lanes);
 
-/* The memory that threads work in: for each some for tiles, and some for the rows of one product. */
+/* The memory that threads work in: for each some for tiles, and some for the rows of one product.
+ */
 struct wf_workers {
     int threads;
     wf_real *tiles, *own;

@@ -22,30 +22,8 @@
  * us at 5 TB/s; the hops read 226 MB of rows from shared memory, 9 us at 26 TB/s. The 96
  * convolutions of an iteration come to some 2.3 ms forward and 3 ms backward in tf32, in float32 to
  * 6 ms more. */
+#include "tensor/cuda/dconv.cuh"
 #include "tensor/cuda/gemm.cuh"
-#include "tensor/cuda/hops.cuh"
-
-struct dconv {
-    struct wf_backend *be;
-    const struct wf_dconv_in *in;
-    const struct wf_dconv_grad *grad;
-    const struct wf_tensor *y, *dy;
-    int B, N, C, O, M;
-    int C1;           /* columns of x[1], which comes first: mostly the wide and aligned one */
-    int Cx;           /* leading columns whose gradient is wanted */
-    int pc, po, px;   /* C, O and Cx, padded to whole vectors */
-    bool mix_outside; /* mix first, or mix last */
-    bool want_x, want_w, want_value;
-    bool add[2];         /* to dx[0], to dx[1] */
-    int tile;            /* samples at a time */
-    int first, samples;  /* of the tile at hand */
-    int sum_rows;        /* of sum */
-    wf_real *pack;       /* weights, as the product with them wants them */
-    wf_real *terms;      /* of X or of D; E where X's have served, or were not needed */
-    wf_real *e;          /* E */
-    wf_real *x, *d;      /* X or dX, and D, where they are not the first of the terms */
-    wf_real *part, *sum; /* partial sums of dW and db */
-};
 
 static int ceil_div(int a, int b)
 {
@@ -54,7 +32,7 @@ static int ceil_div(int a, int b)
 
 /* The cost model: products cost the same in every order, so it counts the vectors that pass through
  * hops. */
-static bool mix_outside_wins(const struct dconv *d)
+static bool mix_outside_wins(const struct wf_dconv_plan *d)
 {
     if (d->want_value || d->M == 1 || !wf_supports_commute(d->in->S)) return false;
     if (d->grad == NULL) return d->po < d->pc;
@@ -62,7 +40,7 @@ static bool mix_outside_wins(const struct dconv *d)
 }
 
 /* As many samples as four fifths of the L2 cache hold the terms of, in tiles of about one size. */
-static int tile_of(const struct dconv *d)
+static int tile_of(const struct wf_dconv_plan *d)
 {
     size_t most = (size_t)wf_cuda_of(d->be)->cache / 5 * 4;
     int width = d->mix_outside ? d->po : d->pc;
@@ -71,11 +49,15 @@ static int tile_of(const struct dconv *d)
     return ceil_div(d->B, ceil_div(d->B, fit));
 }
 
-static void dconv_init(struct dconv *d)
+void wf_dconv_plan_init(struct wf_dconv_plan *d, struct wf_backend *be,
+                        const struct wf_dconv_in *in, const struct wf_dconv_grad *grad)
 {
-    const struct wf_dconv_in *in = d->in;
-    const struct wf_dconv_grad *grad = d->grad;
     const struct wf_tensor *x0 = in->x[0], *x1 = in->x[1];
+    *d = {};
+    d->be = be;
+    d->in = in;
+    d->grad = grad;
+    d->add[0] = d->add[1] = true;
     d->B = x0->shape[0];
     d->N = x0->shape[1];
     d->C1 = x1 ? x1->shape[2] : 0;
@@ -93,6 +75,7 @@ static void dconv_init(struct dconv *d)
     d->po = wf_vecs(d->O) * WF_VEC;
     d->px = wf_vecs(d->Cx) * WF_VEC;
     d->mix_outside = mix_outside_wins(d);
+    d->tile = tile_of(d);
 }
 
 /* ---- scratch memory: laid out twice, without memory to learn the size, and with it ---- */
@@ -110,14 +93,14 @@ static wf_real *carve(struct arena *a, bool wanted, size_t rows, size_t width)
     return p;
 }
 
-static int rows(const struct dconv *d)
+static int rows(const struct wf_dconv_plan *d)
 {
-    return d->samples * d->N;
+    return d->at.count * d->N;
 }
 
 /* dW of the tile at hand, by pieces: [pc, M po] from X and the G, or [M pc, po] from the Z and D.
  */
-static struct wf_product weight_gradient(const struct dconv *d)
+static struct wf_product weight_gradient(const struct wf_dconv_plan *d)
 {
     struct wf_product p = {};
     int left = d->mix_outside ? d->pc : d->M * d->pc, right = d->mix_outside ? d->M * d->po : d->po;
@@ -130,15 +113,15 @@ static struct wf_product weight_gradient(const struct dconv *d)
     return p;
 }
 
-static int pieces_of(const struct dconv *d, int samples)
+static int pieces_of(const struct wf_dconv_plan *d, int samples)
 {
-    struct dconv tile = *d;
-    tile.samples = samples;
+    struct wf_dconv_plan tile = *d;
+    tile.at.count = samples;
     struct wf_product p = weight_gradient(&tile);
     return ceil_div(p.K, wf_cuda_piece(d->be, &p));
 }
 
-static void lay_out(struct dconv *d, struct arena *a)
+static void lay_out(struct wf_dconv_plan *d, struct arena *a)
 {
     size_t n = (size_t)d->tile * (size_t)d->N, M = (size_t)d->M;
     size_t pc = (size_t)d->pc, po = (size_t)d->po, px = (size_t)d->px;
@@ -155,67 +138,93 @@ static void lay_out(struct dconv *d, struct arena *a)
     d->sum = carve(a, d->grad->db != NULL, (size_t)sums, po);
 }
 
-static enum wf_status allocate(struct dconv *d)
+enum wf_status wf_dconv_allocate(struct wf_dconv_plan *const *d, int plans, int width,
+                                 wf_real **temp)
 {
-    struct arena a = {};
-    d->tile = tile_of(d);
-    lay_out(d, &a);
-    a = { (char *)wf_cuda_scratch(d->be, a.used), 0 };
-    if (a.base == NULL) return WF_ENOMEM;
-    lay_out(d, &a);
-    return WF_OK;
+    struct wf_backend *be = d[0]->be;
+    int tile = d[0]->tile;
+    for (int k = 1; k < plans; k++) tile = d[k]->tile < tile ? d[k]->tile : tile;
+    struct arena first = {}, a = {};
+    for (bool last = false;; last = true) {
+        size_t most = 0;
+        *temp = carve(&first, width > 0, (size_t)tile * (size_t)d[0]->N, (size_t)width);
+        for (int k = 0; k < plans; k++) {
+            a = first;
+            d[k]->tile = tile;
+            lay_out(d[k], &a);
+            most = a.used > most ? a.used : most;
+        }
+        if (last) return WF_OK;
+        first = { (char *)wf_cuda_scratch(be, most), 0 };
+        if (first.base == NULL) return WF_ENOMEM;
+    }
+}
+
+struct wf_tensor wf_tile_of(const struct wf_tensor *t, int first)
+{
+    struct wf_tensor part = {};
+    if (!t) return part;
+    part = *t;
+    part.data += first * t->stride[0];
+    return part;
+}
+
+int wf_tile_count(const struct wf_dconv_plan *d, int first)
+{
+    return d->B - first < d->tile ? d->B - first : d->tile;
 }
 
 /* ---- the steps ---- */
 
 /* count terms of `width` channels each, side by side. */
-static struct wf_terms terms(const struct dconv *d, wf_real *data, int width, int count)
+static struct wf_terms terms(const struct wf_dconv_plan *d, wf_real *data, int width, int count)
 {
     struct wf_terms T = {};
     T.data = data;
     T.term = width;
     T.row = (ptrdiff_t)width * count;
     T.sample = T.row * d->N;
-    T.samples = d->samples;
+    T.samples = d->at.count;
     T.rows = d->N;
     T.vecs = width / WF_VEC;
     return T;
 }
 
-static struct wf_source source_x(const struct dconv *d)
+static struct wf_source source_x(const struct wf_dconv_plan *d)
 {
     struct wf_source s = {};
-    const struct wf_tensor *x0 = d->in->x[0], *x1 = d->in->x[1];
-    s.part[0] = wf_columns_of(x1 ? x1 : x0, d->first);
-    if (x1) s.part[1] = wf_columns_of(x0, d->first);
+    const struct wf_tensor *x0 = &d->at.x[0], *x1 = &d->at.x[1];
+    s.part[0] = wf_columns_of(x1->data ? x1 : x0);
+    if (x1->data) s.part[1] = wf_columns_of(x0);
     return s;
 }
 
-static struct wf_source source_d(const struct dconv *d)
+static struct wf_source source_d(const struct wf_dconv_plan *d)
 {
     struct wf_source s = {};
-    s.part[0] = wf_columns_of(d->dy, d->first);
+    s.part[0] = wf_columns_of(&d->at.dy);
     s.act = d->in->act;
-    if (s.act != WF_ACT_NONE) s.y = wf_columns_of(d->y, d->first);
+    if (s.act != WF_ACT_NONE) s.y = wf_columns_of(&d->at.y);
     return s;
 }
 
-static struct wf_sink sink_y(const struct dconv *d)
+static struct wf_sink sink_y(const struct wf_dconv_plan *d)
 {
     struct wf_sink s = {};
-    s.part[0] = wf_columns_of(d->y, d->first);
+    s.part[0] = wf_columns_of(&d->at.y);
     s.act = d->in->act;
     s.bias = d->in->b ? d->in->b->data : NULL;
     s.bias_stride = d->in->b ? d->in->b->stride[0] : 0;
+    s.blend = d->at.blend;
     return s;
 }
 
-static struct wf_sink sink_dx(const struct dconv *d)
+static struct wf_sink sink_dx(const struct wf_dconv_plan *d)
 {
     struct wf_sink s = {};
-    const struct wf_tensor *dx0 = d->grad->dx[0], *dx1 = d->grad->dx[1];
-    s.part[0] = wf_columns_of(d->C1 ? dx1 : dx0, d->first);
-    if (d->C1) s.part[1] = wf_columns_of(dx0, d->first);
+    const struct wf_tensor *dx0 = &d->at.dx[0], *dx1 = &d->at.dx[1];
+    s.part[0] = wf_columns_of(d->C1 ? dx1 : dx0);
+    if (d->C1) s.part[1] = wf_columns_of(dx0);
     s.part[0].width = d->C1 ? d->C1 : d->C; /* also where it is not wanted */
     s.add[0] = d->C1 ? d->add[1] : d->add[0];
     s.add[1] = d->add[0];
@@ -223,7 +232,7 @@ static struct wf_sink sink_dx(const struct dconv *d)
 }
 
 /* The weights [M, channels, outputs] with these strides. */
-static struct wf_pack pack(const struct dconv *d, int channels, ptrdiff_t sm, ptrdiff_t sc,
+static struct wf_pack pack(const struct wf_dconv_plan *d, int channels, ptrdiff_t sm, ptrdiff_t sc,
                            ptrdiff_t so)
 {
     struct wf_pack p = {};
@@ -242,7 +251,7 @@ static struct wf_pack pack(const struct dconv *d, int channels, ptrdiff_t sm, pt
 }
 
 /* c [rows, width] = a [rows, K] (packed weights, from column `first` on) + beta c */
-static enum wf_status mix(const struct dconv *d, const wf_real *a, int K, int ld, int first,
+static enum wf_status mix(const struct wf_dconv_plan *d, const wf_real *a, int K, int ld, int first,
                           struct wf_matrix c, int width, wf_real beta)
 {
     struct wf_product p = {};
@@ -259,49 +268,28 @@ static enum wf_status mix(const struct dconv *d, const wf_real *a, int K, int ld
 
 /* ---- forward ---- */
 
-template <int W>
-static __global__ void bias_act_kernel(wf_real *y, ptrdiff_t count, int O, const wf_real *bias,
-                                       ptrdiff_t bias_stride, enum wf_act act)
+/* y = act(y + bias), and what it is blended to */
+static enum wf_status finish_y(const struct wf_dconv_plan *d)
 {
-    EACH_ITEM(i, count / W)
-    {
-        wf_vec<W> x = wf_vec_load<W>(y + i * W);
-        ptrdiff_t o = i * W - wf_div(i * W, O) * O;
-        for (int k = 0; k < W; k++)
-            x.v[k] = wf_activate(act, bias ? x.v[k] + bias[(o + k) * bias_stride] : x.v[k]);
-        wf_vec_store(y + i * W, x);
-    }
+    struct wf_sink sink = sink_y(d);
+    if (!sink.bias && sink.act == WF_ACT_NONE && !sink.blend.out.x) return WF_OK;
+    return wf_cuda_finish(d->be, &sink.part[0], d->at.count, d->N, &sink);
 }
 
-/* y = act(y + bias) */
-static enum wf_status bias_act(const struct dconv *d, wf_real *y)
-{
-    const struct wf_tensor *b = d->in->b;
-    const wf_real *bias = b ? b->data : NULL;
-    ptrdiff_t stride = b ? b->stride[0] : 0, count = (ptrdiff_t)rows(d) * d->O;
-    if (!b && d->in->act == WF_ACT_NONE) return WF_OK;
-    if (d->O % WF_VEC == 0 && wf_aligned(y, 0, 0))
-        return LAUNCH(d->be, (bias_act_kernel<WF_VEC>),
-                      wf_cuda_blocks(wf_cuda_of(d->be), count / WF_VEC), WF_CUDA_BLOCK, 0, y, count,
-                      d->O, bias, stride, d->in->act);
-    return LAUNCH(d->be, (bias_act_kernel<1>), wf_cuda_blocks(wf_cuda_of(d->be), count),
-                  WF_CUDA_BLOCK, 0, y, count, d->O, bias, stride, d->in->act);
-}
-
-static enum wf_status hops_first(struct dconv *d)
+static enum wf_status hops_first(struct wf_dconv_plan *d)
 {
     struct wf_build job = {};
-    wf_real *y = d->y->data + (ptrdiff_t)d->first * d->N * d->O;
+    wf_real *y = d->at.y.data;
     job.S = d->in->S;
     job.source = source_x(d);
     job.T = terms(d, d->terms, d->pc, d->M);
     job.side.pack = pack(d, d->pc, (ptrdiff_t)d->pc * d->po, d->po, 1);
     WF_TRY(wf_cuda_build(d->be, &job));
     WF_TRY(mix(d, d->terms, d->M * d->pc, d->po, 0, { y, 0, d->O, false }, d->O, 0));
-    return bias_act(d, y);
+    return finish_y(d);
 }
 
-static enum wf_status mix_first(struct dconv *d)
+static enum wf_status mix_first(struct wf_dconv_plan *d)
 {
     struct wf_side side = {};
     struct wf_fold job = {};
@@ -316,19 +304,38 @@ static enum wf_status mix_first(struct dconv *d)
     return wf_cuda_fold(d->be, &job);
 }
 
+enum wf_status wf_dconv_forward(struct wf_dconv_plan *d, const struct wf_tile *tile)
+{
+    d->at = *tile;
+    return d->mix_outside ? mix_first(d) : hops_first(d);
+}
+
+/* Samples `first` and following of what the call is about. */
+static struct wf_tile tile_at(const struct wf_dconv_plan *d, int first, const struct wf_tensor *y,
+                              const struct wf_tensor *dy)
+{
+    struct wf_tile t = {};
+    t.count = wf_tile_count(d, first);
+    t.y = wf_tile_of(y, first);
+    t.dy = wf_tile_of(dy, first);
+    for (int k = 0; k < 2; k++) {
+        t.x[k] = wf_tile_of(d->in->x[k], first);
+        if (d->grad) t.dx[k] = wf_tile_of(d->grad->dx[k], first);
+    }
+    return t;
+}
+
 extern "C" enum wf_status wf_cuda_dconv(struct wf_backend *be, struct wf_tensor *y,
                                         const struct wf_dconv_in *in)
 {
-    struct dconv d = {};
-    d.be = be;
-    d.in = in;
-    d.y = y;
-    dconv_init(&d);
-    if (d.B == 0 || d.N == 0 || d.O == 0) return WF_OK;
-    WF_TRY(allocate(&d));
-    for (; d.first < d.B; d.first += d.tile) {
-        d.samples = d.B - d.first < d.tile ? d.B - d.first : d.tile;
-        WF_TRY(d.mix_outside ? mix_first(&d) : hops_first(&d));
+    struct wf_dconv_plan plan, *d = &plan;
+    wf_real *none;
+    wf_dconv_plan_init(d, be, in, NULL);
+    if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
+    WF_TRY(wf_dconv_allocate(&d, 1, 0, &none));
+    for (int first = 0; first < d->B; first += d->tile) {
+        struct wf_tile tile = tile_at(d, first, y, NULL);
+        WF_TRY(wf_dconv_forward(d, &tile));
     }
     return WF_OK;
 }
@@ -373,7 +380,7 @@ static __global__ void reduce_kernel(const __grid_constant__ struct reduce p)
     if (thread % 32 == 0 && o < p.O) p.db[o * p.db_stride] += sum;
 }
 
-static enum wf_status add_sums(struct dconv *d, int pieces)
+static enum wf_status add_sums(struct wf_dconv_plan *d, int pieces)
 {
     struct reduce p = {};
     const struct wf_dconv_grad *grad = d->grad;
@@ -402,7 +409,7 @@ static enum wf_status add_sums(struct dconv *d, int pieces)
     return LAUNCH(d->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p);
 }
 
-static enum wf_status multiply_dw(struct dconv *d, int *pieces)
+static enum wf_status multiply_dw(struct wf_dconv_plan *d, int *pieces)
 {
     if (!d->want_w) return WF_OK;
     struct wf_product p = weight_gradient(d);
@@ -412,20 +419,22 @@ static enum wf_status multiply_dw(struct dconv *d, int *pieces)
 }
 
 /* dx as a matrix to add a product to; false when its rows do not follow each other evenly. */
-static bool as_matrix(const struct dconv *d, const struct wf_tensor *dx, struct wf_matrix *m)
+static bool as_matrix(const struct wf_dconv_plan *d, const struct wf_tensor *dx,
+                      struct wf_matrix *m)
 {
     ptrdiff_t ld = dx->stride[d->N > 1 ? 1 : 0];
-    *m = { dx->data + d->first * dx->stride[0], 0, (int)ld, false };
-    return (d->N == 1 || d->samples == 1 || dx->stride[0] == d->N * ld) && ld >= dx->shape[2] &&
+    *m = { dx->data, 0, (int)ld, false };
+    return (d->N == 1 || d->at.count == 1 || dx->stride[0] == d->N * ld) && ld >= dx->shape[2] &&
            ld <= 0x7fffffff;
 }
 
 /* Products of few columns are not worth reading the terms again for. */
 enum { WORTH = 32 };
 
-static enum wf_status mix_last_dx(struct dconv *d)
+static enum wf_status mix_last_dx(struct wf_dconv_plan *d)
 {
-    const struct wf_tensor *dx0 = d->grad->dx[0], *dx1 = d->grad->dx[1];
+    const struct wf_tensor *dx0 = d->at.dx[0].data ? &d->at.dx[0] : NULL;
+    const struct wf_tensor *dx1 = d->at.dx[1].data ? &d->at.dx[1] : NULL;
     struct wf_matrix m0 = {}, m1 = {};
     int K = d->M * d->po;
     bool direct = (!dx0 || as_matrix(d, dx0, &m0)) && (!dx1 || as_matrix(d, dx1, &m1));
@@ -434,12 +443,12 @@ static enum wf_status mix_last_dx(struct dconv *d)
     if (direct && dx0) WF_TRY(mix(d, d->terms, K, d->px, d->C1, m0, d->C - d->C1, d->add[0]));
     if (direct) return WF_OK;
     WF_TRY(mix(d, d->terms, K, d->px, 0, { d->x, 0, d->px, false }, d->px, 0));
-    struct wf_terms T = terms(d, d->x, d->px, 1);
+    struct wf_columns from = { d->x, (ptrdiff_t)d->N * d->px, d->px, d->px, true };
     struct wf_sink sink = sink_dx(d);
-    return wf_cuda_finish(d->be, &T, &sink);
+    return wf_cuda_finish(d->be, &from, d->at.count, d->N, &sink);
 }
 
-static enum wf_status mix_last(struct dconv *d)
+static enum wf_status mix_last(struct wf_dconv_plan *d)
 {
     struct wf_build job = {};
     int pieces = 0;
@@ -458,7 +467,7 @@ static enum wf_status mix_last(struct dconv *d)
 }
 
 /* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
-static enum wf_status add_dvalue(struct dconv *d)
+static enum wf_status add_dvalue(struct wf_dconv_plan *d)
 {
     const struct wf_supports *S = d->in->S;
     struct wf_terms T = terms(d, d->terms, d->pc, d->M);
@@ -470,7 +479,7 @@ static enum wf_status add_dvalue(struct dconv *d)
         p.x = d->terms + S->hop[m].src * T.term;
         p.a_sample = p.x_sample = T.sample;
         p.a_row = p.x_row = T.row;
-        p.B = d->samples;
+        p.B = d->at.count;
         p.C = d->pc;
         p.scale = S->hop[m].sub < 0 ? 1 : 2;
         p.out = dvalue->data;
@@ -481,7 +490,7 @@ static enum wf_status add_dvalue(struct dconv *d)
 }
 
 /* The terms of X, D and the weights for E. */
-static enum wf_status prepare_hops_last(struct dconv *d)
+static enum wf_status prepare_hops_last(struct wf_dconv_plan *d)
 {
     struct wf_side side = {};
     if (d->want_x) side.pack = pack(d, d->px, d->px, 1, (ptrdiff_t)d->M * d->px);
@@ -501,7 +510,7 @@ static enum wf_status prepare_hops_last(struct dconv *d)
     return WF_OK;
 }
 
-static enum wf_status hops_last(struct dconv *d)
+static enum wf_status hops_last(struct wf_dconv_plan *d)
 {
     int pieces = 0;
     WF_TRY(prepare_hops_last(d));
@@ -521,23 +530,25 @@ static enum wf_status hops_last(struct dconv *d)
     return add_sums(d, pieces);
 }
 
+enum wf_status wf_dconv_backward(struct wf_dconv_plan *d, const struct wf_tile *tile)
+{
+    d->at = *tile;
+    return d->mix_outside ? mix_last(d) : hops_last(d);
+}
+
 extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct wf_dconv_grad *grad,
                                             const struct wf_dconv_in *in, const struct wf_tensor *y,
                                             const struct wf_tensor *dy)
 {
-    struct dconv d = {};
-    d.be = be;
-    d.in = in;
-    d.grad = grad;
-    d.y = y;
-    d.dy = dy;
-    dconv_init(&d);
-    if (d.B == 0 || d.N == 0 || d.O == 0) return WF_OK;
-    for (int k = 0; k < 2; k++) d.add[k] = wf_tensor_adds(grad->dx[k]);
-    WF_TRY(allocate(&d));
-    for (; d.first < d.B; d.first += d.tile) {
-        d.samples = d.B - d.first < d.tile ? d.B - d.first : d.tile;
-        WF_TRY(d.mix_outside ? mix_last(&d) : hops_last(&d));
+    struct wf_dconv_plan plan, *d = &plan;
+    wf_real *none;
+    wf_dconv_plan_init(d, be, in, grad);
+    if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
+    for (int k = 0; k < 2; k++) d->add[k] = wf_tensor_adds(grad->dx[k]);
+    WF_TRY(wf_dconv_allocate(&d, 1, 0, &none));
+    for (int first = 0; first < d->B; first += d->tile) {
+        struct wf_tile tile = tile_at(d, first, y, dy);
+        WF_TRY(wf_dconv_backward(d, &tile));
     }
     return WF_OK;
 }

@@ -422,6 +422,37 @@ static enum wf_status build_levels(struct wf_backend *be, struct wf_build *job)
     return WF_OK;
 }
 
+struct finish {
+    struct wf_columns from;
+    int samples, rows, vecs;
+    struct wf_sink sink;
+};
+
+static __global__ void finish_kernel(const __grid_constant__ struct finish p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        ptrdiff_t q = wf_div(i, p.vecs), b = wf_div(q, p.rows);
+        int v = (int)(i - q * p.vecs), n = (int)(q - b * p.rows);
+        wf_sink_store(p.sink, (int)b, n, v, wf_columns_load(p.from, (int)b, n, v * WF_VEC));
+    }
+}
+
+enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_columns *from, int samples,
+                              int rows, const struct wf_sink *sink)
+{
+    struct finish p = { *from, samples, rows, wf_vecs(from->width), *sink };
+    unsigned blocks = wf_cuda_blocks(wf_cuda_of(be), (ptrdiff_t)samples * rows * p.vecs);
+    return LAUNCH(be, finish_kernel, blocks, WF_CUDA_BLOCK, 0, p);
+}
+
+static enum wf_status finish_fold(struct wf_backend *be, const struct wf_fold *job)
+{
+    const struct wf_terms *T = &job->T;
+    struct wf_columns from = { T->data, T->sample, T->row, T->vecs * WF_VEC, true };
+    return wf_cuda_finish(be, &from, T->samples, T->rows, &job->sink);
+}
+
 static enum wf_status fold_levels(struct wf_backend *be, const struct wf_fold *job)
 {
     struct level p = level_of(job->S, job->transpose, &job->T);
@@ -429,25 +460,7 @@ static enum wf_status fold_levels(struct wf_backend *be, const struct wf_fold *j
         p.step[0] = step_of(job->S, m);
         WF_TRY(LAUNCH(be, fold_level_kernel, place_blocks(be, &p.T), WF_CUDA_BLOCK, 0, p));
     }
-    return wf_cuda_finish(be, &job->T, &job->sink);
-}
-
-static __global__ void finish_kernel(const __grid_constant__ struct wf_terms T,
-                                     const __grid_constant__ struct wf_sink sink)
-{
-    EACH_ITEM(i, places(T))
-    {
-        ptrdiff_t q = wf_div(i, T.vecs), b = wf_div(q, T.rows);
-        int v = (int)(i - q * T.vecs), n = (int)(q - b * T.rows);
-        wf_real *x = T.data + b * T.sample + n * T.row + v * WF_VEC;
-        wf_sink_store(sink, (int)b, n, v, wf_vec_load<WF_VEC>(x));
-    }
-}
-
-enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_terms *T,
-                              const struct wf_sink *sink)
-{
-    return LAUNCH(be, finish_kernel, place_blocks(be, T), WF_CUDA_BLOCK, 0, *T, *sink);
+    return finish_fold(be, job);
 }
 
 /* ---- which of the two ---- */
@@ -466,7 +479,7 @@ enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job)
 {
     struct wf_plan plan;
     struct launch l;
-    if (job->S->terms == 1) return wf_cuda_finish(be, &job->T, &job->sink);
+    if (job->S->terms == 1) return finish_fold(be, job);
     wf_plan_fold(&plan, job->S, job->transpose, job->T.rows);
     if (!job->keep && plan_lanes(be, &plan, job->T.samples, job->T.vecs, &l))
         return fold_shared(be, job, &plan, l);

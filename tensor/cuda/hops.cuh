@@ -20,11 +20,12 @@ struct wf_columns {
     bool wide;
 };
 
-static inline struct wf_columns wf_columns_of(const struct wf_tensor *t, ptrdiff_t first_sample)
+/* Of t [samples, N, width]; none where t has no data. */
+static inline struct wf_columns wf_columns_of(const struct wf_tensor *t)
 {
     struct wf_columns c = {};
-    if (!t) return c;
-    c.x = t->data + first_sample * t->stride[0];
+    if (!t->data) return c;
+    c.x = t->data;
     c.sample = t->stride[0];
     c.row = t->stride[1];
     c.width = t->shape[2];
@@ -38,13 +39,19 @@ struct wf_source {
     enum wf_act act;
 };
 
-/* [part[0] part[1]] = act(x + bias), or += x the parts that add. */
+/* out = y + z (h - y), or y h where there is no z, of the first columns of y. out.x NULL: none. */
+struct wf_blend {
+    struct wf_columns h, z, out;
+};
+
+/* [part[0] part[1]] = y = act(x + bias), or += x the parts that add; and what y is blended to. */
 struct wf_sink {
     struct wf_columns part[2];
     const wf_real *bias; /* NULL: none */
     ptrdiff_t bias_stride;
     enum wf_act act;
     bool add[2];
+    struct wf_blend blend;
 };
 
 using wf_wide = struct wf_vec<WF_VEC>;
@@ -71,6 +78,25 @@ static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a,
     return r;
 }
 
+static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a, int b, int n,
+                                                 int first)
+{
+    const struct wf_columns none = {};
+    return wf_columns_load(a, none, b, n, first);
+}
+
+static inline __device__ void wf_columns_store(const struct wf_columns &a, int b, int n, int first,
+                                               const wf_wide &x)
+{
+    wf_real *to = a.x + b * a.sample + n * a.row + first;
+    if (wf_whole(a, first)) {
+        wf_vec_store(to, x);
+        return;
+    }
+    for (int k = 0; k < WF_VEC; k++)
+        if (first + k < a.width) to[k] = x.v[k];
+}
+
 /* What a vector of a source comes from. */
 struct wf_fetched {
     wf_wide x, y;
@@ -80,10 +106,9 @@ struct wf_fetched {
 static inline __device__ struct wf_fetched wf_source_fetch(const struct wf_source &s, int b, int n,
                                                            int v)
 {
-    const struct wf_columns none = {};
     struct wf_fetched f = { wf_columns_load(s.part[0], s.part[1], b, n, v * WF_VEC),
                             wf_vec_zero<WF_VEC>() };
-    if (s.y.x) f.y = wf_columns_load(s.y, none, b, n, v * WF_VEC);
+    if (s.y.x) f.y = wf_columns_load(s.y, b, n, v * WF_VEC);
     return f;
 }
 
@@ -94,6 +119,16 @@ static inline __device__ wf_wide wf_source_value(const struct wf_source &s, stru
     return f.x;
 }
 
+static inline __device__ void wf_blend_store(const struct wf_blend &s, int b, int n, int first,
+                                             const wf_wide &y)
+{
+    wf_wide h = wf_columns_load(s.h, b, n, first), z = y;
+    if (s.z.x) z = wf_columns_load(s.z, b, n, first);
+    for (int k = 0; k < WF_VEC; k++)
+        h.v[k] = s.z.x ? y.v[k] + z.v[k] * (h.v[k] - y.v[k]) : y.v[k] * h.v[k];
+    wf_columns_store(s.out, b, n, first, h);
+}
+
 static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int n, int v, wf_wide x)
 {
     int first = v * WF_VEC, seam = s.part[0].width;
@@ -101,6 +136,7 @@ static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int 
         for (int k = 0; k < WF_VEC; k++)
             if (first + k < seam) x.v[k] += s.bias[(first + k) * s.bias_stride];
     for (int k = 0; k < WF_VEC; k++) x.v[k] = wf_activate(s.act, x.v[k]);
+    if (s.blend.out.x && first < s.blend.out.width) wf_blend_store(s.blend, b, n, first, x);
     if (s.part[0].x && wf_whole(s.part[0], first)) {
         wf_real *to = s.part[0].x + b * s.part[0].sample + n * s.part[0].row + first;
         if (s.add[0]) wf_vec_fma(x, 1, wf_vec_load<WF_VEC>(to));
@@ -172,8 +208,8 @@ struct wf_fold {
 };
 enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job);
 
-/* sink = term 0 of T */
-enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_terms *T,
-                              const struct wf_sink *sink);
+/* sink = from [samples, rows, width]; a part of the sink may be where it comes from */
+enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_columns *from, int samples,
+                              int rows, const struct wf_sink *sink);
 
 #endif

@@ -94,24 +94,52 @@ static double count_attention_grad(const void *at)
     return count_elements(d->dq) + count_elements(d->dk) + count_elements(d->dv);
 }
 
+static double count_supports(const struct wf_supports *S)
+{
+    double n = 0;
+    for (int s = 0; s < S->count; s++)
+        n += count_pattern(&S->pattern[s]) + count_elements(S->value[s]);
+    return n;
+}
+
+static double count_values(struct wf_tensor *const dvalue[WF_MAXSUPPORT])
+{
+    double n = 0;
+    for (int s = 0; s < WF_MAXSUPPORT; s++) n += count_elements(dvalue[s]);
+    return n;
+}
+
 static double count_dconv_in(const void *at)
 {
     const struct wf_dconv_in *in;
     memcpy(&in, at, sizeof in);
-    double n = count_elements(in->x[0]) + count_elements(in->x[1]) + count_elements(in->w) +
-               count_elements(in->b);
-    for (int s = 0; s < in->S->count; s++)
-        n += count_pattern(&in->S->pattern[s]) + count_elements(in->S->value[s]);
-    return n;
+    return count_elements(in->x[0]) + count_elements(in->x[1]) + count_elements(in->w) +
+           count_elements(in->b) + count_supports(in->S);
 }
 
 static double count_dconv_grad(const void *at)
 {
     const struct wf_dconv_grad *d;
     memcpy(&d, at, sizeof d);
-    double n = count_elements(d->dx[0]) + count_elements(d->dx[1]) + count_elements(d->dw) +
-               count_elements(d->db);
-    for (int s = 0; s < WF_MAXSUPPORT; s++) n += count_elements(d->dvalue[s]);
+    return count_elements(d->dx[0]) + count_elements(d->dx[1]) + count_elements(d->dw) +
+           count_elements(d->db) + count_values(d->dvalue);
+}
+
+static double count_dcgru_in(const void *at)
+{
+    const struct wf_dcgru_in *in;
+    memcpy(&in, at, sizeof in);
+    double n = count_elements(in->x) + count_elements(in->h) + count_supports(in->S);
+    for (int k = 0; k < 2; k++) n += count_elements(in->w[k]) + count_elements(in->b[k]);
+    return n;
+}
+
+static double count_dcgru_grad(const void *at)
+{
+    const struct wf_dcgru_grad *d;
+    memcpy(&d, at, sizeof d);
+    double n = count_elements(d->dx) + count_elements(d->dh) + count_values(d->dvalue);
+    for (int k = 0; k < 2; k++) n += count_elements(d->dw[k]) + count_elements(d->db[k]);
     return n;
 }
 
@@ -126,6 +154,8 @@ static double count_dconv_grad(const void *at)
         const struct wf_attention_grad *: count_attention_grad,                                    \
         const struct wf_dconv_in *: count_dconv_in,                                                \
         const struct wf_dconv_grad *: count_dconv_grad,                                            \
+        const struct wf_dcgru_in *: count_dcgru_in,                                                \
+        const struct wf_dcgru_grad *: count_dcgru_grad,                                            \
         default: count_none)(&(x))
 
 /* The sum over a kernel's arguments, nine at most. */
@@ -235,6 +265,30 @@ static enum wf_status count_dconv_bwd(struct wf_backend *be, const struct wf_dco
     return count_call_dconv_bwd(be, grad, in, y, dy);
 }
 
+/* The convolution of the gates (0) or of the candidate (1). */
+static double count_gate_flops(const struct wf_dcgru_in *in, int k)
+{
+    struct wf_dconv_in conv = { .S = in->S, .x = { in->x, in->h }, .w = in->w[k] };
+    return count_dconv_flops(&conv);
+}
+
+static enum wf_status count_dcgru(struct wf_backend *be, struct wf_tensor *y, struct wf_tensor *rz,
+                                  struct wf_tensor *c, const struct wf_dcgru_in *in)
+{
+    of[COUNT_dcgru].flops += count_gate_flops(in, 0) + count_gate_flops(in, 1);
+    return count_call_dcgru(be, y, rz, c, in);
+}
+
+/* The gradient of r wants that of the candidate's input in any case. */
+static enum wf_status count_dcgru_bwd(struct wf_backend *be, const struct wf_dcgru_grad *grad,
+                                      const struct wf_dcgru_in *in, const struct wf_tensor *rz,
+                                      const struct wf_tensor *c, const struct wf_tensor *dy)
+{
+    int gates = (grad->dx || grad->dh) + (grad->dw[0] != NULL), cand = 1 + (grad->dw[1] != NULL);
+    of[COUNT_dcgru_bwd].flops += gates * count_gate_flops(in, 0) + cand * count_gate_flops(in, 1);
+    return count_call_dcgru_bwd(be, grad, in, rz, c, dy);
+}
+
 /* ---- the table ---- */
 
 void count_begin(struct wf_backend *be)
@@ -251,6 +305,8 @@ void count_begin(struct wf_backend *be)
     table.attention_bwd = count_attention_bwd;
     table.dconv = count_dconv;
     table.dconv_bwd = count_dconv_bwd;
+    table.dcgru = count_dcgru;
+    table.dcgru_bwd = count_dcgru_bwd;
     memset(of, 0, sizeof of);
     calls = 0;
     plain = be->k;

@@ -61,7 +61,7 @@ ops()
 {
     sed -n 's/^struct wf_tensor \*\(wf_[a-z0-9_]*\)(.*/\1/p' autograd/ops.h |
         grep -vxE 'wf_(zeros|full|input)' | while read -r op; do
-        grep -qw "$op" tests/cases.c || echo "autograd/ops.h: $op has no row in tests/cases.c"
+        grep -qw "$op" tests/cases*.c || echo "autograd/ops.h: $op has no row in tests/cases.c"
     done
 }
 

@@ -180,6 +180,19 @@ struct wf_tensor *wf_dcgru_op(struct wf_tape *g, const struct wf_supports *S, st
                               struct wf_tensor *h, struct wf_tensor *const w[2],
                               struct wf_tensor *const b[2]);
 
+/* ---- recurrent cells ---- The elementwise part of a step, after the products. a and b of the
+ * input and of the state, of one shape. */
+/* GRU (Cho et al. 2014, as PyTorch's, reset gate after the product); a and b [.., 3H] for r, z, u:
+ *     r = s(a_r + b_r),  z = s(a_z + b_z),  u = tanh(a_u + r b_u),  h' = (1 - z) u + z h
+ * h [.., H] -> h'. */
+struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                                struct wf_tensor *h);
+/* LSTM (Gers et al. 2000); [i f g o] = a + b [.., 4H], b may be NULL; peepholes p [3, H] or NULL:
+ *     c' = s(f + p_1 c) c + s(i + p_0 c) tanh(g),  h' = s(o + p_2 c') tanh(c')
+ * c [.., H], which is replaced by c' -> h'. */
+struct wf_tensor *wf_lstm_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                                 struct wf_tensor *p, struct wf_tensor **c);
+
 /* ---- losses ---- p and t of one shape -> [1]; t has no gradient. The mean runs over the targets
  * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,

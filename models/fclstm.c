@@ -14,24 +14,10 @@ void wf_peephole_lstm_init(struct wf_peephole_lstm *l, struct wf_params *ps, con
         wf_params_add(ps, wf_params_path(path, name, "peephole"), 2, wf_dims(3, hidden), uniform);
 }
 
-/* s(column `gate` of a + row `row` of the peepholes times c) */
-static struct wf_tensor *peep(struct wf_tape *g, const struct wf_peephole_lstm *l,
-                              struct wf_tensor *a, int gate, int row, struct wf_tensor *c)
-{
-    int H = l->hidden;
-    struct wf_tensor *seen = wf_mul(g, c, wf_select(g, l->peephole, 0, row)); /* [.., H] */
-    return wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, gate * H, (gate + 1) * H), seen));
-}
-
 void wf_peephole_lstm(struct wf_tape *g, const struct wf_peephole_lstm *l, struct wf_tensor *x,
                       struct wf_tensor **h, struct wf_tensor **c)
 {
-    int H = l->hidden;
-    struct wf_tensor *a = wf_add(g, wf_linear(g, &l->input, x), wf_linear(g, &l->state, *h));
-    struct wf_tensor *i = peep(g, l, a, 0, 0, *c), *f = peep(g, l, a, 1, 1, *c);
-    struct wf_tensor *u = wf_tanh(g, wf_slice(g, a, -1, 2 * H, 3 * H));
-    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, u));
-    *h = wf_mul(g, peep(g, l, a, 3, 2, *c), wf_tanh(g, *c));
+    *h = wf_lstm_update(g, wf_linear(g, &l->input, x), wf_linear(g, &l->state, *h), l->peephole, c);
 }
 
 /* ---- the model ---- */

@@ -14,21 +14,14 @@ void wf_gclstm_cell_init(struct wf_gclstm_cell *l, struct wf_params *ps, const c
 void wf_gclstm_step(struct wf_tape *g, const struct wf_gclstm_cell *l, const struct wf_supports *S,
                     struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c)
 {
-    int H = l->hidden;
-    struct wf_tensor *a = wf_add(g, wf_linear(g, &l->input, x),
-                                 wf_cheb(g, &l->conv, S, *h, WF_ACT_NONE)); /* [B, N, 4H] */
-    struct wf_tensor *ifo = wf_sigmoid(g, wf_slice(g, a, -1, 0, 3 * H));
-    struct wf_tensor *i = wf_slice(g, ifo, -1, 0, H), *f = wf_slice(g, ifo, -1, H, 2 * H);
-    struct wf_tensor *o = wf_slice(g, ifo, -1, 2 * H, 3 * H);
-    struct wf_tensor *update = wf_tanh(g, wf_slice(g, a, -1, 3 * H, 4 * H));
-    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, update));
-    *h = wf_mul(g, o, wf_tanh(g, *c));
+    struct wf_tensor *conv = wf_cheb(g, &l->conv, S, *h, WF_ACT_NONE); /* [B, N, 4H] */
+    *h = wf_lstm_update(g, wf_linear(g, &l->input, x), conv, NULL, c);
 }
 
 void wf_gclstm_cell_names(const struct wf_gclstm_cell *l, struct wf_renames *t, const char *theirs,
                           const char *ours)
 {
-    static const char gates[] = "ifoc";
+    static const char gates[] = "ifco";
     char path[WF_NAME_TEXT], mine[WF_NAME_TEXT], name[WF_NAME_TEXT];
     for (int k = 0; k < 4; k++) {
         int H = l->hidden, first = k * H;

@@ -2,7 +2,7 @@
  * Link Prediction", Applied Intelligence 52, 2022. An LSTM whose states, and they alone, are
  * convolved:
  *
- *     g = x W + C(h) + b, parts i, f, o, c
+ *     g = x W + C(h) + b, parts i, f, c, o
  *     c' = sigmoid(g_f) c + sigmoid(g_i) tanh(g_c),  h' = sigmoid(g_o) tanh(c')
  */
 #ifndef WF_GCLSTM_H
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Parameters name.input [in, 4 hidden] and name.conv, a Chebyshev convolution; columns i, f, o, c.
+/* Parameters name.input [in, 4 hidden] and name.conv, a Chebyshev convolution; columns i, f, c, o.
  */
 struct wf_gclstm_cell {
     struct wf_linear input;

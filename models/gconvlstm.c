@@ -16,34 +16,21 @@ void wf_gconvlstm_cell_init(struct wf_gconvlstm_cell *l, struct wf_params *ps, c
         wf_params_add(ps, wf_params_path(path, name, "peephole"), 1, wf_dims(3 * hidden), glorot);
 }
 
-/* f(a + w c) with the peephole k of w */
-static struct wf_tensor *gate(struct wf_tape *g, const struct wf_gconvlstm_cell *l, int k,
-                              struct wf_tensor *a, struct wf_tensor *c)
-{
-    int H = l->conv.hidden;
-    struct wf_tensor *w = wf_slice(g, l->peephole, 0, k * H, (k + 1) * H); /* [H] */
-    a = wf_slice(g, a, -1, k * H, (k + 1) * H);                            /* [B, N, H] */
-    return wf_sigmoid(g, wf_add(g, a, wf_mul(g, c, w)));
-}
-
 void wf_gconvlstm_step(struct wf_tape *g, const struct wf_gconvlstm_cell *l,
                        const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor **h,
                        struct wf_tensor **c)
 {
-    int H = l->conv.hidden;
     struct wf_cheb_pair conv = l->conv;
     conv.bias_h = wf_add(g, conv.bias_h, l->bias);
     struct wf_tensor *a = wf_cheb_pair(g, &conv, S, x, *h, WF_ACT_NONE); /* [B, N, 4H] */
-    struct wf_tensor *i = gate(g, l, 0, a, *c), *f = gate(g, l, 1, a, *c);
-    struct wf_tensor *update = wf_tanh(g, wf_slice(g, a, -1, 3 * H, 4 * H));
-    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, update));
-    *h = wf_mul(g, gate(g, l, 2, a, *c), wf_tanh(g, *c));
+    struct wf_tensor *p = wf_reshape(g, l->peephole, 2, wf_dims(3, l->conv.hidden));
+    *h = wf_lstm_update(g, a, NULL, p, c);
 }
 
 void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_renames *t,
                              const char *theirs, const char *ours)
 {
-    static const char gates[] = "ifoc";
+    static const char gates[] = "ifco";
     char x[WF_NAME_TEXT], h[WF_NAME_TEXT], mine[WF_NAME_TEXT], name[WF_NAME_TEXT];
     for (int k = 0; k < 4; k++) {
         int first = k * l->conv.hidden;
@@ -56,8 +43,10 @@ void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_rename
         snprintf(name, sizeof name, "b_%c", gates[k]);
         wf_renames_add(t, theirs, ours, r);
         snprintf(name, sizeof name, "w_c_%c", gates[k]);
+        if (gates[k] == 'c') continue; /* which has no peephole */
         r.ours = "peephole";
-        if (k < 3) wf_renames_add(t, theirs, ours, r);
+        if (gates[k] == 'o') r.first = 2 * l->conv.hidden;
+        wf_renames_add(t, theirs, ours, r);
     }
 }
 

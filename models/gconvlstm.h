@@ -2,7 +2,7 @@
  * with Graph Convolutional Recurrent Networks", ICONIP 2018, model 2 (eq. 6). An LSTM with
  * peepholes whose products are Chebyshev convolutions:
  *
- *     g = C_x(x) + C_h(h) + b, parts i, f, o, c
+ *     g = C_x(x) + C_h(h) + b, parts i, f, c, o
  *     c' = sigmoid(g_f + w_f c) c + sigmoid(g_i + w_i c) tanh(g_c)
  *     h' = sigmoid(g_o + w_o c') tanh(c')
  */
@@ -16,7 +16,8 @@
 extern "C" {
 #endif
 
-/* Parameters name.conv, name.bias [4 hidden] (columns i, f, o, c), name.peephole [3 hidden]. */
+/* Parameters name.conv, name.bias [4 hidden] (columns i, f, c, o), name.peephole [3 hidden]
+ * (i, f, o). */
 struct wf_gconvlstm_cell {
     struct wf_cheb_pair conv;
     struct wf_tensor *bias, *peephole;

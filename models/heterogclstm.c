@@ -1,6 +1,5 @@
 #include "models/heterogclstm.h"
 #include <stdio.h>
-#include "nn/rnn.h"
 
 static bool counts_fit(const struct wf_heterogclstm_config *c)
 {
@@ -65,7 +64,7 @@ void wf_heterogclstm_cell(struct wf_tape *g, const struct wf_heterogclstm_cell *
         int from = l->cfg.relation[k].source, to = l->cfg.relation[k].target;
         gates[to] = wf_add(g, gates[to], wf_sage(g, &l->relation[k], &A[k], NULL, h[from], h[to]));
     }
-    for (int a = 0; a < l->cfg.types; a++) wf_lstm_gates(g, gates[a], &h[a], &c[a]);
+    for (int a = 0; a < l->cfg.types; a++) h[a] = wf_lstm_update(g, gates[a], NULL, NULL, &c[a]);
 }
 
 void wf_heterogclstm_cell_names(struct wf_renames *t, const char *theirs, const char *ours,

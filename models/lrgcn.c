@@ -1,5 +1,4 @@
 #include "models/lrgcn.h"
-#include "nn/rnn.h"
 
 void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const char *name,
                         struct wf_lrgcn_sizes sizes)
@@ -17,7 +16,7 @@ void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struc
                    struct wf_tensor **c)
 {
     struct wf_tensor *a = wf_rgcn(g, &l->x, A, weight, x), *b = wf_rgcn(g, &l->h, A, weight, *h);
-    wf_lstm_gates(g, wf_add(g, a, b), h, c); /* [.., N, 4 hidden] */
+    *h = wf_lstm_update(g, a, b, NULL, c); /* a, b [.., N, 4 hidden] */
 }
 
 void wf_lrgcn_cell_names(struct wf_renames *t, const char *theirs, const char *ours,

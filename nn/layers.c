@@ -110,14 +110,7 @@ void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int i
 struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
                               struct wf_tensor *h)
 {
-    int H = l->hidden;
-    struct wf_tensor *b = wf_linear(g, &l->state, h); /* [.., 3H] */
-    struct wf_tensor *rz =
-        wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), wf_slice(g, b, -1, 0, 2 * H)));
-    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
-    struct wf_tensor *n = wf_tanh(g, wf_add(g, wf_slice(g, a, -1, 2 * H, 3 * H),
-                                            wf_mul(g, r, wf_slice(g, b, -1, 2 * H, 3 * H))));
-    return wf_lerp(g, n, h, z);
+    return wf_gru_update(g, a, wf_linear(g, &l->state, h), h);
 }
 
 struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,

@@ -9,29 +9,10 @@ void wf_lstm_init(struct wf_lstm *l, struct wf_params *ps, const char *name, int
     wf_linear_init(&l->state, ps, wf_params_path(path, name, "state"), hidden, 4 * hidden);
 }
 
-void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
-                   struct wf_tensor **c)
-{
-    char text[WF_SHAPE_TEXT];
-    if (g->error.status != WF_OK) return;
-    int last = gates->ndim - 1, H = last < 0 ? 0 : gates->shape[last] / 4;
-    if (H < 1 || gates->shape[last] % 4) {
-        wf_tape_fail(g, WF_EINVAL, "lstm: the gates are %s, want [.., 4 H]",
-                     wf_tensor_shape_text(gates, text));
-        return;
-    }
-    struct wf_tensor *in = wf_sigmoid(g, wf_slice(g, gates, -1, 0, 2 * H)); /* [.., 2H] */
-    struct wf_tensor *i = wf_slice(g, in, -1, 0, H), *f = wf_slice(g, in, -1, H, 2 * H);
-    struct wf_tensor *u = wf_tanh(g, wf_slice(g, gates, -1, 2 * H, 3 * H));
-    struct wf_tensor *o = wf_sigmoid(g, wf_slice(g, gates, -1, 3 * H, 4 * H));
-    *c = wf_add(g, wf_mul(g, f, *c), wf_mul(g, i, u));
-    *h = wf_mul(g, o, wf_tanh(g, *c));
-}
-
 void wf_lstm_step(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *a,
                   struct wf_tensor **h, struct wf_tensor **c)
 {
-    wf_lstm_gates(g, wf_add(g, a, wf_linear(g, &l->state, *h)), h, c);
+    *h = wf_lstm_update(g, a, wf_linear(g, &l->state, *h), NULL, c);
 }
 
 void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, struct wf_tensor **h,

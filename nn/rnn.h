@@ -23,9 +23,6 @@ void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, st
 /* The same from a = input(x) [.., 4 hidden], for products that were done for all steps at once. */
 void wf_lstm_step(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *a,
                   struct wf_tensor **h, struct wf_tensor **c);
-/* Its update, from [i f g o] [.., 4 hidden]; for cells that make them in another way. */
-void wf_lstm_gates(struct wf_tape *g, struct wf_tensor *gates, struct wf_tensor **h,
-                   struct wf_tensor **c);
 
 /* Cells one upon another over time, as PyTorch's GRU and LSTM: layer k + 1 reads the states of
  * layer k at all steps. x [B, T, .., in] -> states of the top layer [B, T, .., hidden]. h and c

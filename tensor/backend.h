@@ -84,6 +84,28 @@ struct wf_dcgru_grad {
     struct wf_tensor *dx, *dh, *dw[2], *db[2], *dvalue[WF_MAXSUPPORT];
 };
 
+/* The elementwise part of a GRU step (Cho et al. 2014, reset gate after the product), from
+ * a = [r z u] of the input and b of the state:
+ *     r = s(a_r + b_r),  z = s(a_z + b_z),  u = tanh(a_u + r b_u),  y = (1 - z) u + z h
+ * a, b [B, N, 3H], h [B, N, H], channel stride 1. */
+struct wf_gru_in {
+    const struct wf_tensor *a, *b, *h;
+};
+struct wf_gru_grad {
+    struct wf_tensor *da, *db, *dh;
+};
+
+/* The same of an LSTM (Gers et al. 2000), from [i f g o] = a + b and peepholes p:
+ *     i = s(i + p_0 c),  f = s(f + p_1 c),  c' = f c + i tanh(g),  o = s(o + p_2 c'),  h = o
+ * tanh(c') a, b [B, N, 4H], c [B, N, H], channel stride 1; p [3, H] contiguous; b and p may be
+ * NULL: 0. */
+struct wf_lstm_in {
+    const struct wf_tensor *a, *b, *c, *p;
+};
+struct wf_lstm_grad {
+    struct wf_tensor *da, *db, *dc, *dp;
+};
+
 /* y = (x - mean_c) / sqrt(var_c + eps) w + b for x [A, C, D], moments over a and d; all contiguous.
  * w and b are [D] when per_d, else [C]; NULL: 1 and 0. var is the biased variance of x, unless mean
  * and var are given and update is off: then they are the moments, constant for the gradient. With

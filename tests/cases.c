@@ -183,6 +183,22 @@ OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
 
 OP(spmm_square, wf_spmm(g, case_square(G, in[0]), in[1], in[0], false))
 
+/* [h c] of a step whose b and p may be missing, and of another after it. */
+static struct wf_tensor *lstm(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                              struct wf_tensor *p, struct wf_tensor *c)
+{
+    struct wf_tensor *h = wf_lstm_update(g, a, b, p, &c);
+    h = wf_add(g, h, wf_lstm_update(g, a, b, p, &c));
+    return wf_concat(g, h, c);
+}
+OP(gru_update, wf_gru_update(g, in[0], in[1], in[2]))
+OP(gru_itself, wf_gru_update(g, in[0], in[0], wf_slice(g, in[0], -1, 1, 3)))
+OP(lstm_update, lstm(g, in[0], in[1], NULL, in[2]))
+OP(lstm_alone, lstm(g, in[0], NULL, NULL, in[1]))
+OP(lstm_peephole, lstm(g, in[0], in[1], in[3], in[2]))
+OP(lstm_peephole_alone, lstm(g, in[0], NULL, in[2], in[1]))
+OP(lstm_itself, lstm(g, in[0], in[0], NULL, wf_slice(g, in[0], -1, 1, 3)))
+
 #define DCGRU_IN                                                                                   \
     {                                                                                              \
         { 2, 5, 2 }, { 2, 5, 3 }, { 35, 6 }, { 6 }, { 35, 3 }, { 3 }, { 7 },                       \
@@ -313,6 +329,16 @@ const struct op_case op_cases[] = {
       case_dcgru_itself,
       { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 28, 2 }, { 2 } },
       0 },
+    { "gru_update", gru_update, { { 2, 3, 15 }, { 2, 3, 15 }, { 2, 3, 5 } }, 0 },
+    { "gru_update/itself", gru_itself, { { 4, 6 } }, 0 },
+    { "lstm_update", lstm_update, { { 2, 3, 12 }, { 2, 3, 12 }, { 2, 3, 3 } }, 0 },
+    { "lstm_update/one part", lstm_alone, { { 4, 8 }, { 4, 2 } }, 0 },
+    { "lstm_update/peepholes",
+      lstm_peephole,
+      { { 2, 3, 4, 20 }, { 2, 3, 4, 20 }, { 2, 3, 4, 5 }, { 3, 5 } },
+      0 },
+    { "lstm_update/peepholes, one unit", lstm_peephole_alone, { { 5, 4 }, { 5, 1 }, { 3, 1 } }, 0 },
+    { "lstm_update/itself", lstm_itself, { { 3, 8 } }, 0 },
     { "loss/mae", mae, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/counted", loss_counted, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
     { "loss/mse", mse, { { 2, 3, 4 }, { 2, 3, 4 } }, 0 },
@@ -439,6 +465,20 @@ const struct op_case large_cases[] = {
     { "dcgru_op/huge, constant",
       case_dcgru_constant,
       { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 8 }, { 8 }, { 7 * 5, 4 }, { 4 } },
+      0 },
+    { "gru_update", gru_update, { { 9, 207, 96 }, { 9, 207, 96 }, { 9, 207, 32 } }, 0 },
+    { "gru_update/odd", gru_update, { { 9, 207, 21 }, { 9, 207, 21 }, { 9, 207, 7 } }, 0 },
+    { "lstm_update/peepholes",
+      lstm_peephole,
+      { { 9, 207, 128 }, { 9, 207, 128 }, { 9, 207, 32 }, { 3, 32 } },
+      0 },
+    { "lstm_update/peepholes, odd",
+      lstm_peephole_alone,
+      { { 9, 207, 28 }, { 9, 207, 7 }, { 3, 7 } },
+      0 },
+    { "lstm_update/peepholes, one unit",
+      lstm_peephole_alone,
+      { { 5, 300, 4 }, { 5, 300, 1 }, { 3, 1 } },
       0 },
     { "loss/mae", mae, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },
     { "loss/rmse", rmse, { { 8, 12, 150 }, { 8, 12, 150 } }, 0 },

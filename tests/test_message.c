@@ -406,8 +406,5 @@ Test(message, layers_name_the_shape_that_does_not_fit)
     expect_refused(g, "linear: [5, 2] and [3, 4]");
     wf_topk_pool(g, &l.pool, wf_zeros(g, 2, wf_dims(N, 3)), N + 1);
     expect_refused(g, "topk: the 6 largest of [5]");
-    struct wf_tensor *h = wf_zeros(g, 1, wf_dims(2)), *c = h;
-    wf_lstm_gates(g, wf_zeros(g, 1, wf_dims(6)), &h, &c);
-    expect_refused(g, "lstm: the gates are [6], want [.., 4 H]");
     fix_free(&l.f);
 }

@@ -109,17 +109,16 @@ static __global__ void update_bwd_kernel(const __grid_constant__ struct between 
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
     {
-        ptrdiff_t q = wf_div(i, p.vecs), sample = wf_div(q, p.rows);
-        int first = (int)(i - q * p.vecs) * WF_VEC, b = (int)sample, n = (int)(q - sample * p.rows);
-        wf_wide dy = wf_columns_load(p.dy, b, n, first), z = wf_columns_load(p.z, b, n, first),
-                c = wf_columns_load(p.c, b, n, first), r = wf_columns_load(p.r, b, n, first),
-                h = wf_columns_load(p.h, b, n, first);
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide dy = wf_columns_load(p.dy, at), z = wf_columns_load(p.z, at),
+                c = wf_columns_load(p.c, at), r = wf_columns_load(p.r, at),
+                h = wf_columns_load(p.h, at);
         for (int k = 0; k < WF_VEC; k++) {
             dy.v[k] = wf_activate_bwd(WF_ACT_TANH, c.v[k], dy.v[k] * (1 - z.v[k]));
             h.v[k] *= r.v[k];
         }
-        wf_columns_store(p.left, b, n, first, h);
-        wf_columns_store(p.right, b, n, first, dy);
+        wf_columns_store(p.left, at, h);
+        wf_columns_store(p.right, at, dy);
     }
 }
 
@@ -129,21 +128,20 @@ static __global__ void reset_bwd_kernel(const __grid_constant__ struct between p
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
     {
-        ptrdiff_t q = wf_div(i, p.vecs), sample = wf_div(q, p.rows);
-        int first = (int)(i - q * p.vecs) * WF_VEC, b = (int)sample, n = (int)(q - sample * p.rows);
-        wf_wide dy = wf_columns_load(p.dy, b, n, first), z = wf_columns_load(p.z, b, n, first),
-                c = wf_columns_load(p.c, b, n, first), r = wf_columns_load(p.r, b, n, first),
-                h = wf_columns_load(p.h, b, n, first), d = wf_columns_load(p.right, b, n, first);
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide dy = wf_columns_load(p.dy, at), z = wf_columns_load(p.z, at),
+                c = wf_columns_load(p.c, at), r = wf_columns_load(p.r, at),
+                h = wf_columns_load(p.h, at), d = wf_columns_load(p.right, at);
         wf_wide dh = wf_vec_zero<WF_VEC>(), dr, dz;
-        if (p.add_h) dh = wf_columns_load(p.dh, b, n, first);
+        if (p.add_h) dh = wf_columns_load(p.dh, at);
         for (int k = 0; k < WF_VEC; k++) {
             dr.v[k] = wf_activate_bwd(WF_ACT_SIGMOID, r.v[k], d.v[k] * h.v[k]);
             dz.v[k] = wf_activate_bwd(WF_ACT_SIGMOID, z.v[k], dy.v[k] * (h.v[k] - c.v[k]));
             dh.v[k] += dy.v[k] * z.v[k] + d.v[k] * r.v[k];
         }
-        wf_columns_store(p.left, b, n, first, dr);
-        wf_columns_store(p.right, b, n, first, dz);
-        if (p.dh.x) wf_columns_store(p.dh, b, n, first, dh);
+        wf_columns_store(p.left, at, dr);
+        wf_columns_store(p.right, at, dz);
+        if (p.dh.x) wf_columns_store(p.dh, at, dh);
     }
 }
 

@@ -432,9 +432,8 @@ static __global__ void finish_kernel(const __grid_constant__ struct finish p)
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
     {
-        ptrdiff_t q = wf_div(i, p.vecs), b = wf_div(q, p.rows);
-        int v = (int)(i - q * p.vecs), n = (int)(q - b * p.rows);
-        wf_sink_store(p.sink, (int)b, n, v, wf_columns_load(p.from, (int)b, n, v * WF_VEC));
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_sink_store(p.sink, at.b, at.n, at.first / WF_VEC, wf_columns_load(p.from, at));
     }
 }
 

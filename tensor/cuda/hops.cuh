@@ -8,30 +8,8 @@
 #ifndef WF_CUDA_HOPS_CUH
 #define WF_CUDA_HOPS_CUH
 
+#include "tensor/cuda/columns.cuh"
 #include "tensor/cuda/sparse.cuh"
-
-/* ---- from tensors to vectors and back ---- */
-
-/* Columns of a [samples, N, width]; wide: vectors of it can be read at once. x NULL: none. */
-struct wf_columns {
-    wf_real *x;
-    ptrdiff_t sample, row;
-    int width;
-    bool wide;
-};
-
-/* Of t [samples, N, width]; none where t has no data. */
-static inline struct wf_columns wf_columns_of(const struct wf_tensor *t)
-{
-    struct wf_columns c = {};
-    if (!t->data) return c;
-    c.x = t->data;
-    c.sample = t->stride[0];
-    c.row = t->stride[1];
-    c.width = t->shape[2];
-    c.wide = wf_aligned(c.x, c.sample, c.row);
-    return c;
-}
 
 /* [part[0] part[1]], or part[0] act'(.) where y = act(.) is given. */
 struct wf_source {
@@ -53,49 +31,6 @@ struct wf_sink {
     bool add[2];
     struct wf_blend blend;
 };
-
-using wf_wide = struct wf_vec<WF_VEC>;
-
-/* Whether the vector from column `first` on can be read at once. */
-static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
-{
-    return c.wide && first % WF_VEC == 0 && first + WF_VEC <= c.width;
-}
-
-/* The vector from column `first` of [a c] on, row n of sample b. */
-static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a,
-                                                 const struct wf_columns &c, int b, int n,
-                                                 int first)
-{
-    const wf_real *x = a.x + b * a.sample + n * a.row + first;
-    const wf_real *z = c.x ? c.x + b * c.sample + n * c.row + first - a.width : x;
-    bool second = first >= a.width;
-    if (second ? wf_whole(c, first - a.width) : wf_whole(a, first))
-        return wf_vec_load<WF_VEC>(second ? z : x);
-    wf_wide r = wf_vec_zero<WF_VEC>();
-    for (int k = 0; k < WF_VEC; k++)
-        if (first + k < a.width + c.width) r.v[k] = (first + k < a.width ? x : z)[k];
-    return r;
-}
-
-static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a, int b, int n,
-                                                 int first)
-{
-    const struct wf_columns none = {};
-    return wf_columns_load(a, none, b, n, first);
-}
-
-static inline __device__ void wf_columns_store(const struct wf_columns &a, int b, int n, int first,
-                                               const wf_wide &x)
-{
-    wf_real *to = a.x + b * a.sample + n * a.row + first;
-    if (wf_whole(a, first)) {
-        wf_vec_store(to, x);
-        return;
-    }
-    for (int k = 0; k < WF_VEC; k++)
-        if (first + k < a.width) to[k] = x.v[k];
-}
 
 /* What a vector of a source comes from. */
 struct wf_fetched {

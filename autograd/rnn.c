@@ -1,0 +1,107 @@
+/* rnn.c - the elementwise part of recurrent cells. */
+#include "autograd/internal.h"
+
+/* x [.., C] as [B, N, C] with channel stride 1. */
+static struct wf_tensor *rows(struct wf_tape *g, const char *op, struct wf_tensor *x)
+{
+    if (g->error.status == WF_OK && x->ndim == 1) x = wf_reshape(g, x, 2, wf_dims(1, -1));
+    return wf_as_bnc(g, op, x);
+}
+
+/* a [.., gates H] like h [.., H]. */
+static bool gates_fit(struct wf_tape *g, const char *op, const struct wf_tensor *a,
+                      const struct wf_tensor *h, int gates)
+{
+    char ta[WF_SHAPE_TEXT], th[WF_SHAPE_TEXT];
+    if (g->error.status != WF_OK) return false;
+    int last = h->ndim - 1;
+    bool ok = last >= 0 && a->ndim == h->ndim && a->shape[last] == gates * h->shape[last];
+    for (int i = 0; i < last && ok; i++) ok = a->shape[i] == h->shape[i];
+    if (ok) return true;
+    wf_tape_fail(g, WF_EINVAL, "%s: the gates are %s, the state is %s: want [.., %d H] and [.., H]",
+                 op, wf_tensor_shape_text(a, ta), wf_tensor_shape_text(h, th), gates);
+    return false;
+}
+
+/* x, or a copy where it shares memory with y: their gradients must not overlap. */
+static struct wf_tensor *apart(struct wf_tape *g, struct wf_tensor *x, const struct wf_tensor *y)
+{
+    return y && wf_same_root(x, y) ? wf_affine(g, x, 1, 0) : x;
+}
+
+/* ---- GRU ---- node inputs: a, b, h, the gates */
+
+static struct wf_gru_in gru_in(const struct wf_node *n)
+{
+    return (struct wf_gru_in){ n->in[0], n->in[1], n->in[2] };
+}
+
+static void gru_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_gru_in in = gru_in(n);
+    struct wf_gru_grad d = { wf_tape_grad_fresh(g, n->in[0]), wf_tape_grad_fresh(g, n->in[1]),
+                             wf_tape_grad_fresh(g, n->in[2]) };
+    WF_RUN(g, wfk_gru_bwd(g->be, &d, &in, n->in[3], n->out->grad));
+}
+
+struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                                struct wf_tensor *h)
+{
+    static const struct wf_op op = { "gru", gru_vjp };
+    if (!gates_fit(g, op.name, a, h, 3) || !gates_fit(g, op.name, b, h, 3)) return &g->poison;
+    struct wf_node n = { .op = &op };
+    n.in[0] = rows(g, op.name, apart(g, apart(g, a, b), h));
+    n.in[1] = rows(g, op.name, apart(g, b, h));
+    n.in[2] = rows(g, op.name, h);
+    if (g->error.status != WF_OK) return &g->poison;
+    n.in[3] = wf_tape_new(g, 3, n.in[0]->shape);
+    n.out = wf_tape_new(g, 3, n.in[2]->shape);
+    struct wf_gru_in in = gru_in(&n);
+    WF_RUN(g, wfk_gru(g->be, n.out, n.in[3], &in));
+    return wf_reshape(g, wf_tape_record(g, n), h->ndim, h->shape);
+}
+
+/* ---- LSTM ---- node inputs: a, b, c, p, the gates; out: [h' c'], one behind the other */
+
+static struct wf_lstm_in lstm_in(const struct wf_node *n)
+{
+    return (struct wf_lstm_in){ n->in[0], n->in[1], n->in[2], n->in[3] };
+}
+
+static void lstm_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_lstm_in in = lstm_in(n);
+    struct wf_lstm_grad d = { wf_tape_grad_fresh(g, n->in[0]), wf_tape_grad_fresh(g, n->in[1]),
+                              wf_tape_grad_fresh(g, n->in[2]), wf_tape_grad(g, n->in[3]) };
+    if (g->error.status != WF_OK) return;
+    struct wf_tensor next = wf_view_select(n->out, 0, 1), dh = wf_view_select(n->out->grad, 0, 0),
+                     dnext = wf_view_select(n->out->grad, 0, 1);
+    WF_RUN(g, wfk_lstm_bwd(g->be, &d, &in, &next, n->in[4], &dh, &dnext));
+}
+
+struct wf_tensor *wf_lstm_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                                 struct wf_tensor *p, struct wf_tensor **c)
+{
+    static const struct wf_op op = { "lstm", lstm_vjp };
+    struct wf_tensor *old = *c;
+    struct wf_node n = { .op = &op };
+    if (!gates_fit(g, op.name, a, old, 4) || (b && !gates_fit(g, op.name, b, old, 4)))
+        return *c = &g->poison;
+    int H = old->shape[old->ndim - 1];
+    if (p && (p->ndim != 2 || p->shape[0] != 3 || p->shape[1] != H))
+        return *c = wf_shape_error(g, op.name, p, old, "want peepholes [3, H]");
+    n.in[0] = rows(g, op.name, apart(g, apart(g, a, b), old));
+    if (b) n.in[1] = rows(g, op.name, apart(g, b, old));
+    n.in[2] = rows(g, op.name, old);
+    if (p) n.in[3] = wf_contiguous(g, p);
+    if (g->error.status != WF_OK) return *c = &g->poison;
+    n.in[4] = wf_tape_new(g, 3, n.in[0]->shape);
+    n.out = wf_tape_new(g, 4, wf_dims(2, n.in[2]->shape[0], n.in[2]->shape[1], H));
+    if (g->error.status != WF_OK) return *c = &g->poison;
+    struct wf_lstm_in in = lstm_in(&n);
+    struct wf_tensor h = wf_view_select(n.out, 0, 0), next = wf_view_select(n.out, 0, 1);
+    WF_RUN(g, wfk_lstm(g->be, &h, &next, n.in[4], &in));
+    struct wf_tensor *both = wf_tape_record(g, n);
+    *c = wf_reshape(g, wf_select(g, both, 0, 1), old->ndim, old->shape);
+    return wf_reshape(g, wf_select(g, both, 0, 0), old->ndim, old->shape);
+}

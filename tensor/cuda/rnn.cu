@@ -1,0 +1,300 @@
+/* rnn.cu - the elementwise part of a step of a GRU or LSTM, and its gradient: one launch each,
+ * every number read and written once; for the peepholes of an LSTM two more, which read it again.
+ */
+#include "tensor/cuda/columns.cuh"
+#include "tensor/cuda/reduce.cuh"
+
+enum { GATES = 4 }; /* at most */
+
+/* The gates of a tensor [B, N, gates H], none of NULL. */
+struct gates {
+    struct wf_columns of[GATES];
+};
+
+static struct gates gates_of(const struct wf_tensor *t, int count)
+{
+    struct gates s = {};
+    if (!t) return s;
+    struct wf_tensor gate = *t;
+    gate.shape[2] /= count;
+    for (int k = 0; k < count; k++, gate.data += gate.shape[2]) s.of[k] = wf_columns_of(&gate);
+    return s;
+}
+
+static struct wf_columns columns_of(const struct wf_tensor *t)
+{
+    struct wf_columns none = {};
+    return t ? wf_columns_of(t) : none;
+}
+
+/* What the kernels of a step work on; where there is no x, there is nothing. */
+struct step {
+    struct gates a, b, kept, da, db;
+    struct wf_columns h, y, dh, dy;      /* state, the new one, their gradients */
+    struct wf_columns next, dnext, p[3]; /* LSTM: h and dh are those of the cell */
+    int samples, rows, vecs;
+    bool add_a, add_b, add_h;
+};
+
+static void set_shape(struct step *s, const struct wf_tensor *y)
+{
+    s->samples = y->shape[0];
+    s->rows = y->shape[1];
+    s->vecs = wf_vecs(y->shape[2]);
+}
+
+static unsigned blocks_of(struct wf_backend *be, const struct step *s)
+{
+    return wf_cuda_blocks(wf_cuda_of(be), (ptrdiff_t)s->samples * s->rows * s->vecs);
+}
+
+static __device__ wf_wide load(const struct wf_columns &c, struct wf_place at)
+{
+    return c.x ? wf_columns_load(c, at) : wf_vec_zero<WF_VEC>();
+}
+
+/* c (+)= x */
+static __device__ void put(const struct wf_columns &c, struct wf_place at, wf_wide x, bool add)
+{
+    if (!c.x) return;
+    if (add) wf_vec_fma(x, 1, wf_columns_load(c, at));
+    wf_columns_store(c, at, x);
+}
+
+/* ---- GRU ---- */
+
+static __global__ void gru_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide a[3], b[3], h = wf_columns_load(p.h, at);
+        for (int k = 0; k < 3; k++) a[k] = wf_columns_load(p.a.of[k], at);
+        for (int k = 0; k < 3; k++) b[k] = wf_columns_load(p.b.of[k], at);
+        for (int k = 0; k < WF_VEC; k++) {
+            wf_real r = wf_activate(WF_ACT_SIGMOID, a[0].v[k] + b[0].v[k]);
+            wf_real z = wf_activate(WF_ACT_SIGMOID, a[1].v[k] + b[1].v[k]);
+            wf_real u = wf_activate(WF_ACT_TANH, a[2].v[k] + r * b[2].v[k]);
+            a[0].v[k] = r;
+            a[1].v[k] = z;
+            a[2].v[k] = u;
+            h.v[k] = u + z * (h.v[k] - u);
+        }
+        for (int k = 0; k < 3; k++) wf_columns_store(p.kept.of[k], at, a[k]);
+        wf_columns_store(p.y, at, h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru(struct wf_backend *be, struct wf_tensor *y,
+                                      struct wf_tensor *gates, const struct wf_gru_in *in)
+{
+    struct step p = {};
+    set_shape(&p, y);
+    p.a = gates_of(in->a, 3);
+    p.b = gates_of(in->b, 3);
+    p.kept = gates_of(gates, 3);
+    p.h = columns_of(in->h);
+    p.y = columns_of(y);
+    return LAUNCH(be, gru_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+static __global__ void gru_bwd_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide g[3], b = wf_columns_load(p.b.of[2], at), h = wf_columns_load(p.h, at),
+                      dy = wf_columns_load(p.dy, at), state;
+        for (int k = 0; k < 3; k++) g[k] = wf_columns_load(p.kept.of[k], at);
+        for (int k = 0; k < WF_VEC; k++) {
+            wf_real r = g[0].v[k], z = g[1].v[k], u = g[2].v[k], d = dy.v[k];
+            wf_real du = wf_activate_bwd(WF_ACT_TANH, u, d * (1 - z));
+            g[0].v[k] = wf_activate_bwd(WF_ACT_SIGMOID, r, du * b.v[k]);
+            g[1].v[k] = wf_activate_bwd(WF_ACT_SIGMOID, z, d * (h.v[k] - u));
+            g[2].v[k] = du;
+            state.v[k] = du * r;
+            dy.v[k] = d * z;
+        }
+        for (int k = 0; k < 3; k++) put(p.da.of[k], at, g[k], p.add_a);
+        for (int k = 0; k < 3; k++) put(p.db.of[k], at, k < 2 ? g[k] : state, p.add_b);
+        put(p.dh, at, dy, p.add_h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru_bwd(struct wf_backend *be, const struct wf_gru_grad *grad,
+                                          const struct wf_gru_in *in, const struct wf_tensor *gates,
+                                          const struct wf_tensor *dy)
+{
+    struct step p = {};
+    set_shape(&p, dy);
+    p.b = gates_of(in->b, 3);
+    p.kept = gates_of(gates, 3);
+    p.h = columns_of(in->h);
+    p.dy = columns_of(dy);
+    p.da = gates_of(grad->da, 3);
+    p.db = gates_of(grad->db, 3);
+    p.dh = columns_of(grad->dh);
+    p.add_a = wf_tensor_adds(grad->da);
+    p.add_b = wf_tensor_adds(grad->db);
+    p.add_h = wf_tensor_adds(grad->dh);
+    return LAUNCH(be, gru_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+/* ---- LSTM ---- */
+
+static void set_peepholes(struct step *s, const struct wf_tensor *p)
+{
+    if (!p) return;
+    struct wf_tensor row = *p; /* one for every place */
+    row.shape[2] = p->shape[1];
+    row.stride[0] = row.stride[1] = 0;
+    for (int k = 0; k < 3; k++, row.data += p->shape[1]) s->p[k] = wf_columns_of(&row);
+}
+
+static __global__ void lstm_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide a[GATES], b[GATES], w[3], c = wf_columns_load(p.h, at), h;
+        for (int k = 0; k < GATES; k++) a[k] = wf_columns_load(p.a.of[k], at);
+        for (int k = 0; k < GATES; k++) b[k] = load(p.b.of[k], at);
+        for (int k = 0; k < 3; k++) w[k] = load(p.p[k], at);
+        for (int k = 0; k < WF_VEC; k++) {
+            wf_real in = wf_activate(WF_ACT_SIGMOID, a[0].v[k] + b[0].v[k] + w[0].v[k] * c.v[k]);
+            wf_real f = wf_activate(WF_ACT_SIGMOID, a[1].v[k] + b[1].v[k] + w[1].v[k] * c.v[k]);
+            wf_real u = wf_activate(WF_ACT_TANH, a[2].v[k] + b[2].v[k]);
+            wf_real next = f * c.v[k] + in * u;
+            wf_real o = wf_activate(WF_ACT_SIGMOID, a[3].v[k] + b[3].v[k] + w[2].v[k] * next);
+            a[0].v[k] = in;
+            a[1].v[k] = f;
+            a[2].v[k] = u;
+            a[3].v[k] = o;
+            c.v[k] = next;
+            h.v[k] = o * wf_activate(WF_ACT_TANH, next);
+        }
+        for (int k = 0; k < GATES; k++) wf_columns_store(p.kept.of[k], at, a[k]);
+        wf_columns_store(p.next, at, c);
+        wf_columns_store(p.y, at, h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_lstm(struct wf_backend *be, struct wf_tensor *h,
+                                       struct wf_tensor *next, struct wf_tensor *gates,
+                                       const struct wf_lstm_in *in)
+{
+    struct step p = {};
+    set_shape(&p, h);
+    set_peepholes(&p, in->p);
+    p.a = gates_of(in->a, GATES);
+    p.b = gates_of(in->b, GATES);
+    p.kept = gates_of(gates, GATES);
+    p.h = columns_of(in->c);
+    p.y = columns_of(h);
+    p.next = columns_of(next);
+    return LAUNCH(be, lstm_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+/* Gradients of what the activations of the gates see, of c, and what those of the peepholes sum. */
+struct lstm_grad {
+    wf_wide gate[GATES], c, peep[3];
+};
+
+static __device__ struct lstm_grad lstm_grad(const struct step &p, struct wf_place at)
+{
+    struct lstm_grad g;
+    wf_wide a[GATES], w[3], c = wf_columns_load(p.h, at), next = wf_columns_load(p.next, at),
+                            dh = wf_columns_load(p.dy, at), dc = wf_columns_load(p.dnext, at);
+    for (int k = 0; k < GATES; k++) a[k] = wf_columns_load(p.kept.of[k], at);
+    for (int k = 0; k < 3; k++) w[k] = load(p.p[k], at);
+    for (int k = 0; k < WF_VEC; k++) {
+        wf_real in = a[0].v[k], f = a[1].v[k], u = a[2].v[k], o = a[3].v[k];
+        wf_real t = wf_activate(WF_ACT_TANH, next.v[k]);
+        wf_real out = wf_activate_bwd(WF_ACT_SIGMOID, o, dh.v[k] * t);
+        wf_real d = dc.v[k] + wf_activate_bwd(WF_ACT_TANH, t, dh.v[k] * o) + w[2].v[k] * out;
+        g.gate[0].v[k] = wf_activate_bwd(WF_ACT_SIGMOID, in, d * u);
+        g.gate[1].v[k] = wf_activate_bwd(WF_ACT_SIGMOID, f, d * c.v[k]);
+        g.gate[2].v[k] = wf_activate_bwd(WF_ACT_TANH, u, d * in);
+        g.gate[3].v[k] = out;
+        g.c.v[k] = d * f + w[0].v[k] * g.gate[0].v[k] + w[1].v[k] * g.gate[1].v[k];
+        g.peep[0].v[k] = g.gate[0].v[k] * c.v[k];
+        g.peep[1].v[k] = g.gate[1].v[k] * c.v[k];
+        g.peep[2].v[k] = out * next.v[k];
+    }
+    return g;
+}
+
+static __global__ void lstm_bwd_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        struct lstm_grad g = lstm_grad(p, at);
+        for (int k = 0; k < GATES; k++) put(p.da.of[k], at, g.gate[k], p.add_a);
+        for (int k = 0; k < GATES; k++) put(p.db.of[k], at, g.gate[k], p.add_b);
+        put(p.dh, at, g.c, p.add_h);
+    }
+}
+
+/* The sums over all rows, of a contiguous [B, N, H]. */
+struct peephole_terms {
+    struct step p;
+    int H;
+    template <int VEC>
+    __device__ void operator()(ptrdiff_t, ptrdiff_t, ptrdiff_t at, double (&s)[3][VEC]) const
+    {
+        ptrdiff_t row = wf_div(at, H);
+        int b = (int)wf_div(row, p.rows), c = (int)(at - row * H), first = c / WF_VEC * WF_VEC;
+        struct lstm_grad g = lstm_grad(p, { b, (int)(row - (ptrdiff_t)b * p.rows), first });
+        for (int k = 0; k < 3; k++)
+            for (int v = 0; v < VEC; v++) s[k][v] += (double)g.peep[k].v[c - first + v];
+    }
+};
+
+struct peephole_sums {
+    wf_real *dp;
+    int H;
+    __device__ void operator()(ptrdiff_t k, const double (&s)[3]) const
+    {
+        for (int i = 0; i < 3; i++) dp[i * H + k] += (wf_real)s[i];
+    }
+};
+
+/* First of the two: it reads what the other may write over. */
+static enum wf_status add_peepholes(struct wf_backend *be, const struct step *p,
+                                    const struct wf_tensor *dp, const struct wf_tensor *dh)
+{
+    struct wf_tensor x = *dh, y = *dh;
+    int H = dp->shape[1];
+    wf_tensor_shape(&x, 3, dh->shape); /* addresses as of a contiguous one */
+    y.shape[0] = y.shape[1] = 1;
+    struct wf_reduction w = wf_reduction_of(&y, &x, H > 1); /* vectors run along a row */
+    double *part = (double *)wf_cuda_scratch(be, wf_reduce_bytes(&w, 3));
+    if (!part && w.parts > 1) return WF_ENOMEM;
+    return wf_reduce<3>(be, w, part, peephole_terms{ *p, H }, peephole_sums{ dp->data, H });
+}
+
+extern "C" enum wf_status wf_cuda_lstm_bwd(struct wf_backend *be, const struct wf_lstm_grad *grad,
+                                           const struct wf_lstm_in *in,
+                                           const struct wf_tensor *next,
+                                           const struct wf_tensor *gates,
+                                           const struct wf_tensor *dh,
+                                           const struct wf_tensor *dnext)
+{
+    struct step p = {};
+    set_shape(&p, dh);
+    set_peepholes(&p, in->p);
+    p.kept = gates_of(gates, GATES);
+    p.h = columns_of(in->c);
+    p.next = columns_of(next);
+    p.dy = columns_of(dh);
+    p.dnext = columns_of(dnext);
+    p.da = gates_of(grad->da, GATES);
+    p.db = gates_of(grad->db, GATES);
+    p.dh = columns_of(grad->dc);
+    if (grad->dp) WF_TRY(add_peepholes(be, &p, grad->dp, dh));
+    p.add_a = wf_tensor_adds(grad->da);
+    p.add_b = wf_tensor_adds(grad->db);
+    p.add_h = wf_tensor_adds(grad->dc);
+    return LAUNCH(be, lstm_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}

@@ -187,6 +187,13 @@ struct wf_tensor *wf_dcgru_op(struct wf_tape *g, const struct wf_supports *S, st
  * h [.., H] -> h'. */
 struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
                                 struct wf_tensor *h);
+/* The same with the reset gate before the product, in two halves; b may be NULL:
+ *     r = s(a_r + b_r),  z = s(a_z + b_z);  a and b [.., 2H], h [.., H] -> r h, and z
+ *     h' = (1 - z) tanh(a + b) + z h;       all [.., H] -> h' */
+struct wf_tensor *wf_gru_reset(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                               struct wf_tensor *h, struct wf_tensor **z);
+struct wf_tensor *wf_gru_blend(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                               struct wf_tensor *z, struct wf_tensor *h);
 /* LSTM (Gers et al. 2000); [i f g o] = a + b [.., 4H], b may be NULL; peepholes p [3, H] or NULL:
  *     c' = s(f + p_1 c) c + s(i + p_0 c) tanh(g),  h' = s(o + p_2 c') tanh(c')
  * c [.., H], which is replaced by c' -> h'. */

@@ -29,19 +29,50 @@ static struct wf_tensor *apart(struct wf_tape *g, struct wf_tensor *x, const str
     return y && wf_same_root(x, y) ? wf_affine(g, x, 1, 0) : x;
 }
 
-/* ---- GRU ---- node inputs: a, b, h, the gates */
+/* Two results like x [B, N, H] in one tensor, and the two, the second in *second, in the shape of
+ * h. */
+static struct wf_tensor *pair_like(struct wf_tape *g, const struct wf_tensor *x)
+{
+    return wf_tape_new(g, 4, wf_dims(2, x->shape[0], x->shape[1], x->shape[2]));
+}
+
+static struct wf_tensor *split_pair(struct wf_tape *g, struct wf_tensor *pair,
+                                    const struct wf_tensor *h, struct wf_tensor **second)
+{
+    *second = wf_reshape(g, wf_select(g, pair, 0, 1), h->ndim, h->shape);
+    return wf_reshape(g, wf_select(g, pair, 0, 0), h->ndim, h->shape);
+}
+
+/* ---- GRU ---- node inputs: a, b, h, z, and what the gradient reads of the results */
 
 static struct wf_gru_in gru_in(const struct wf_node *n)
 {
-    return (struct wf_gru_in){ n->in[0], n->in[1], n->in[2] };
+    return (struct wf_gru_in){ n->in[0], n->in[1], n->in[2], n->in[3] };
+}
+
+static struct wf_gru_grad gru_grad(struct wf_tape *g, const struct wf_node *n)
+{
+    return (struct wf_gru_grad){ wf_tape_grad_fresh(g, n->in[0]), wf_tape_grad_fresh(g, n->in[1]),
+                                 wf_tape_grad_fresh(g, n->in[2]), wf_tape_grad_fresh(g, n->in[3]) };
+}
+
+/* The inputs; none of them shares memory with another. False after an error. */
+static bool gru_node(struct wf_tape *g, struct wf_node *n, struct wf_tensor *a, struct wf_tensor *b,
+                     struct wf_tensor *h, struct wf_tensor *z)
+{
+    const char *op = n->op->name;
+    n->in[0] = rows(g, op, apart(g, apart(g, apart(g, a, b), h), z));
+    if (b) n->in[1] = rows(g, op, apart(g, apart(g, b, h), z));
+    n->in[2] = rows(g, op, apart(g, h, z));
+    if (z) n->in[3] = rows(g, op, z);
+    return g->error.status == WF_OK;
 }
 
 static void gru_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_gru_in in = gru_in(n);
-    struct wf_gru_grad d = { wf_tape_grad_fresh(g, n->in[0]), wf_tape_grad_fresh(g, n->in[1]),
-                             wf_tape_grad_fresh(g, n->in[2]) };
-    WF_RUN(g, wfk_gru_bwd(g->be, &d, &in, n->in[3], n->out->grad));
+    struct wf_gru_grad d = gru_grad(g, n);
+    WF_RUN(g, wfk_gru_bwd(g->be, &d, &in, n->in[4], n->out->grad));
 }
 
 struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
@@ -50,14 +81,62 @@ struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct w
     static const struct wf_op op = { "gru", gru_vjp };
     if (!gates_fit(g, op.name, a, h, 3) || !gates_fit(g, op.name, b, h, 3)) return &g->poison;
     struct wf_node n = { .op = &op };
-    n.in[0] = rows(g, op.name, apart(g, apart(g, a, b), h));
-    n.in[1] = rows(g, op.name, apart(g, b, h));
-    n.in[2] = rows(g, op.name, h);
-    if (g->error.status != WF_OK) return &g->poison;
-    n.in[3] = wf_tape_new(g, 3, n.in[0]->shape);
+    if (!gru_node(g, &n, a, b, h, NULL)) return &g->poison;
+    n.in[4] = wf_tape_new(g, 3, n.in[0]->shape);
     n.out = wf_tape_new(g, 3, n.in[2]->shape);
     struct wf_gru_in in = gru_in(&n);
-    WF_RUN(g, wfk_gru(g->be, n.out, n.in[3], &in));
+    WF_RUN(g, wfk_gru(g->be, n.out, n.in[4], &in));
+    return wf_reshape(g, wf_tape_record(g, n), h->ndim, h->shape);
+}
+
+/* The results are one tensor, [r h, z], one behind the other. */
+static void gru_reset_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_gru_in in = gru_in(n);
+    struct wf_gru_grad d = gru_grad(g, n);
+    if (g->error.status != WF_OK) return;
+    struct wf_tensor z = wf_view_select(n->out, 0, 1), drh = wf_view_select(n->out->grad, 0, 0),
+                     dz = wf_view_select(n->out->grad, 0, 1);
+    WF_RUN(g, wfk_gru_reset_bwd(g->be, &d, &in, &z, n->in[4], &drh, &dz));
+}
+
+struct wf_tensor *wf_gru_reset(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                               struct wf_tensor *h, struct wf_tensor **z)
+{
+    static const struct wf_op op = { "gru_reset", gru_reset_vjp };
+    struct wf_node n = { .op = &op };
+    *z = &g->poison;
+    if (!gates_fit(g, op.name, a, h, 2) || (b && !gates_fit(g, op.name, b, h, 2)) ||
+        !gru_node(g, &n, a, b, h, NULL))
+        return &g->poison;
+    n.in[4] = wf_tape_new(g, 3, n.in[2]->shape);
+    n.out = pair_like(g, n.in[2]);
+    if (g->error.status != WF_OK) return &g->poison;
+    struct wf_gru_in in = gru_in(&n);
+    struct wf_tensor rh = wf_view_select(n.out, 0, 0), gate = wf_view_select(n.out, 0, 1);
+    WF_RUN(g, wfk_gru_reset(g->be, &rh, &gate, n.in[4], &in));
+    return split_pair(g, wf_tape_record(g, n), h, z);
+}
+
+static void gru_blend_vjp(struct wf_tape *g, const struct wf_node *n)
+{
+    struct wf_gru_in in = gru_in(n);
+    struct wf_gru_grad d = gru_grad(g, n);
+    WF_RUN(g, wfk_gru_blend_bwd(g->be, &d, &in, n->in[4], n->out->grad));
+}
+
+struct wf_tensor *wf_gru_blend(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
+                               struct wf_tensor *z, struct wf_tensor *h)
+{
+    static const struct wf_op op = { "gru_blend", gru_blend_vjp };
+    struct wf_node n = { .op = &op };
+    if (!gates_fit(g, op.name, a, h, 1) || (b && !gates_fit(g, op.name, b, h, 1)) ||
+        !gates_fit(g, op.name, z, h, 1) || !gru_node(g, &n, a, b, h, z))
+        return &g->poison;
+    n.in[4] = wf_tape_new(g, 3, n.in[2]->shape);
+    n.out = wf_tape_new(g, 3, n.in[2]->shape);
+    struct wf_gru_in in = gru_in(&n);
+    WF_RUN(g, wfk_gru_blend(g->be, n.out, n.in[4], &in));
     return wf_reshape(g, wf_tape_record(g, n), h->ndim, h->shape);
 }
 
@@ -96,12 +175,10 @@ struct wf_tensor *wf_lstm_update(struct wf_tape *g, struct wf_tensor *a, struct 
     if (p) n.in[3] = wf_contiguous(g, p);
     if (g->error.status != WF_OK) return *c = &g->poison;
     n.in[4] = wf_tape_new(g, 3, n.in[0]->shape);
-    n.out = wf_tape_new(g, 4, wf_dims(2, n.in[2]->shape[0], n.in[2]->shape[1], H));
+    n.out = pair_like(g, n.in[2]);
     if (g->error.status != WF_OK) return *c = &g->poison;
     struct wf_lstm_in in = lstm_in(&n);
     struct wf_tensor h = wf_view_select(n.out, 0, 0), next = wf_view_select(n.out, 0, 1);
     WF_RUN(g, wfk_lstm(g->be, &h, &next, n.in[4], &in));
-    struct wf_tensor *both = wf_tape_record(g, n);
-    *c = wf_reshape(g, wf_select(g, both, 0, 1), old->ndim, old->shape);
-    return wf_reshape(g, wf_select(g, both, 0, 0), old->ndim, old->shape);
+    return split_pair(g, wf_tape_record(g, n), old, c);
 }

@@ -24,12 +24,9 @@ struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cel
 struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *l,
                                 struct wf_tensor *x, struct wf_tensor *h)
 {
-    int H = l->hidden;
-    struct wf_tensor *zr = wf_sigmoid(g, wf_avwgcn(g, &l->gate, l->S, wf_concat(g, x, h)));
-    struct wf_tensor *z = wf_slice(g, zr, -1, 0, H), *r = wf_slice(g, zr, -1, H, 2 * H);
-    struct wf_tensor *zh = wf_mul(g, z, h); /* [B, N, H] */
-    struct wf_tensor *c = wf_tanh(g, wf_avwgcn(g, &l->update, l->S, wf_concat(g, x, zh)));
-    return wf_lerp(g, c, h, r);
+    struct wf_tensor *r, *gates = wf_avwgcn(g, &l->gate, l->S, wf_concat(g, x, h)); /* [B, N, 2H] */
+    struct wf_tensor *zh = wf_gru_reset(g, gates, NULL, h, &r);                     /* [B, N, H] */
+    return wf_gru_blend(g, wf_avwgcn(g, &l->update, l->S, wf_concat(g, x, zh)), NULL, r, h);
 }
 
 void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *ours)

@@ -41,12 +41,10 @@ struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_cell *l,
     if (g->error.status != WF_OK) return &g->poison;
     struct wf_tensor *U = wf_slice(g, l->mix.weight, 0, H, 2 * H); /* [H, 3H], the rows of h */
     struct wf_tensor *a = wf_gcn(g, &conv, S, x);                  /* [B, N, 3H] */
-    struct wf_tensor *b = wf_matmul(g, h, wf_slice(g, U, 1, 0, 2 * H));
-    struct wf_tensor *rz = wf_sigmoid(g, wf_add(g, wf_slice(g, a, -1, 0, 2 * H), b));
-    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H), *z = wf_slice(g, rz, -1, H, 2 * H);
-    b = wf_matmul(g, wf_mul(g, r, h), wf_slice(g, U, 1, 2 * H, 3 * H)); /* [B, N, H] */
-    struct wf_tensor *c = wf_tanh(g, wf_add(g, wf_slice(g, a, -1, 2 * H, 3 * H), b));
-    return wf_lerp(g, c, h, z);
+    struct wf_tensor *z, *b = wf_matmul(g, h, wf_slice(g, U, 1, 0, 2 * H));
+    struct wf_tensor *rh = wf_gru_reset(g, wf_slice(g, a, -1, 0, 2 * H), b, h, &z);
+    b = wf_matmul(g, rh, wf_slice(g, U, 1, 2 * H, 3 * H)); /* [B, N, H] */
+    return wf_gru_blend(g, wf_slice(g, a, -1, 2 * H, 3 * H), b, z, h);
 }
 
 void wf_tgcn_cell_names(const struct wf_tgcn_cell *l, struct wf_renames *t, const char *theirs,

@@ -91,12 +91,9 @@ struct wf_tensor *wf_dcgru(struct wf_tape *g, const struct wf_dcgru *l, const st
         return wf_dcgru_op(g, S, x, h,
                            (struct wf_tensor *const[]){ l->gates.weight, l->cand.weight },
                            (struct wf_tensor *const[]){ l->gates.bias, l->cand.bias });
-    int H = l->hidden;
-    struct wf_tensor *rz = wf_dconv(g, &l->gates, S, x, h, WF_ACT_SIGMOID); /* [B, N, 2H] */
-    struct wf_tensor *r = wf_slice(g, rz, -1, 0, H);                        /* [B, N, H] */
-    struct wf_tensor *z = wf_slice(g, rz, -1, H, 2 * H);                    /* [B, N, H] */
-    struct wf_tensor *c = wf_dconv(g, &l->cand, S, x, wf_mul(g, r, h), WF_ACT_TANH);
-    return wf_lerp(g, c, h, z);
+    struct wf_tensor *z, *gates = wf_dconv(g, &l->gates, S, x, h, WF_ACT_NONE); /* [B, N, 2H] */
+    struct wf_tensor *rh = wf_gru_reset(g, gates, NULL, h, &z);                 /* [B, N, H] */
+    return wf_gru_blend(g, wf_dconv(g, &l->cand, S, x, rh, WF_ACT_NONE), NULL, z, h);
 }
 
 void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden)

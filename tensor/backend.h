@@ -84,15 +84,16 @@ struct wf_dcgru_grad {
     struct wf_tensor *dx, *dh, *dw[2], *db[2], *dvalue[WF_MAXSUPPORT];
 };
 
-/* The elementwise part of a GRU step (Cho et al. 2014, reset gate after the product), from
- * a = [r z u] of the input and b of the state:
- *     r = s(a_r + b_r),  z = s(a_z + b_z),  u = tanh(a_u + r b_u),  y = (1 - z) u + z h
- * a, b [B, N, 3H], h [B, N, H], channel stride 1. */
+/* The elementwise part of a GRU step (Cho et al. 2014), from a of the input and b of the state.
+ * With the reset gate after the product, a and b [B, N, 3H]: r = s(a_r + b_r),  z = s(a_z + b_z),
+ * u = tanh(a_u + r b_u),  y = (1 - z) u + z h and before it in two halves, a and b [B, N, 2H], then
+ * [B, N, H], b may be NULL: 0: r = s(a_r + b_r),  z = s(a_z + b_z),  r h;     u = tanh(a + b),  y =
+ * (1 - z) u + z h h and z [B, N, H]. All with channel stride 1. */
 struct wf_gru_in {
-    const struct wf_tensor *a, *b, *h;
+    const struct wf_tensor *a, *b, *h, *z; /* z: of the second half alone */
 };
 struct wf_gru_grad {
-    struct wf_tensor *da, *db, *dh;
+    struct wf_tensor *da, *db, *dh, *dz;
 };
 
 /* The same of an LSTM (Gers et al. 2000), from [i f g o] = a + b and peepholes p:

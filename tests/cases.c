@@ -192,6 +192,16 @@ static struct wf_tensor *lstm(struct wf_tape *g, struct wf_tensor *a, struct wf_
     return wf_concat(g, h, c);
 }
 OP(gru_update, wf_gru_update(g, in[0], in[1], in[2]))
+/* Both halves, with b and without. */
+static struct wf_tensor *gru_halves(struct wf_tape *g, struct wf_tensor **in, struct wf_tensor *b,
+                                    struct wf_tensor *d)
+{
+    struct wf_tensor *z, *rh = wf_gru_reset(g, in[0], b, in[1], &z);
+    return wf_concat(g, wf_gru_blend(g, in[2], d, z, in[1]), rh);
+}
+OP(gru_reset_blend, gru_halves(g, in, in[3], in[4]))
+OP(gru_reset_blend_alone, gru_halves(g, in, NULL, NULL))
+OP(gru_blend_itself, wf_gru_blend(g, in[0], in[0], in[0], wf_slice(g, in[1], -1, 1, 4)))
 OP(gru_itself, wf_gru_update(g, in[0], in[0], wf_slice(g, in[0], -1, 1, 3)))
 OP(lstm_update, lstm(g, in[0], in[1], NULL, in[2]))
 OP(lstm_alone, lstm(g, in[0], NULL, NULL, in[1]))
@@ -330,6 +340,12 @@ const struct op_case op_cases[] = {
       { { 2, 5, 3 }, { 28, 4 }, { 4 }, { 28, 2 }, { 2 } },
       0 },
     { "gru_update", gru_update, { { 2, 3, 15 }, { 2, 3, 15 }, { 2, 3, 5 } }, 0 },
+    { "gru_reset, gru_blend",
+      gru_reset_blend,
+      { { 2, 3, 10 }, { 2, 3, 5 }, { 2, 3, 5 }, { 2, 3, 10 }, { 2, 3, 5 } },
+      0 },
+    { "gru_reset, gru_blend/one part", gru_reset_blend_alone, { { 4, 6 }, { 4, 3 }, { 4, 3 } }, 0 },
+    { "gru_blend/itself", gru_blend_itself, { { 4, 3 }, { 4, 5 } }, 0 },
     { "gru_update/itself", gru_itself, { { 4, 6 } }, 0 },
     { "lstm_update", lstm_update, { { 2, 3, 12 }, { 2, 3, 12 }, { 2, 3, 3 } }, 0 },
     { "lstm_update/one part", lstm_alone, { { 4, 8 }, { 4, 2 } }, 0 },
@@ -467,6 +483,14 @@ const struct op_case large_cases[] = {
       { { 2, HUGE, 1 }, { 2, HUGE, 4 }, { 7 * 5, 8 }, { 8 }, { 7 * 5, 4 }, { 4 } },
       0 },
     { "gru_update", gru_update, { { 9, 207, 96 }, { 9, 207, 96 }, { 9, 207, 32 } }, 0 },
+    { "gru_reset, gru_blend",
+      gru_reset_blend,
+      { { 9, 207, 64 }, { 9, 207, 32 }, { 9, 207, 32 }, { 9, 207, 64 }, { 9, 207, 32 } },
+      0 },
+    { "gru_reset, gru_blend/odd",
+      gru_reset_blend,
+      { { 9, 207, 14 }, { 9, 207, 7 }, { 9, 207, 7 }, { 9, 207, 14 }, { 9, 207, 7 } },
+      0 },
     { "gru_update/odd", gru_update, { { 9, 207, 21 }, { 9, 207, 21 }, { 9, 207, 7 } }, 0 },
     { "lstm_update/peepholes",
       lstm_peephole,

@@ -113,6 +113,103 @@ enum wf_status wf_cpu_gru_bwd(struct wf_backend *be, const struct wf_gru_grad *g
     return WF_OK;
 }
 
+enum wf_status wf_cpu_gru_reset(struct wf_backend *be, struct wf_tensor *rh, struct wf_tensor *z,
+                                struct wf_tensor *r, const struct wf_gru_in *in)
+{
+    (void)be;
+    ptrdiff_t rows = rows_of(rh), H = rh->shape[2];
+#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const wf_real *a = row(in->a, i), *b = row(in->b, i), *h = row(in->h, i);
+        wf_real *to = row(rh, i), *to_z = row(z, i), *to_r = row(r, i);
+        EACH_VECTOR(c, n, (int)H)
+        {
+            wf_vec reset = vec_sigmoid(vec_add(at(a + c, n), at(b ? b + c : NULL, n)));
+            vec_store_some(to_r + c, reset, n);
+            vec_store_some(to + c, vec_mul(reset, at(h + c, n)), n);
+            reset = vec_sigmoid(vec_add(at(a + H + c, n), at(b ? b + H + c : NULL, n)));
+            vec_store_some(to_z + c, reset, n);
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_gru_reset_bwd(struct wf_backend *be, const struct wf_gru_grad *grad,
+                                    const struct wf_gru_in *in, const struct wf_tensor *z,
+                                    const struct wf_tensor *r, const struct wf_tensor *drh,
+                                    const struct wf_tensor *dz)
+{
+    (void)be;
+    ptrdiff_t rows = rows_of(drh), H = drh->shape[2];
+    bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
+         add_h = wf_tensor_adds(grad->dh);
+#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const wf_real *h = row(in->h, i), *gate_z = row(z, i), *gate_r = row(r, i),
+                      *from = row(drh, i), *from_z = row(dz, i);
+        wf_real *da = row(grad->da, i), *db = row(grad->db, i), *dh = row(grad->dh, i);
+        EACH_VECTOR(c, n, (int)H)
+        {
+            wf_vec reset = at(gate_r + c, n), d = at(from + c, n);
+            wf_vec dr = sigmoid_grad(reset, vec_mul(d, at(h + c, n)));
+            wf_vec du = sigmoid_grad(at(gate_z + c, n), at(from_z + c, n));
+            put(da, c, dr, add_a, n);
+            put(da, H + c, du, add_a, n);
+            put(db, c, dr, add_b, n);
+            put(db, H + c, du, add_b, n);
+            put(dh, c, vec_mul(d, reset), add_h, n);
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_gru_blend(struct wf_backend *be, struct wf_tensor *y, struct wf_tensor *u,
+                                const struct wf_gru_in *in)
+{
+    (void)be;
+    ptrdiff_t rows = rows_of(y), H = y->shape[2];
+#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const wf_real *a = row(in->a, i), *b = row(in->b, i), *h = row(in->h, i),
+                      *z = row(in->z, i);
+        wf_real *to = row(y, i), *to_u = row(u, i);
+        EACH_VECTOR(c, n, (int)H)
+        {
+            wf_vec now = vec_tanh(vec_add(at(a + c, n), at(b ? b + c : NULL, n)));
+            vec_store_some(to_u + c, now, n);
+            vec_store_some(to + c, vec_fma(at(z + c, n), vec_sub(at(h + c, n), now), now), n);
+        }
+    }
+    return WF_OK;
+}
+
+enum wf_status wf_cpu_gru_blend_bwd(struct wf_backend *be, const struct wf_gru_grad *grad,
+                                    const struct wf_gru_in *in, const struct wf_tensor *u,
+                                    const struct wf_tensor *dy)
+{
+    (void)be;
+    ptrdiff_t rows = rows_of(dy), H = dy->shape[2];
+    bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
+         add_h = wf_tensor_adds(grad->dh), add_z = wf_tensor_adds(grad->dz);
+#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const wf_real *h = row(in->h, i), *gate = row(in->z, i), *now = row(u, i),
+                      *from = row(dy, i);
+        wf_real *da = row(grad->da, i), *db = row(grad->db, i), *dh = row(grad->dh, i),
+                *dz = row(grad->dz, i);
+        EACH_VECTOR(c, n, (int)H)
+        {
+            wf_vec d = at(from + c, n), z = at(gate + c, n), v = at(now + c, n);
+            wf_vec dv = tanh_grad(v, vec_mul(d, vec_sub(vec_set(1), z)));
+            put(da, c, dv, add_a, n);
+            put(db, c, dv, add_b, n);
+            put(dz, c, vec_mul(d, vec_sub(at(h + c, n), v)), add_z, n);
+            put(dh, c, vec_mul(d, z), add_h, n);
+        }
+    }
+    return WF_OK;
+}
+
 /* ---- LSTM ---- */
 
 enum wf_status wf_cpu_lstm(struct wf_backend *be, struct wf_tensor *h, struct wf_tensor *next,

@@ -31,9 +31,10 @@ static struct wf_columns columns_of(const struct wf_tensor *t)
 struct step {
     struct gates a, b, kept, da, db;
     struct wf_columns h, y, dh, dy;      /* state, the new one, their gradients */
+    struct wf_columns z, dz;             /* GRU: the update gate where it is apart */
     struct wf_columns next, dnext, p[3]; /* LSTM: h and dh are those of the cell */
     int samples, rows, vecs;
-    bool add_a, add_b, add_h;
+    bool add_a, add_b, add_h, add_z;
 };
 
 static void set_shape(struct step *s, const struct wf_tensor *y)
@@ -98,6 +99,16 @@ extern "C" enum wf_status wf_cuda_gru(struct wf_backend *be, struct wf_tensor *y
     return LAUNCH(be, gru_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
+static void set_gradients(struct step *s, const struct wf_gru_grad *grad, int gates)
+{
+    s->da = gates_of(grad->da, gates);
+    s->db = gates_of(grad->db, gates);
+    s->dh = columns_of(grad->dh);
+    s->add_a = wf_tensor_adds(grad->da);
+    s->add_b = wf_tensor_adds(grad->db);
+    s->add_h = wf_tensor_adds(grad->dh);
+}
+
 static __global__ void gru_bwd_kernel(const __grid_constant__ struct step p)
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
@@ -131,13 +142,146 @@ extern "C" enum wf_status wf_cuda_gru_bwd(struct wf_backend *be, const struct wf
     p.kept = gates_of(gates, 3);
     p.h = columns_of(in->h);
     p.dy = columns_of(dy);
-    p.da = gates_of(grad->da, 3);
-    p.db = gates_of(grad->db, 3);
-    p.dh = columns_of(grad->dh);
-    p.add_a = wf_tensor_adds(grad->da);
-    p.add_b = wf_tensor_adds(grad->db);
-    p.add_h = wf_tensor_adds(grad->dh);
+    set_gradients(&p, grad, 3);
     return LAUNCH(be, gru_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+static __global__ void reset_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide a[2], b[2], h = wf_columns_load(p.h, at);
+        for (int k = 0; k < 2; k++) a[k] = wf_columns_load(p.a.of[k], at);
+        for (int k = 0; k < 2; k++) b[k] = load(p.b.of[k], at);
+        for (int k = 0; k < WF_VEC; k++) {
+            a[0].v[k] = wf_activate(WF_ACT_SIGMOID, a[0].v[k] + b[0].v[k]);
+            a[1].v[k] = wf_activate(WF_ACT_SIGMOID, a[1].v[k] + b[1].v[k]);
+            h.v[k] *= a[0].v[k];
+        }
+        wf_columns_store(p.kept.of[0], at, a[0]);
+        wf_columns_store(p.z, at, a[1]);
+        wf_columns_store(p.y, at, h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru_reset(struct wf_backend *be, struct wf_tensor *rh,
+                                            struct wf_tensor *z, struct wf_tensor *r,
+                                            const struct wf_gru_in *in)
+{
+    struct step p = {};
+    set_shape(&p, rh);
+    p.a = gates_of(in->a, 2);
+    p.b = gates_of(in->b, 2);
+    p.kept = gates_of(r, 1);
+    p.h = columns_of(in->h);
+    p.y = columns_of(rh);
+    p.z = columns_of(z);
+    return LAUNCH(be, reset_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+static __global__ void reset_bwd_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide r = wf_columns_load(p.kept.of[0], at), z = wf_columns_load(p.z, at),
+                h = wf_columns_load(p.h, at), dy = wf_columns_load(p.dy, at),
+                dz = wf_columns_load(p.dz, at);
+        for (int k = 0; k < WF_VEC; k++) {
+            h.v[k] = wf_activate_bwd(WF_ACT_SIGMOID, r.v[k], dy.v[k] * h.v[k]);
+            dz.v[k] = wf_activate_bwd(WF_ACT_SIGMOID, z.v[k], dz.v[k]);
+            dy.v[k] *= r.v[k];
+        }
+        put(p.da.of[0], at, h, p.add_a);
+        put(p.da.of[1], at, dz, p.add_a);
+        put(p.db.of[0], at, h, p.add_b);
+        put(p.db.of[1], at, dz, p.add_b);
+        put(p.dh, at, dy, p.add_h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru_reset_bwd(
+    struct wf_backend *be, const struct wf_gru_grad *grad, const struct wf_gru_in *in,
+    const struct wf_tensor *z, const struct wf_tensor *r, const struct wf_tensor *drh,
+    const struct wf_tensor *dz)
+{
+    struct step p = {};
+    set_shape(&p, drh);
+    p.kept = gates_of(r, 1);
+    p.z = columns_of(z);
+    p.h = columns_of(in->h);
+    p.dy = columns_of(drh);
+    p.dz = columns_of(dz);
+    set_gradients(&p, grad, 2);
+    return LAUNCH(be, reset_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+static __global__ void blend_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide u = wf_columns_load(p.a.of[0], at), b = load(p.b.of[0], at),
+                h = wf_columns_load(p.h, at), z = wf_columns_load(p.z, at);
+        for (int k = 0; k < WF_VEC; k++) {
+            u.v[k] = wf_activate(WF_ACT_TANH, u.v[k] + b.v[k]);
+            h.v[k] = u.v[k] + z.v[k] * (h.v[k] - u.v[k]);
+        }
+        wf_columns_store(p.kept.of[0], at, u);
+        wf_columns_store(p.y, at, h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru_blend(struct wf_backend *be, struct wf_tensor *y,
+                                            struct wf_tensor *u, const struct wf_gru_in *in)
+{
+    struct step p = {};
+    set_shape(&p, y);
+    p.a = gates_of(in->a, 1);
+    p.b = gates_of(in->b, 1);
+    p.kept = gates_of(u, 1);
+    p.h = columns_of(in->h);
+    p.z = columns_of(in->z);
+    p.y = columns_of(y);
+    return LAUNCH(be, blend_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
+}
+
+static __global__ void blend_bwd_kernel(const __grid_constant__ struct step p)
+{
+    EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
+    {
+        struct wf_place at = wf_place_of(i, p.rows, p.vecs);
+        wf_wide u = wf_columns_load(p.kept.of[0], at), z = wf_columns_load(p.z, at),
+                h = wf_columns_load(p.h, at), dy = wf_columns_load(p.dy, at), du;
+        for (int k = 0; k < WF_VEC; k++) {
+            du.v[k] = wf_activate_bwd(WF_ACT_TANH, u.v[k], dy.v[k] * (1 - z.v[k]));
+            h.v[k] = dy.v[k] * (h.v[k] - u.v[k]);
+            dy.v[k] *= z.v[k];
+        }
+        put(p.da.of[0], at, du, p.add_a);
+        put(p.db.of[0], at, du, p.add_b);
+        put(p.dz, at, h, p.add_z);
+        put(p.dh, at, dy, p.add_h);
+    }
+}
+
+extern "C" enum wf_status wf_cuda_gru_blend_bwd(struct wf_backend *be,
+                                                const struct wf_gru_grad *grad,
+                                                const struct wf_gru_in *in,
+                                                const struct wf_tensor *u,
+                                                const struct wf_tensor *dy)
+{
+    struct step p = {};
+    set_shape(&p, dy);
+    p.kept = gates_of(u, 1);
+    p.h = columns_of(in->h);
+    p.z = columns_of(in->z);
+    p.dy = columns_of(dy);
+    p.dz = columns_of(grad->dz);
+    p.add_z = wf_tensor_adds(grad->dz);
+    set_gradients(&p, grad, 1);
+    return LAUNCH(be, blend_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
 /* ---- LSTM ---- */

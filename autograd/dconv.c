@@ -119,13 +119,12 @@ struct wf_tensor *wf_dcgru_op(struct wf_tape *g, const struct wf_supports *S, st
     struct wf_node n = { .op = &op, .ptr = S };
     for (int k = 0; k < 2; k++)
         if (!cell_fits(g, op.name, S, x, h, w[k], b[k], k ? 1 : 2)) return &g->poison;
-    if (wf_same_root(x, h)) x = wf_affine(g, x, 1, 0); /* their gradients must not overlap */
-    n.in[X] = wf_as_bnc(g, op.name, x);
+    n.in[X] = wf_as_bnc(g, op.name, wf_apart(g, x, h));
     n.in[H] = wf_as_bnc(g, op.name, h);
-    for (int k = 0; k < 2; k++) {
-        n.in[k ? CAND : GATES] = wf_contiguous(g, w[k]);
-        if (b[k]) n.in[k ? CAND_BIAS : GATES_BIAS] = wf_contiguous(g, b[k]);
-    }
+    n.in[GATES] = wf_contiguous(g, wf_apart(g, w[0], w[1]));
+    n.in[CAND] = wf_contiguous(g, w[1]);
+    if (b[0]) n.in[GATES_BIAS] = wf_contiguous(g, wf_apart(g, b[0], b[1]));
+    if (b[1]) n.in[CAND_BIAS] = wf_contiguous(g, b[1]);
     if (g->error.status != WF_OK) return &g->poison;
     for (int s = 0; s < S->count; s++) n.in[VALUES + s] = S->value[s];
     int B = h->shape[0], N = h->shape[1], U = h->shape[2];

@@ -15,6 +15,11 @@ void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_ten
 /* Whether a and b are views of one tensor, or one tensor. */
 bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b);
 
+/* x, or a copy where it shares memory with y, so that their gradients do not overlap; y may be
+ * NULL.
+ */
+struct wf_tensor *wf_apart(struct wf_tape *g, struct wf_tensor *x, const struct wf_tensor *y);
+
 /* x as [B, N, C] with channel stride 1, by a view where possible; leading axes are joined. */
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x);
 

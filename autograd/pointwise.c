@@ -107,6 +107,11 @@ bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b)
     return a == b;
 }
 
+struct wf_tensor *wf_apart(struct wf_tape *g, struct wf_tensor *x, const struct wf_tensor *y)
+{
+    return y && wf_same_root(x, y) ? wf_affine(g, x, 1, 0) : x;
+}
+
 /* Whether the gradients of a and b may overlap without being one: a launch must not write both. */
 static bool overlap(const struct wf_tensor *a, const struct wf_tensor *b)
 {

@@ -23,12 +23,6 @@ static bool gates_fit(struct wf_tape *g, const char *op, const struct wf_tensor 
     return false;
 }
 
-/* x, or a copy where it shares memory with y: their gradients must not overlap. */
-static struct wf_tensor *apart(struct wf_tape *g, struct wf_tensor *x, const struct wf_tensor *y)
-{
-    return y && wf_same_root(x, y) ? wf_affine(g, x, 1, 0) : x;
-}
-
 /* Two results like x [B, N, H] in one tensor, and the two, the second in *second, in the shape of
  * h. */
 static struct wf_tensor *pair_like(struct wf_tape *g, const struct wf_tensor *x)
@@ -61,9 +55,9 @@ static bool gru_node(struct wf_tape *g, struct wf_node *n, struct wf_tensor *a, 
                      struct wf_tensor *h, struct wf_tensor *z)
 {
     const char *op = n->op->name;
-    n->in[0] = rows(g, op, apart(g, apart(g, apart(g, a, b), h), z));
-    if (b) n->in[1] = rows(g, op, apart(g, apart(g, b, h), z));
-    n->in[2] = rows(g, op, apart(g, h, z));
+    n->in[0] = rows(g, op, wf_apart(g, wf_apart(g, wf_apart(g, a, b), h), z));
+    if (b) n->in[1] = rows(g, op, wf_apart(g, wf_apart(g, b, h), z));
+    n->in[2] = rows(g, op, wf_apart(g, h, z));
     if (z) n->in[3] = rows(g, op, z);
     return g->error.status == WF_OK;
 }
@@ -169,8 +163,8 @@ struct wf_tensor *wf_lstm_update(struct wf_tape *g, struct wf_tensor *a, struct 
     int H = old->shape[old->ndim - 1];
     if (p && (p->ndim != 2 || p->shape[0] != 3 || p->shape[1] != H))
         return *c = wf_shape_error(g, op.name, p, old, "want peepholes [3, H]");
-    n.in[0] = rows(g, op.name, apart(g, apart(g, a, b), old));
-    if (b) n.in[1] = rows(g, op.name, apart(g, b, old));
+    n.in[0] = rows(g, op.name, wf_apart(g, wf_apart(g, a, b), old));
+    if (b) n.in[1] = rows(g, op.name, wf_apart(g, b, old));
     n.in[2] = rows(g, op.name, old);
     if (p) n.in[3] = wf_contiguous(g, p);
     if (g->error.status != WF_OK) return *c = &g->poison;

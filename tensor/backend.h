@@ -79,7 +79,7 @@ struct wf_dcgru_in {
     const struct wf_supports *S;
     const struct wf_tensor *x, *h, *w[2], *b[2];
 };
-/* Where its gradients are added; any of them may be NULL, dx and dh do not overlap. */
+/* Where its gradients are added; any of them may be NULL, and none overlaps another. */
 struct wf_dcgru_grad {
     struct wf_tensor *dx, *dh, *dw[2], *db[2], *dvalue[WF_MAXSUPPORT];
 };

@@ -100,11 +100,11 @@ BUILD(case_dcgru_steps)
     return case_dcgru_constant(g, G, v);
 }
 
-/* x and h are one tensor, or overlap. */
+/* x and h are one tensor, or overlap, and so do the biases. */
 BUILD(case_dcgru_itself)
 {
     struct wf_tensor *h = wf_slice(g, in[0], 2, 1, 3), *x = wf_slice(g, in[0], 2, 0, 2);
-    struct wf_tensor *v[6] = { x, h, in[1], in[2], in[3], in[4] };
+    struct wf_tensor *v[6] = { x, h, in[1], in[2], in[3], wf_slice(g, in[2], 0, 1, 3) };
     struct wf_tensor *y = case_dcgru_constant(g, G, v);
     v[0] = h;
     return wf_add(g, y, case_dcgru_constant(g, G, v));

@@ -101,8 +101,8 @@ void wf_workers_run(const struct wf_workers *w, int pieces,
 /* Packs the weights and the bias. */
 void wf_dconv_pack(const struct wf_dconv_plan *d);
 
-/* The samples of one group: x [count, N, C_i], y and dy [count, N, O]. dy of dx[1]'s memory may be
- * overwritten by it. Without data: not there, or not wanted. */
+/* The samples of one group: x [count, N, C_i], y and dy [count, N, O]; dx[1] may lie where dy does.
+ * Without data: not there, or not wanted. */
 struct wf_group {
     int count;
     struct wf_tensor x[2], y, dy, dx[2];
@@ -113,14 +113,14 @@ int wf_group_count(const struct wf_dconv_plan *d, int i);
 /* The block of rows of which a thread computes what lies beside the convolution. */
 struct wf_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t);
 
-void wf_dconv_forward(const struct wf_dconv_plan *d, const struct wf_group *x, wf_real *tile,
+void wf_dconv_forward(const struct wf_dconv_plan *d, const struct wf_group *g, wf_real *tile,
                       struct wf_team t);
 
 /* Groups [from, to) make a chunk, in whose order the gradients of weights, bias and supports are
  * summed: first clear it, then add groups, at the end sum all chunks up. */
 int wf_dconv_chunk(const struct wf_dconv_plan *d, int chunk);
 void wf_dconv_clear(const struct wf_dconv_plan *d, int chunk, struct wf_team t);
-void wf_dconv_backward(const struct wf_dconv_plan *d, int chunk, const struct wf_group *x,
+void wf_dconv_backward(const struct wf_dconv_plan *d, int chunk, const struct wf_group *g,
                        wf_real *tile, struct wf_team t);
 void wf_dconv_sum(const struct wf_dconv_plan *d);
 

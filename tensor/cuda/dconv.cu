@@ -14,7 +14,7 @@
  * product; they are written by the hops and read by the product while they are in the L2 cache.
  * Activations and their gradients, the bias, its gradient, the joining of x0 and x1 and the packing
  * of the weights ride on the kernels of the hops. Launches: hops first 3, mix first 3, mix last
- * 4 or 5, hops last 6.
+ * 4 or 5, hops last 6, of which the last may serve two convolutions.
  *
  * METR-LA, hidden 64 (B 64, N 207, M 5, E 1722 a support; C 66 or 128, O 128 or 64), counted, not
  * measured: at C = O = 128 a product is 2.2 GFLOP, 7 us at 300 TFLOP/s (tf32) or 43 at 50
@@ -131,11 +131,17 @@ static void lay_out(struct wf_dconv_plan *d, struct arena *a)
     d->e = d->want_value ? carve(a, true, n * M, px) : d->terms;
     d->x = carve(a, d->mix_outside, n, pc);
     d->d = carve(a, back && !d->mix_outside, n, po);
-    if (!back) return;
+}
+
+/* What lasts until wf_dconv_sum(). */
+static void lay_out_sums(struct wf_dconv_plan *d, struct arena *a)
+{
+    if (d->grad == NULL) return;
     int whole = pieces_of(d, d->tile), last = pieces_of(d, (d->B - 1) % d->tile + 1);
-    d->part = carve(a, d->want_w, (size_t)(whole > last ? whole : last), pc * M * po);
+    size_t most = (size_t)(whole > last ? whole : last);
     int sums = wf_cuda_of(d->be)->sms > d->tile ? wf_cuda_of(d->be)->sms : d->tile;
-    d->sum = carve(a, d->grad->db != NULL, (size_t)sums, po);
+    d->part = carve(a, d->want_w, most, (size_t)d->pc * (size_t)d->M * (size_t)d->po);
+    d->sum = carve(a, d->grad->db != NULL, (size_t)sums, (size_t)d->po);
 }
 
 enum wf_status wf_dconv_allocate(struct wf_dconv_plan *const *d, int plans, int width,
@@ -144,13 +150,14 @@ enum wf_status wf_dconv_allocate(struct wf_dconv_plan *const *d, int plans, int 
     struct wf_backend *be = d[0]->be;
     int tile = d[0]->tile;
     for (int k = 1; k < plans; k++) tile = d[k]->tile < tile ? d[k]->tile : tile;
+    for (int k = 0; k < plans; k++) d[k]->tile = tile;
     struct arena first = {}, a = {};
     for (bool last = false;; last = true) {
         size_t most = 0;
         *temp = carve(&first, width > 0, (size_t)tile * (size_t)d[0]->N, (size_t)width);
+        for (int k = 0; k < plans; k++) lay_out_sums(d[k], &first);
         for (int k = 0; k < plans; k++) {
             a = first;
-            d[k]->tile = tile;
             lay_out(d[k], &a);
             most = a.used > most ? a.used : most;
         }
@@ -349,7 +356,12 @@ struct reduce {
     int M, C, C1, O;
     wf_real *dw, *db; /* NULL: not wanted */
     ptrdiff_t db_stride;
-    int blocks; /* of dw */
+    int blocks, all; /* of dw; with those of db */
+};
+
+/* Of one convolution, or of two at once. */
+struct reductions {
+    struct reduce of[2];
 };
 
 static __device__ void reduce_dw(const struct reduce &p, int i)
@@ -364,9 +376,11 @@ static __device__ void reduce_dw(const struct reduce &p, int i)
 }
 
 /* dw += the pieces and db += the sums, in their order; a warp for each element of db. */
-static __global__ void reduce_kernel(const __grid_constant__ struct reduce p)
+static __global__ void reduce_kernel(const __grid_constant__ struct reductions both)
 {
-    int block = (int)blockIdx.x, thread = (int)threadIdx.x;
+    int block = (int)blockIdx.x, thread = (int)threadIdx.x, second = block >= both.of[0].all;
+    const struct reduce &p = both.of[second];
+    block -= second ? both.of[0].all : 0;
     if (block < p.blocks) {
         for (int i = block * WF_CUDA_BLOCK + thread; i < p.M * p.C * p.O;
              i += p.blocks * WF_CUDA_BLOCK)
@@ -380,14 +394,13 @@ static __global__ void reduce_kernel(const __grid_constant__ struct reduce p)
     if (thread % 32 == 0 && o < p.O) p.db[o * p.db_stride] += sum;
 }
 
-static enum wf_status add_sums(struct wf_dconv_plan *d, int pieces)
+static struct reduce reduce_of(const struct wf_dconv_plan *d)
 {
     struct reduce p = {};
     const struct wf_dconv_grad *grad = d->grad;
-    if (!grad->dw && !grad->db) return WF_OK;
     p.part = d->part;
     p.sum = d->sum;
-    p.pieces = pieces;
+    p.pieces = d->pieces;
     p.sums = d->sum_rows;
     p.po = d->po;
     p.size = (ptrdiff_t)d->M * d->pc * d->po;
@@ -405,16 +418,24 @@ static enum wf_status add_sums(struct wf_dconv_plan *d, int pieces)
         p.db = grad->db->data;
         p.db_stride = grad->db->stride[0];
     }
-    int blocks = p.blocks + (grad->db ? ceil_div(d->O, WF_CUDA_BLOCK / 32) : 0);
-    return LAUNCH(d->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p);
+    p.all = p.blocks + (grad->db ? ceil_div(d->O, WF_CUDA_BLOCK / 32) : 0);
+    return p;
 }
 
-static enum wf_status multiply_dw(struct wf_dconv_plan *d, int *pieces)
+enum wf_status wf_dconv_sum(struct wf_dconv_plan *const *d, int plans)
+{
+    struct reductions p = {};
+    for (int k = 0; k < plans; k++) p.of[k] = reduce_of(d[k]);
+    int blocks = p.of[0].all + p.of[1].all;
+    return blocks ? LAUNCH(d[0]->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p) : WF_OK;
+}
+
+static enum wf_status multiply_dw(struct wf_dconv_plan *d)
 {
     if (!d->want_w) return WF_OK;
     struct wf_product p = weight_gradient(d);
     int piece = wf_cuda_piece(d->be, &p);
-    *pieces = ceil_div(p.K, piece);
+    d->pieces = ceil_div(p.K, piece);
     return wf_cuda_partial_products(d->be, &p, piece, d->part);
 }
 
@@ -451,7 +472,6 @@ static enum wf_status mix_last_dx(struct wf_dconv_plan *d)
 static enum wf_status mix_last(struct wf_dconv_plan *d)
 {
     struct wf_build job = {};
-    int pieces = 0;
     job.S = d->in->S;
     job.transpose = true;
     job.source = source_d(d);
@@ -461,9 +481,8 @@ static enum wf_status mix_last(struct wf_dconv_plan *d)
     if (d->want_w) job.side.copy[0] = { source_x(d), terms(d, d->x, d->pc, 1), NULL };
     WF_TRY(wf_cuda_build(d->be, &job));
     d->sum_rows = job.sum_rows;
-    WF_TRY(multiply_dw(d, &pieces));
-    if (d->want_x) WF_TRY(mix_last_dx(d)); /* may write where X was */
-    return add_sums(d, pieces);
+    WF_TRY(multiply_dw(d));
+    return d->want_x ? mix_last_dx(d) : WF_OK; /* may write where X was */
 }
 
 /* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
@@ -512,9 +531,8 @@ static enum wf_status prepare_hops_last(struct wf_dconv_plan *d)
 
 static enum wf_status hops_last(struct wf_dconv_plan *d)
 {
-    int pieces = 0;
     WF_TRY(prepare_hops_last(d));
-    WF_TRY(multiply_dw(d, &pieces));
+    WF_TRY(multiply_dw(d));
     if (d->want_x) {
         struct wf_fold job = {};
         int width = d->M * d->px;
@@ -526,8 +544,7 @@ static enum wf_status hops_last(struct wf_dconv_plan *d)
         job.keep = d->want_value;
         WF_TRY(wf_cuda_fold(d->be, &job));
     }
-    if (d->want_value) WF_TRY(add_dvalue(d));
-    return add_sums(d, pieces);
+    return d->want_value ? add_dvalue(d) : WF_OK;
 }
 
 enum wf_status wf_dconv_backward(struct wf_dconv_plan *d, const struct wf_tile *tile)
@@ -549,6 +566,7 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
     for (int first = 0; first < d->B; first += d->tile) {
         struct wf_tile tile = tile_at(d, first, y, dy);
         WF_TRY(wf_dconv_backward(d, &tile));
+        WF_TRY(wf_dconv_sum(&d, 1));
     }
     return WF_OK;
 }

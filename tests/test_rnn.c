@@ -137,3 +137,70 @@ Test(rnn, numbers_of_layers_and_shapes_that_do_not_fit_are_refused)
     wf_params_free(&ps);
     dense_free(&d);
 }
+
+/* What the fused steps compute, of other ops. */
+static struct wf_tensor *part(struct wf_tape *g, struct wf_tensor *x, int k)
+{
+    return wf_slice(g, x, -1, k * H, (k + 1) * H);
+}
+
+Test(rnn, elementwise_steps_are_made_of_other_ops)
+{
+    struct dense d;
+    dense_init(&d);
+    dense_commit(&d, 1);
+    struct wf_tape *g = &d.g;
+    struct wf_tensor *a = dense_input(&d, 1, 3, wf_dims(B, N, 4 * H)), *z;
+    struct wf_tensor *b = dense_input(&d, 2, 3, wf_dims(B, N, 4 * H)), *sum = wf_add(g, a, b);
+    struct wf_tensor *h = dense_input(&d, 3, 3, wf_dims(B, N, H)), *c = h;
+    struct wf_tensor *p = dense_input(&d, 4, 2, wf_dims(3, H));
+
+    struct wf_tensor *r = wf_sigmoid(g, part(g, sum, 0)), *gate = wf_sigmoid(g, part(g, sum, 1));
+    struct wf_tensor *u = wf_tanh(g, wf_add(g, part(g, a, 2), wf_mul(g, r, part(g, b, 2))));
+    struct wf_tensor *a3 = wf_slice(g, a, -1, 0, 3 * H), *b3 = wf_slice(g, b, -1, 0, 3 * H);
+    dense_expect_same(&d, wf_gru_update(g, a3, b3, h), wf_lerp(g, u, h, gate), bar);
+
+    struct wf_tensor *a2 = wf_slice(g, a, -1, 0, 2 * H), *b2 = wf_slice(g, b, -1, 0, 2 * H);
+    dense_expect_same(&d, wf_gru_reset(g, a2, b2, h, &z), wf_mul(g, r, h), bar);
+    dense_expect_same(&d, z, gate, bar);
+    dense_expect_same(&d, wf_gru_blend(g, part(g, a, 2), part(g, b, 2), z, h),
+                      wf_lerp(g, wf_tanh(g, part(g, sum, 2)), h, gate), bar);
+
+    struct wf_tensor *w[3];
+    for (int k = 0; k < 3; k++) w[k] = wf_select(g, p, 0, k);
+    struct wf_tensor *i = wf_sigmoid(g, wf_add(g, part(g, sum, 0), wf_mul(g, c, w[0])));
+    struct wf_tensor *f = wf_sigmoid(g, wf_add(g, part(g, sum, 1), wf_mul(g, c, w[1])));
+    struct wf_tensor *next = wf_mul(g, i, wf_tanh(g, part(g, sum, 2)));
+    next = wf_add(g, wf_mul(g, f, c), next);
+    struct wf_tensor *o = wf_sigmoid(g, wf_add(g, part(g, sum, 3), wf_mul(g, next, w[2])));
+    dense_expect_same(&d, wf_lstm_update(g, a, b, p, &c), wf_mul(g, o, wf_tanh(g, next)), bar);
+    dense_expect_same(&d, c, next, bar);
+    dense_free(&d);
+}
+
+Test(rnn, elementwise_steps_refuse_other_shapes)
+{
+    struct dense d;
+    dense_init(&d);
+    dense_commit(&d, 1);
+    struct wf_tape *g = &d.g;
+    struct wf_tensor *h = wf_zeros(g, 2, wf_dims(B, H)), *a = wf_zeros(g, 2, wf_dims(B, H + 1)), *z,
+                     *c = h;
+    wf_lstm_update(g, wf_zeros(g, 1, wf_dims(6)), NULL, NULL, &c);
+    dense_expect_refusal(&d, "lstm: the gates are [6], the state is [2, 4]: want [.., 4 H] and");
+    h = c = wf_zeros(g, 2, wf_dims(B, H));
+    wf_lstm_update(g, wf_zeros(g, 2, wf_dims(B, 4 * H)), NULL, wf_zeros(g, 2, wf_dims(2, H)), &c);
+    dense_expect_refusal(&d, "lstm: [2, 4] and [2, 4]: want peepholes [3, H]");
+    h = wf_zeros(g, 2, wf_dims(B, H));
+    a = wf_zeros(g, 2, wf_dims(B, H + 1));
+    wf_gru_update(g, a, a, h);
+    dense_expect_refusal(&d, "gru: the gates are [2, 5], the state is [2, 4]: want [.., 3 H]");
+    h = wf_zeros(g, 2, wf_dims(B, H));
+    a = wf_zeros(g, 3, wf_dims(1, B, 2 * H));
+    wf_gru_reset(g, a, NULL, h, &z);
+    dense_expect_refusal(&d, "gru_reset: the gates are [1, 2, 8], the state is [2, 4]");
+    h = wf_zeros(g, 2, wf_dims(B, H));
+    wf_gru_blend(g, h, NULL, wf_zeros(g, 2, wf_dims(B + 1, H)), h);
+    dense_expect_refusal(&d, "gru_blend: the gates are [3, 4], the state is [2, 4]");
+    dense_free(&d);
+}

@@ -11,13 +11,13 @@ void wf_a3tgcn_cell_init(struct wf_a3tgcn_cell *l, struct wf_params *ps, const c
 }
 
 /* Every period from the same h: one step on B * T samples. [B, T, N, H] */
-static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
+static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_tgcn_weights *w,
                                      const struct wf_supports *S, struct wf_tensor *x,
                                      struct wf_tensor *h)
 {
-    int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3], H = l->tgcn.hidden;
+    int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3], H = h->shape[2];
     h = wf_expand(g, wf_unsqueeze(g, h, 1), 4, wf_dims(B, T, N, H));
-    h = wf_tgcn_step(g, &l->tgcn, S, wf_reshape(g, x, 3, wf_dims(B * T, N, C)),
+    h = wf_tgcn_step(g, w, S, wf_reshape(g, x, 3, wf_dims(B * T, N, C)),
                      wf_reshape(g, h, 3, wf_dims(B * T, N, H)));
     return wf_reshape(g, h, 4, wf_dims(B, T, N, H));
 }
@@ -33,16 +33,17 @@ static struct wf_tensor *attended(struct wf_tape *g, const struct wf_a3tgcn_cell
         return wf_tape_fail(g, WF_EINVAL, "a3tgcn: x is %s, want [B, %d, N, C]",
                             wf_tensor_shape_text(x, text), l->periods);
     struct wf_tensor *p = wf_softmax(g, l->attention, 0); /* [T] */
+    struct wf_tgcn_weights w = wf_tgcn_bind(g, &l->tgcn);
     if (l->restart && !wf_supports_vary(S)) {
         p = wf_reshape(g, p, 3, wf_dims(l->periods, 1, 1));
-        return wf_sum(g, wf_mul(g, all_at_once(g, l, S, x, h), p), 1, false);
+        return wf_sum(g, wf_mul(g, all_at_once(g, &w, S, x, h), p), 1, false);
     }
     struct wf_tensor *keep[2] = { h, wf_zeros(g, 1, wf_dims(1)) };
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < l->periods; t++) {
         const struct wf_supports *St = b ? wf_batch_supports(g, b, t) : S;
         struct wf_tensor *before = l->restart ? h : keep[0];
-        keep[0] = wf_tgcn_step(g, &l->tgcn, St, wf_select(g, x, 1, t), before); /* [B, N, H] */
+        keep[0] = wf_tgcn_step(g, &w, St, wf_select(g, x, 1, t), before); /* [B, N, H] */
         keep[1] = wf_add(g, keep[1], wf_mul(g, keep[0], wf_slice(g, p, 0, t, t + 1)));
         wf_tape_release(g, mark, keep, 2);
     }

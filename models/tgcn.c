@@ -30,21 +30,26 @@ static struct wf_tensor *folded(struct wf_tape *g, const struct wf_tgcn_cell *l)
     return wf_reshape(g, WA, 2, wf_dims(in + 1, 3 * H));
 }
 
-struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_cell *l,
+struct wf_tgcn_weights wf_tgcn_bind(struct wf_tape *g, const struct wf_tgcn_cell *l)
+{
+    int H = l->hidden, in = l->conv.weight->shape[0];
+    struct wf_tensor *M = folded(g, l), *U = wf_slice(g, l->mix.weight, 0, H, 2 * H); /* [H, 3H] */
+    return (struct wf_tgcn_weights){ .input = { wf_slice(g, M, 0, 0, in),
+                                                wf_add(g, l->mix.bias, wf_select(g, M, 0, in)) },
+                                     .gates = wf_slice(g, U, 1, 0, 2 * H),
+                                     .cand = wf_slice(g, U, 1, 2 * H, 3 * H) };
+}
+
+struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_weights *l,
                                const struct wf_supports *S, struct wf_tensor *x,
                                struct wf_tensor *h)
 {
-    int H = l->hidden, in = l->conv.weight->shape[0];
-    struct wf_tensor *M = folded(g, l);
-    struct wf_gcn conv = { wf_slice(g, M, 0, 0, in),
-                           wf_add(g, l->mix.bias, wf_select(g, M, 0, in)) };
+    struct wf_tensor *a = wf_gcn(g, &l->input, S, x); /* [B, N, 3H] */
     if (g->error.status != WF_OK) return &g->poison;
-    struct wf_tensor *U = wf_slice(g, l->mix.weight, 0, H, 2 * H); /* [H, 3H], the rows of h */
-    struct wf_tensor *a = wf_gcn(g, &conv, S, x);                  /* [B, N, 3H] */
-    struct wf_tensor *z, *b = wf_matmul(g, h, wf_slice(g, U, 1, 0, 2 * H));
+    int H = a->shape[2] / 3;
+    struct wf_tensor *z, *b = wf_matmul(g, h, l->gates);
     struct wf_tensor *rh = wf_gru_reset(g, wf_slice(g, a, -1, 0, 2 * H), b, h, &z);
-    b = wf_matmul(g, rh, wf_slice(g, U, 1, 2 * H, 3 * H)); /* [B, N, H] */
-    return wf_gru_blend(g, wf_slice(g, a, -1, 2 * H, 3 * H), b, z, h);
+    return wf_gru_blend(g, wf_slice(g, a, -1, 2 * H, 3 * H), wf_matmul(g, rh, l->cand), z, h);
 }
 
 void wf_tgcn_cell_names(const struct wf_tgcn_cell *l, struct wf_renames *t, const char *theirs,
@@ -90,7 +95,8 @@ static void step(struct wf_tape *g, const void *cell, const struct wf_supports *
 struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
                                   const struct wf_batch *b)
 {
-    struct wf_recurrent r = { &m->cell, step, 1, m->cfg.hidden, &m->head, &m->task };
+    struct wf_tgcn_weights w = wf_tgcn_bind(g, &m->cell);
+    struct wf_recurrent r = { &w, step, 1, m->cfg.hidden, &m->head, &m->task };
     return wf_recurrent_forecast(g, &r, b);
 }
 

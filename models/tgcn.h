@@ -23,8 +23,14 @@ struct wf_tgcn_cell {
 };
 void wf_tgcn_cell_init(struct wf_tgcn_cell *l, struct wf_params *ps, const char *name, int in,
                        int hidden);
+/* Its weights as the steps of one tape read them. */
+struct wf_tgcn_weights {
+    struct wf_gcn input;            /* in -> 3 hidden */
+    struct wf_tensor *gates, *cand; /* [hidden, 2 hidden], [hidden, hidden], of the state */
+};
+struct wf_tgcn_weights wf_tgcn_bind(struct wf_tape *g, const struct wf_tgcn_cell *l);
 /* x [B, N, in], h [B, N, hidden] -> h'. S: one support, of WF_GCN. */
-struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_cell *l,
+struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_weights *l,
                                const struct wf_supports *S, struct wf_tensor *x,
                                struct wf_tensor *h);
 /* TGCN and TGCN2 of PyTorch Geometric Temporal. */

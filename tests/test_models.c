@@ -247,7 +247,8 @@ Test(models, the_cell_of_tgcn_is_its_formula)
     MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
     struct wf_tensor *tx = wf_input(&g, x, 3, wf_dims(1, TINY_NODES, C));
     struct wf_tensor *th = wf_input(&g, h, 3, wf_dims(1, TINY_NODES, 4));
-    double d = distance(&g, wf_tgcn_step(&g, l, &t.graph.supports, tx, th),
+    struct wf_tgcn_weights w = wf_tgcn_bind(&g, l);
+    double d = distance(&g, wf_tgcn_step(&g, &w, &t.graph.supports, tx, th),
                         tgcn_plain(&g, l, &t.graph.supports, tx, th));
     MUST(g.error.status);
     cr_expect(d <= (sizeof(wf_real) == 8 ? 1e-14 : 1e-5), "off by %g", d);
@@ -277,7 +278,8 @@ Test(models, sizes_and_graphs_that_do_not_fit_are_refused)
     const struct wf_a3tgcn *m = t.model.layers;
     struct wf_tensor *h = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, 4));
     struct wf_tensor *x = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, t.windows.channels));
-    wf_tgcn_step(&g, &m->cell.tgcn, &walk.graph.supports, x, h);
+    struct wf_tgcn_weights w = wf_tgcn_bind(&g, &m->cell.tgcn);
+    wf_tgcn_step(&g, &w, &walk.graph.supports, x, h);
     expect_refusal(&g, "2 supports, want 1");
     x = wf_zeros(&g, 4, wf_dims(1, TINY_T + 1, TINY_NODES, t.windows.channels));
     wf_a3tgcn(&g, &m->cell, &t.graph.supports, x, h);

@@ -87,7 +87,8 @@ static enum wf_status tgcn(struct run *r, struct named *n, bool batched)
     wf_tgcn_cell_names(&l, &n->names, NULL, "cell");
     WF_TRY(load_named(r, &n->ps, &n->names));
     struct wf_supports S = case_supports(r, "inputs/");
-    return roll(r, n, &(struct cell){ &l, tgcn_step, l.hidden, 1, batched }, &S);
+    struct wf_tgcn_weights w = wf_tgcn_bind(&r->g, &l);
+    return roll(r, n, &(struct cell){ &w, tgcn_step, l.hidden, 1, batched }, &S);
 }
 
 static enum wf_status tgcn_one(struct run *r, struct named *n)

@@ -5,7 +5,6 @@ void wf_agcrn_cell_init(struct wf_agcrn_cell *l, struct wf_params *ps, const cha
                         struct wf_agcrn_sizes s)
 {
     char path[WF_NAME_TEXT];
-    l->hidden = s.hidden;
     wf_avwgcn_init(&l->gate, ps, wf_params_path(path, name, "gate"), s.embedding, s.in + s.hidden,
                    2 * s.hidden, s.terms);
     wf_avwgcn_init(&l->update, ps, wf_params_path(path, name, "update"), s.embedding,
@@ -17,16 +16,19 @@ struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cel
 {
     return (struct wf_agcrn_nodes){ .S = S,
                                     .gate = wf_avwgcn_bind(g, &l->gate, E),
-                                    .update = wf_avwgcn_bind(g, &l->update, E),
-                                    .hidden = l->hidden };
+                                    .update = wf_avwgcn_bind(g, &l->update, E) };
 }
 
 struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *l,
                                 struct wf_tensor *x, struct wf_tensor *h)
 {
-    struct wf_tensor *r, *gates = wf_avwgcn(g, &l->gate, l->S, wf_concat(g, x, h)); /* [B, N, 2H] */
-    struct wf_tensor *zh = wf_gru_reset(g, gates, NULL, h, &r);                     /* [B, N, H] */
-    return wf_gru_blend(g, wf_avwgcn(g, &l->update, l->S, wf_concat(g, x, zh)), NULL, r, h);
+    struct wf_tensor *r, *zh, *a;
+    x = wf_nodes_first(g, x); /* [N, B, in]; h of the step before then lies in order */
+    h = wf_nodes_first(g, h);
+    a = wf_avwgcn_by_node(g, &l->gate, l->S, wf_concat(g, x, h)); /* [N, B, 2H] */
+    zh = wf_gru_reset(g, a, NULL, h, &r);
+    a = wf_avwgcn_by_node(g, &l->update, l->S, wf_concat(g, x, zh)); /* [N, B, H] */
+    return wf_nodes_first(g, wf_gru_blend(g, a, NULL, r, h));
 }
 
 void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *ours)

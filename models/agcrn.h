@@ -16,7 +16,6 @@ extern "C" {
 /* Parameters name.gate (columns z, r) and name.update. */
 struct wf_agcrn_cell {
     struct wf_avwgcn gate, update;
-    int hidden;
 };
 struct wf_agcrn_sizes {
     int in, hidden, embedding, terms;
@@ -26,7 +25,6 @@ void wf_agcrn_cell_init(struct wf_agcrn_cell *l, struct wf_params *ps, const cha
 struct wf_agcrn_nodes {
     struct wf_tensor *S;
     struct wf_avwgcn_nodes gate, update;
-    int hidden;
 };
 struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cell *l,
                                     struct wf_tensor *E, struct wf_tensor *S);

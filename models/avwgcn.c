@@ -43,25 +43,35 @@ static struct wf_tensor *hop(struct wf_tape *g, struct wf_tensor *S, struct wf_t
     return wf_reshape(g, y, 3, wf_dims(N, B, C));
 }
 
-/* Nodes come first inside, for weights that differ from node to node are one product for each. */
-struct wf_tensor *wf_avwgcn(struct wf_tape *g, const struct wf_avwgcn_nodes *l, struct wf_tensor *S,
-                            struct wf_tensor *x)
+struct wf_tensor *wf_avwgcn_by_node(struct wf_tape *g, const struct wf_avwgcn_nodes *l,
+                                    struct wf_tensor *S, struct wf_tensor *x)
 {
     char text[WF_SHAPE_TEXT];
     struct wf_tensor *T[WF_MAXTERM];
     int K = l->terms;
     if (g->error.status != WF_OK) return &g->poison;
     if (x->ndim != 3 || K > WF_MAXTERM)
-        return wf_tape_fail(g, WF_EINVAL, "avwgcn: x %s, %d terms: want [B, N, C], at most %d",
+        return wf_tape_fail(g, WF_EINVAL, "avwgcn: x %s, %d terms: want [N, B, C], at most %d",
                             wf_tensor_shape_text(x, text), K, WF_MAXTERM);
-    T[0] = wf_contiguous(g, wf_permute(g, x, 1, 0, 2)); /* [N, B, C] */
+    T[0] = wf_contiguous(g, x);
     if (K == 1) T[0] = wf_add(g, T[0], hop(g, S, T[0]));
     for (int k = 1; k < K; k++) {
         T[k] = hop(g, S, T[k - 1]);
         if (k > 1) T[k] = wf_sub(g, wf_affine(g, T[k], 2, 0), T[k - 2]);
     }
     struct wf_tensor *y = wf_matmul(g, wf_concat_n(g, T, K, -1), l->weight); /* [N, B, O] */
-    return wf_permute(g, wf_add(g, y, l->bias), 1, 0, 2);
+    return wf_add(g, y, l->bias);
+}
+
+struct wf_tensor *wf_avwgcn(struct wf_tape *g, const struct wf_avwgcn_nodes *l, struct wf_tensor *S,
+                            struct wf_tensor *x)
+{
+    return wf_nodes_first(g, wf_avwgcn_by_node(g, l, S, wf_nodes_first(g, x)));
+}
+
+struct wf_tensor *wf_nodes_first(struct wf_tape *g, struct wf_tensor *x)
+{
+    return wf_permute(g, x, 1, 0, 2);
 }
 
 void wf_avwgcn_names(struct wf_renames *t, const char *theirs, const char *ours)

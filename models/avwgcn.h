@@ -34,6 +34,12 @@ struct wf_avwgcn_nodes wf_avwgcn_bind(struct wf_tape *g, const struct wf_avwgcn 
 struct wf_tensor *wf_avwgcn(struct wf_tape *g, const struct wf_avwgcn_nodes *l, struct wf_tensor *S,
                             struct wf_tensor *x);
 struct wf_tensor *wf_agcrn_graph(struct wf_tape *g, struct wf_tensor *E);
+/* The same with nodes first, x [N, B, in] -> [N, B, out]: weights that differ from node to node are
+ * a product for each, so that is how it is computed. */
+struct wf_tensor *wf_avwgcn_by_node(struct wf_tape *g, const struct wf_avwgcn_nodes *l,
+                                    struct wf_tensor *S, struct wf_tensor *x);
+/* [B, N, C] as [N, B, C] and back, a view. */
+struct wf_tensor *wf_nodes_first(struct wf_tape *g, struct wf_tensor *x);
 /* AVWGCN of PyTorch Geometric Temporal. */
 void wf_avwgcn_names(struct wf_renames *t, const char *theirs, const char *ours);
 

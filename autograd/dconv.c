@@ -20,12 +20,7 @@ static void dconv_vjp(struct wf_tape *g, const struct wf_node *n)
                                .dw = wf_tape_grad(g, n->in[2]),
                                .db = wf_tape_grad(g, n->in[3]) };
     for (int s = 0; s < in.S->count; s++) d.dvalue[s] = wf_tape_grad(g, n->in[4 + s]);
-    /* Columns of x and h are written side by side, so not to one place. */
-    struct wf_dconv_grad of_x = { .dx = { d.dx[0] } };
-    bool apart = d.dx[0] && d.dx[1] && wf_same_root(n->in[0], n->in[1]);
-    if (apart) d.dx[0] = NULL;
     WF_RUN(g, wfk_dconv_bwd(g->be, &d, &in, n->out, n->out->grad));
-    if (apart) WF_RUN(g, wfk_dconv_bwd(g->be, &of_x, &in, n->out, n->out->grad));
 }
 
 static bool dconv_fits(struct wf_tape *g, const char *op, const struct wf_supports *S,
@@ -56,7 +51,7 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
 {
     static const struct wf_op op = { "dconv", dconv_vjp };
     if (!dconv_fits(g, op.name, S, x, h, w, b)) return &g->poison;
-    x = wf_as_bnc(g, op.name, x);
+    x = wf_as_bnc(g, op.name, wf_apart(g, x, h));
     if (h) h = wf_as_bnc(g, op.name, h);
     w = wf_contiguous(g, w);
     if (b) b = wf_contiguous(g, b);

@@ -65,7 +65,8 @@ struct wf_dconv_in {
     const struct wf_tensor *x[2], *w, *b;
     enum wf_act act;
 };
-/* Where its gradients are added; any of them may be NULL. dvalue[s] [E] belongs to S->value[s]. */
+/* Where its gradients are added; any of them may be NULL, dx[0] and dx[1] do not overlap. dvalue[s]
+ * [E] belongs to S->value[s]. */
 struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
 };

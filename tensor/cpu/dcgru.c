@@ -6,6 +6,8 @@
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/dconv.h"
 
+enum { GATES, CAND };
+
 struct cell {
     const struct wf_tensor *x, *h, *rz, *c, *y, *dy;
     struct wf_tensor *dx, *dh;
@@ -14,7 +16,7 @@ struct cell {
     struct wf_dconv_in in[2];
     struct wf_dconv_grad grad[2];
     struct wf_tensor inner; /* stands for dx[1] of the candidate */
-    struct wf_dconv_plan gates, cand;
+    struct wf_dconv_plan plan[2];
 };
 
 static void plan(struct cell *k, const struct wf_dcgru_in *in, const struct wf_dcgru_grad *grad)
@@ -33,16 +35,16 @@ static void plan(struct cell *k, const struct wf_dcgru_in *in, const struct wf_d
         for (int s = 0; s < WF_MAXSUPPORT; s++) k->grad[i].dvalue[s] = grad->dvalue[s];
         d[i] = &k->grad[i];
     }
-    wf_dconv_plan_init(&k->gates, &k->in[0], d[0], WF_LANES);
-    wf_dconv_plan_init(&k->cand, &k->in[1], d[1], k->gates.lanes);
-    if (k->cand.lanes < k->gates.lanes)
-        wf_dconv_plan_init(&k->gates, &k->in[0], d[0], k->cand.lanes);
+    wf_dconv_plan_init(&k->plan[GATES], &k->in[0], d[0], WF_LANES);
+    wf_dconv_plan_init(&k->plan[CAND], &k->in[1], d[1], k->plan[GATES].lanes);
+    if (k->plan[CAND].lanes < k->plan[GATES].lanes)
+        wf_dconv_plan_init(&k->plan[GATES], &k->in[0], d[0], k->plan[CAND].lanes);
 }
 
 /* Numbers in front of the tile: two of the width of the state for each row of a group. */
 static size_t temp_size(const struct cell *k)
 {
-    size_t n = (size_t)k->gates.lanes * (size_t)k->gates.N * 2 * (size_t)k->H;
+    size_t n = (size_t)k->plan[GATES].lanes * (size_t)k->plan[GATES].N * 2 * (size_t)k->H;
     return (n + WF_LANES - 1) / WF_LANES * WF_LANES;
 }
 
@@ -50,7 +52,7 @@ static size_t temp_size(const struct cell *k)
 static struct wf_tensor temp(const struct cell *k, wf_real *memory, int first, int width)
 {
     struct wf_tensor t = { .data = memory + first };
-    wf_tensor_shape(&t, 3, wf_dims(k->gates.lanes, k->gates.N, 2 * k->H));
+    wf_tensor_shape(&t, 3, wf_dims(k->plan[GATES].lanes, k->plan[GATES].N, 2 * k->H));
     t.shape[2] = width;
     return t;
 }
@@ -60,18 +62,17 @@ static wf_real *row(const struct wf_tensor *t, int b, int i)
     return t->data + b * t->stride[0] + i * t->stride[1];
 }
 
-/* Vectors of the channels of the rows that are this thread's: sample b, row i, n channels from c.
- */
-#define EACH_VECTOR(b, i, c, n, rows, H)                                                           \
+/* The rows that are this thread's: row i of sample b. */
+#define EACH_ROW(b, i, rows)                                                                       \
     for (int b = 0; b < (rows).count; b++)                                                         \
-        for (int i = (rows).from; i < (rows).to; i++)                                              \
-            for (int c = 0, n; c < (H) && (n = (H)-c < WF_LANES ? (H)-c : WF_LANES); c += WF_LANES)
+        for (int i = (rows).from; i < (rows).to; i++)
 
 /* to = r h */
 static void reset(const struct wf_tensor *to, const struct wf_tensor *rz, const struct wf_tensor *h,
                   struct wf_rows rows)
 {
-    EACH_VECTOR(b, i, c, n, rows, h->shape[2])
+    EACH_ROW(b, i, rows)
+    WF_EACH_VECTOR(c, n, h->shape[2])
     {
         wf_vec r = vec_load_some(row(rz, b, i) + c, n), x = vec_load_some(row(h, b, i) + c, n);
         vec_store_some(row(to, b, i) + c, vec_mul(r, x), n);
@@ -82,18 +83,20 @@ static void forward(void *job, int i, wf_real *memory, struct wf_team t)
 {
     const struct cell *k = job;
     wf_real *tile = memory + temp_size(k);
-    struct wf_group g = { .count = wf_group_count(&k->gates, i),
-                          .x = { wf_group_of(&k->gates, i, k->x), wf_group_of(&k->gates, i, k->h) },
-                          .y = wf_group_of(&k->gates, i, k->rz) };
-    struct wf_tensor h = g.x[1], rz = g.y, y = wf_group_of(&k->gates, i, k->y);
-    struct wf_rows rows = wf_group_rows(&k->gates, g.count, t);
-    wf_dconv_forward(&k->gates, &g, tile, t);
+    struct wf_group g = { .count = wf_group_count(&k->plan[GATES], i),
+                          .x = { wf_group_of(&k->plan[GATES], i, k->x),
+                                 wf_group_of(&k->plan[GATES], i, k->h) },
+                          .y = wf_group_of(&k->plan[GATES], i, k->rz) };
+    struct wf_tensor h = g.x[1], rz = g.y, y = wf_group_of(&k->plan[GATES], i, k->y);
+    struct wf_rows rows = wf_group_rows(&k->plan[GATES], g.count, t);
+    wf_dconv_forward(&k->plan[GATES], &g, tile, t);
     g.x[1] = temp(k, memory, 0, k->H);
     reset(&g.x[1], &rz, &h, rows);
     wf_team_sync(t);
-    g.y = wf_group_of(&k->gates, i, k->c);
-    wf_dconv_forward(&k->cand, &g, tile, t);
-    EACH_VECTOR(b, j, c, n, rows, k->H)
+    g.y = wf_group_of(&k->plan[GATES], i, k->c);
+    wf_dconv_forward(&k->plan[CAND], &g, tile, t);
+    EACH_ROW(b, j, rows)
+    WF_EACH_VECTOR(c, n, k->H)
     {
         wf_vec a = vec_load_some(row(&g.y, b, j) + c, n),
                z = vec_load_some(row(&rz, b, j) + k->H + c, n),
@@ -108,15 +111,14 @@ enum wf_status wf_cpu_dcgru(struct wf_backend *be, struct wf_tensor *y, struct w
     struct cell k = { .y = y, .rz = rz, .c = c };
     struct wf_workers w;
     plan(&k, in, NULL);
-    if (k.gates.B == 0 || k.gates.N == 0) return WF_OK;
-    struct wf_dconv_plan *const both[] = { &k.gates, &k.cand };
-    WF_TRY(wf_dconv_allocate(be, both, 2, temp_size(&k), &w));
+    if (k.plan[GATES].B == 0 || k.plan[GATES].N == 0) return WF_OK;
+    WF_TRY(wf_dconv_allocate(be, k.plan, 2, temp_size(&k), &w));
 #pragma omp parallel num_threads(w.threads)
     {
         unsigned flush = wf_cpu_flush_begin();
-        wf_dconv_pack(&k.gates);
-        wf_dconv_pack(&k.cand);
-        wf_workers_run(&w, k.gates.groups, forward, &k);
+        wf_dconv_pack(&k.plan[GATES]);
+        wf_dconv_pack(&k.plan[CAND]);
+        wf_workers_run(&w, k.plan[GATES].groups, forward, &k);
         wf_cpu_flush_end(flush);
     }
     return WF_OK;
@@ -127,7 +129,8 @@ static void update_bwd(const struct wf_tensor *dc, const struct wf_tensor *rz,
                        const struct wf_tensor *dy, struct wf_rows rows)
 {
     int H = dc->shape[2];
-    EACH_VECTOR(b, i, c, n, rows, H)
+    EACH_ROW(b, i, rows)
+    WF_EACH_VECTOR(c, n, H)
     {
         wf_vec z = vec_load_some(row(rz, b, i) + H + c, n), d = vec_load_some(row(dy, b, i) + c, n);
         vec_store_some(row(dc, b, i) + c, vec_mul(d, vec_sub(vec_set(1), z)), n);
@@ -140,7 +143,8 @@ static void reset_bwd(const struct cell *k, const struct wf_tensor *drz, const s
                       const struct wf_tensor *dy, struct wf_rows rows)
 {
     int H = k->H;
-    EACH_VECTOR(b, i, c, n, rows, H)
+    EACH_ROW(b, i, rows)
+    WF_EACH_VECTOR(c, n, H)
     {
         wf_real *to = row(drz, b, i) + c;
         const wf_real *rz = row(&g->y, b, i) + c;
@@ -160,7 +164,7 @@ static void reset_bwd(const struct cell *k, const struct wf_tensor *drz, const s
 static void group_backward(const struct cell *k, int chunk, int i, wf_real *memory,
                            struct wf_team t)
 {
-    const struct wf_dconv_plan *p = &k->gates;
+    const struct wf_dconv_plan *p = &k->plan[GATES];
     wf_real *tile = memory + temp_size(k);
     struct wf_tensor dy = wf_group_of(p, i, k->dy), inner = temp(k, memory, k->H, k->H);
     struct wf_group gates = { .count = wf_group_count(p, i),
@@ -176,18 +180,18 @@ static void group_backward(const struct cell *k, int chunk, int i, wf_real *memo
     reset(&cand.x[1], &gates.y, &gates.x[1], rows);
     update_bwd(&inner, &gates.y, &dy, rows);
     wf_team_sync(t);
-    wf_dconv_backward(&k->cand, chunk, &cand, tile, t);
+    wf_dconv_backward(&k->plan[CAND], chunk, &cand, tile, t);
     reset_bwd(k, &gates.dy, &gates.dx[1], &gates, &cand.y, &dy, rows);
     wf_team_sync(t);
-    wf_dconv_backward(&k->gates, chunk, &gates, tile, t);
+    wf_dconv_backward(&k->plan[GATES], chunk, &gates, tile, t);
 }
 
 static void backward(void *job, int chunk, wf_real *memory, struct wf_team t)
 {
     const struct cell *k = job;
-    const struct wf_dconv_plan *p = &k->gates;
-    wf_dconv_clear(&k->gates, chunk, t);
-    wf_dconv_clear(&k->cand, chunk, t);
+    const struct wf_dconv_plan *p = &k->plan[GATES];
+    wf_dconv_clear(&k->plan[GATES], chunk, t);
+    wf_dconv_clear(&k->plan[CAND], chunk, t);
     for (int i = wf_dconv_chunk(p, chunk); i < wf_dconv_chunk(p, chunk + 1); i++)
         group_backward(k, chunk, i, memory, t);
 }
@@ -199,20 +203,19 @@ enum wf_status wf_cpu_dcgru_bwd(struct wf_backend *be, const struct wf_dcgru_gra
     struct cell k = { .rz = rz, .c = c, .dy = dy, .dx = grad->dx, .dh = grad->dh };
     struct wf_workers w;
     plan(&k, in, grad);
-    k.cand.add[0] = wf_tensor_adds(grad->dx);
-    k.cand.add[1] = false;
+    k.plan[CAND].add[0] = wf_tensor_adds(grad->dx);
+    k.plan[CAND].add[1] = false;
     k.add_h = wf_tensor_adds(grad->dh);
-    if (k.gates.B == 0 || k.gates.N == 0) return WF_OK;
-    struct wf_dconv_plan *const both[] = { &k.gates, &k.cand };
-    WF_TRY(wf_dconv_allocate(be, both, 2, temp_size(&k), &w));
+    if (k.plan[GATES].B == 0 || k.plan[GATES].N == 0) return WF_OK;
+    WF_TRY(wf_dconv_allocate(be, k.plan, 2, temp_size(&k), &w));
 #pragma omp parallel num_threads(w.threads)
     {
         unsigned flush = wf_cpu_flush_begin();
-        if (k.gates.want_x) wf_dconv_pack(&k.gates);
-        wf_dconv_pack(&k.cand);
-        wf_workers_run(&w, k.gates.chunks, backward, &k);
-        wf_dconv_sum(&k.gates);
-        wf_dconv_sum(&k.cand);
+        wf_dconv_pack(&k.plan[GATES]);
+        wf_dconv_pack(&k.plan[CAND]);
+        wf_workers_run(&w, k.plan[GATES].chunks, backward, &k);
+        wf_dconv_sum(&k.plan[GATES]);
+        wf_dconv_sum(&k.plan[CAND]);
         wf_cpu_flush_end(flush);
     }
     return WF_OK;

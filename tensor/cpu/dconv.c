@@ -135,25 +135,25 @@ static int threads_of(const struct wf_dconv_plan *d)
     return small ? 1 : omp_get_max_threads();
 }
 
-enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *const *d, int plans,
+enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *d, int plans,
                                  size_t temp, struct wf_workers *w)
 {
-    const struct wf_supports *S = d[0]->in->S;
-    *w = (struct wf_workers){ .threads = threads_of(d[0]) };
+    const struct wf_supports *S = d->in->S;
+    *w = (struct wf_workers){ .threads = threads_of(d) };
     for (int k = 0; k < plans; k++) {
-        if (d[k]->tile_size > w->tile_size) w->tile_size = d[k]->tile_size;
-        if (d[k]->own_size > w->own_size) w->own_size = d[k]->own_size;
+        if (d[k].tile_size > w->tile_size) w->tile_size = d[k].tile_size;
+        if (d[k].own_size > w->own_size) w->own_size = d[k].own_size;
     }
     w->tile_size = (w->tile_size + temp + WF_PANEL - 1) / WF_PANEL * WF_PANEL;
     struct arena a = { 0 };
     for (bool last = false;; last = true) {
-        for (int back = 0; back < (d[0]->grad ? 2 : 1); back++) {
+        for (int back = 0; back < (d->grad ? 2 : 1); back++) {
             void *memory = carve(&a, wf_hops_size(S));
             struct wf_hops hops;
             if (last) wf_hops_init(&hops, S, back, memory);
-            for (int k = 0; k < plans && last; k++) *(back ? &d[k]->back : &d[k]->hops) = hops;
+            for (int k = 0; k < plans && last; k++) *(back ? &d[k].back : &d[k].hops) = hops;
         }
-        for (int k = 0; k < plans; k++) lay_out(d[k], &a);
+        for (int k = 0; k < plans; k++) lay_out(&d[k], &a);
         w->tiles = carve_reals(&a, w->tile_size * (size_t)w->threads);
         w->own = carve_reals(&a, w->own_size * (size_t)w->threads);
         if (last) return WF_OK;
@@ -167,6 +167,7 @@ enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *co
  * are summed; else the panels of one term do. Shares the terms among the threads. */
 void wf_dconv_pack(const struct wf_dconv_plan *d)
 {
+    if (d->grad && !d->want_x) return;
     bool joined = d->grad ? d->mix_outside : !d->mix_outside;
     int C = d->C, O = d->O, M = d->M, lanes = d->grad ? d->Cx : O, K = d->grad ? O : C;
     int P = wf_panels(lanes);
@@ -334,7 +335,7 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
     struct wf_workers w;
     wf_dconv_plan_init(d, in, NULL, WF_LANES);
     if (d->B == 0 || d->N == 0) return WF_OK;
-    WF_TRY(wf_dconv_allocate(be, &d, 1, 0, &w));
+    WF_TRY(wf_dconv_allocate(be, d, 1, 0, &w));
 #pragma omp parallel num_threads(w.threads)
     {
         unsigned flush = wf_cpu_flush_begin();
@@ -523,11 +524,11 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
     wf_dconv_plan_init(d, in, grad, WF_LANES);
     for (int k = 0; k < 2; k++) d->add[k] = wf_tensor_adds(grad->dx[k]);
     if (d->B == 0 || d->N == 0) return WF_OK;
-    WF_TRY(wf_dconv_allocate(be, &d, 1, 0, &w));
+    WF_TRY(wf_dconv_allocate(be, d, 1, 0, &w));
 #pragma omp parallel num_threads(w.threads)
     {
         unsigned flush = wf_cpu_flush_begin();
-        if (d->want_x) wf_dconv_pack(d);
+        wf_dconv_pack(d);
         wf_workers_run(&w, d->chunks, backward, &c);
         wf_dconv_sum(d);
         wf_cpu_flush_end(flush);

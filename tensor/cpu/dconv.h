@@ -90,7 +90,7 @@ struct wf_workers {
 
 /* Memory for some plans of one S and number of groups, and for workers who run them in turn with
  * `temp` more numbers in front of each tile. */
-enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *const *d, int plans,
+enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *d, int plans,
                                  size_t temp, struct wf_workers *w);
 
 /* piece(job, i, tile, team) for all i < pieces. This and all below: inside a parallel region, by
@@ -98,7 +98,7 @@ enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *co
 void wf_workers_run(const struct wf_workers *w, int pieces,
                     void (*piece)(void *job, int i, wf_real *tile, struct wf_team t), void *job);
 
-/* Packs the weights and the bias. */
+/* Packs the weights and the bias, where a product reads them. */
 void wf_dconv_pack(const struct wf_dconv_plan *d);
 
 /* The samples of one group: x [count, N, C_i], y and dy [count, N, O]; dx[1] may lie where dy does.
@@ -143,9 +143,9 @@ WF_INLINE wf_vec act_grad(enum wf_act act, wf_vec y, wf_vec dy)
 {
     switch (act) {
     case WF_ACT_SIGMOID:
-        return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
+        return vec_sigmoid_grad(y, dy);
     case WF_ACT_TANH:
-        return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
+        return vec_tanh_grad(y, dy);
     case WF_ACT_RELU:
         return vec_where_positive(y, dy);
     default:

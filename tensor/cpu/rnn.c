@@ -1,6 +1,5 @@
 /* rnn.c - the elementwise part of a step of a GRU or LSTM, and its gradient: each row of samples
  * and nodes in one pass, all gates at once. */
-#include <omp.h>
 #include <string.h>
 #include "tensor/cpu/cpu.h"
 #include "tensor/cpu/vec.h"
@@ -21,12 +20,6 @@ static wf_real *row(const struct wf_tensor *t, ptrdiff_t r)
     return t->data + b * t->stride[0] + (r - b * t->shape[1]) * t->stride[1];
 }
 
-/* Waking threads takes as long as some thousand numbers. */
-static int threads_for(ptrdiff_t numbers)
-{
-    return numbers < 8192 ? 1 : omp_get_max_threads();
-}
-
 /* n numbers from p on; of NULL zeros. */
 WF_INLINE wf_vec at(const wf_real *p, int n)
 {
@@ -41,21 +34,6 @@ WF_INLINE void put(wf_real *p, ptrdiff_t i, wf_vec v, bool add, int n)
     vec_store_some(p + i, v, n);
 }
 
-/* dy s'(.) and dy tanh'(.) from y = s(.) or tanh(.) */
-WF_INLINE wf_vec sigmoid_grad(wf_vec y, wf_vec dy)
-{
-    return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
-}
-
-WF_INLINE wf_vec tanh_grad(wf_vec y, wf_vec dy)
-{
-    return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
-}
-
-/* Vectors of H channels: channel c, n of them. */
-#define EACH_VECTOR(c, n, H)                                                                       \
-    for (int c = 0, n; c < (H) && (n = (H)-c < WF_LANES ? (H)-c : WF_LANES); c += WF_LANES)
-
 /* ---- GRU ---- */
 
 enum wf_status wf_cpu_gru(struct wf_backend *be, struct wf_tensor *y, struct wf_tensor *gates,
@@ -63,11 +41,11 @@ enum wf_status wf_cpu_gru(struct wf_backend *be, struct wf_tensor *y, struct wf_
 {
     (void)be;
     ptrdiff_t rows = rows_of(y), H = y->shape[2];
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *a = row(in->a, r), *b = row(in->b, r), *h = row(in->h, r);
         wf_real *to = row(y, r), *gate = row(gates, r);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec reset = vec_sigmoid(vec_add(at(a + c, n), at(b + c, n)));
             wf_vec z = vec_sigmoid(vec_add(at(a + H + c, n), at(b + H + c, n)));
@@ -89,18 +67,18 @@ enum wf_status wf_cpu_gru_bwd(struct wf_backend *be, const struct wf_gru_grad *g
     ptrdiff_t rows = rows_of(gates), H = dy->shape[2];
     bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
          add_h = wf_tensor_adds(grad->dh);
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *b = row(in->b, r), *h = row(in->h, r), *gate = row(gates, r),
                       *from = row(dy, r);
         wf_real *da = row(grad->da, r), *db = row(grad->db, r), *dh = row(grad->dh, r);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec reset = at(gate + c, n), z = at(gate + H + c, n), u = at(gate + 2 * H + c, n),
                    d = at(from + c, n);
-            wf_vec du = tanh_grad(u, vec_mul(d, vec_sub(vec_set(1), z)));
-            wf_vec dz = sigmoid_grad(z, vec_mul(d, vec_sub(at(h + c, n), u)));
-            wf_vec dr = sigmoid_grad(reset, vec_mul(du, at(b + 2 * H + c, n)));
+            wf_vec du = vec_tanh_grad(u, vec_mul(d, vec_sub(vec_set(1), z)));
+            wf_vec dz = vec_sigmoid_grad(z, vec_mul(d, vec_sub(at(h + c, n), u)));
+            wf_vec dr = vec_sigmoid_grad(reset, vec_mul(du, at(b + 2 * H + c, n)));
             put(da, c, dr, add_a, n);
             put(da, H + c, dz, add_a, n);
             put(da, 2 * H + c, du, add_a, n);
@@ -118,11 +96,11 @@ enum wf_status wf_cpu_gru_reset(struct wf_backend *be, struct wf_tensor *rh, str
 {
     (void)be;
     ptrdiff_t rows = rows_of(rh), H = rh->shape[2];
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *a = row(in->a, i), *b = row(in->b, i), *h = row(in->h, i);
         wf_real *to = row(rh, i), *to_z = row(z, i), *to_r = row(r, i);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec reset = vec_sigmoid(vec_add(at(a + c, n), at(b ? b + c : NULL, n)));
             vec_store_some(to_r + c, reset, n);
@@ -143,16 +121,16 @@ enum wf_status wf_cpu_gru_reset_bwd(struct wf_backend *be, const struct wf_gru_g
     ptrdiff_t rows = rows_of(drh), H = drh->shape[2];
     bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
          add_h = wf_tensor_adds(grad->dh);
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *h = row(in->h, i), *gate_z = row(z, i), *gate_r = row(r, i),
                       *from = row(drh, i), *from_z = row(dz, i);
         wf_real *da = row(grad->da, i), *db = row(grad->db, i), *dh = row(grad->dh, i);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec reset = at(gate_r + c, n), d = at(from + c, n);
-            wf_vec dr = sigmoid_grad(reset, vec_mul(d, at(h + c, n)));
-            wf_vec du = sigmoid_grad(at(gate_z + c, n), at(from_z + c, n));
+            wf_vec dr = vec_sigmoid_grad(reset, vec_mul(d, at(h + c, n)));
+            wf_vec du = vec_sigmoid_grad(at(gate_z + c, n), at(from_z + c, n));
             put(da, c, dr, add_a, n);
             put(da, H + c, du, add_a, n);
             put(db, c, dr, add_b, n);
@@ -168,12 +146,12 @@ enum wf_status wf_cpu_gru_blend(struct wf_backend *be, struct wf_tensor *y, stru
 {
     (void)be;
     ptrdiff_t rows = rows_of(y), H = y->shape[2];
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *a = row(in->a, i), *b = row(in->b, i), *h = row(in->h, i),
                       *z = row(in->z, i);
         wf_real *to = row(y, i), *to_u = row(u, i);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec now = vec_tanh(vec_add(at(a + c, n), at(b ? b + c : NULL, n)));
             vec_store_some(to_u + c, now, n);
@@ -191,16 +169,16 @@ enum wf_status wf_cpu_gru_blend_bwd(struct wf_backend *be, const struct wf_gru_g
     ptrdiff_t rows = rows_of(dy), H = dy->shape[2];
     bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
          add_h = wf_tensor_adds(grad->dh), add_z = wf_tensor_adds(grad->dz);
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *h = row(in->h, i), *gate = row(in->z, i), *now = row(u, i),
                       *from = row(dy, i);
         wf_real *da = row(grad->da, i), *db = row(grad->db, i), *dh = row(grad->dh, i),
                 *dz = row(grad->dz, i);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec d = at(from + c, n), z = at(gate + c, n), v = at(now + c, n);
-            wf_vec dv = tanh_grad(v, vec_mul(d, vec_sub(vec_set(1), z)));
+            wf_vec dv = vec_tanh_grad(v, vec_mul(d, vec_sub(vec_set(1), z)));
             put(da, c, dv, add_a, n);
             put(db, c, dv, add_b, n);
             put(dz, c, vec_mul(d, vec_sub(at(h + c, n), v)), add_z, n);
@@ -218,11 +196,11 @@ enum wf_status wf_cpu_lstm(struct wf_backend *be, struct wf_tensor *h, struct wf
     (void)be;
     ptrdiff_t rows = rows_of(h), H = h->shape[2];
     const wf_real *p = in->p ? in->p->data : NULL;
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *a = row(in->a, r), *b = row(in->b, r), *cell = row(in->c, r);
         wf_real *to = row(h, r), *to_next = row(next, r), *gate = row(gates, r);
-        EACH_VECTOR(c, n, (int)H)
+        WF_EACH_VECTOR(c, n, (int)H)
         {
             wf_vec v[4], old = at(cell + c, n);
             for (int k = 0; k < 4; k++)
@@ -260,17 +238,17 @@ static void lstm_row(const struct lstm_bwd *s, ptrdiff_t r, wf_real *sum)
                   *dh = row(s->dh, r), *dnext = row(s->dnext, r),
                   *p = s->in->p ? s->in->p->data : NULL;
     wf_real *da = row(s->grad->da, r), *db = row(s->grad->db, r), *dc = row(s->grad->dc, r);
-    EACH_VECTOR(c, n, H)
+    WF_EACH_VECTOR(c, n, H)
     {
         wf_vec i = at(gate + c, n), f = at(gate + H + c, n), u = at(gate + 2 * H + c, n),
                o = at(gate + 3 * H + c, n), old = at(cell + c, n), now = at(next + c, n),
                t = vec_tanh(now), d = at(dh + c, n), v[4];
-        v[3] = sigmoid_grad(o, vec_mul(d, t));
-        d = vec_add(tanh_grad(t, vec_mul(d, o)), at(dnext + c, n));
+        v[3] = vec_sigmoid_grad(o, vec_mul(d, t));
+        d = vec_add(vec_tanh_grad(t, vec_mul(d, o)), at(dnext + c, n));
         if (p != NULL) d = vec_fma(v[3], at(p + 2 * H + c, n), d);
-        v[0] = sigmoid_grad(i, vec_mul(d, u));
-        v[1] = sigmoid_grad(f, vec_mul(d, old));
-        v[2] = tanh_grad(u, vec_mul(d, i));
+        v[0] = vec_sigmoid_grad(i, vec_mul(d, u));
+        v[1] = vec_sigmoid_grad(f, vec_mul(d, old));
+        v[2] = vec_tanh_grad(u, vec_mul(d, i));
         d = vec_mul(d, f);
         if (p != NULL) {
             d = vec_fma(v[0], at(p + c, n), d);
@@ -303,7 +281,7 @@ enum wf_status wf_cpu_lstm_bwd(struct wf_backend *be, const struct wf_lstm_grad 
     s.add_a = wf_tensor_adds(grad->da);
     s.add_b = wf_tensor_adds(grad->db);
     s.add_c = wf_tensor_adds(grad->dc);
-#pragma omp parallel for schedule(static) num_threads(threads_for(rows *H))
+#pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (int k = 0; k < CHUNKS; k++)
         for (ptrdiff_t r = rows * k / CHUNKS; r < rows * (k + 1) / CHUNKS; r++)
             lstm_row(&s, r, sums ? sums + k * size : NULL);

@@ -278,4 +278,20 @@ WF_INLINE wf_vec vec_tanh(wf_vec x)
 
 #undef VEC_EACH
 #endif
+/* dy s'(.) and dy tanh'(.), from y = s(.) or tanh(.) */
+WF_INLINE wf_vec vec_sigmoid_grad(wf_vec y, wf_vec dy)
+{
+    return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
+}
+
+WF_INLINE wf_vec vec_tanh_grad(wf_vec y, wf_vec dy)
+{
+    return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
+}
+
+/* for (the vectors of a row of `width` numbers: n of them from number c on) */
+#define WF_EACH_VECTOR(c, n, width)                                                                \
+    for (int c = 0, n; c < (width) && (n = (width)-c < WF_LANES ? (width)-c : WF_LANES);           \
+         c += WF_LANES)
+
 #endif

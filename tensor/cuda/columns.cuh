@@ -13,11 +13,11 @@ struct wf_columns {
     bool wide;
 };
 
-/* Of t [samples, N, width]; none where t has no data. */
+/* Of t [samples, N, width]; none where t is NULL or has no data. */
 static inline struct wf_columns wf_columns_of(const struct wf_tensor *t)
 {
     struct wf_columns c = {};
-    if (!t->data) return c;
+    if (!t || !t->data) return c;
     c.x = t->data;
     c.sample = t->stride[0];
     c.row = t->stride[1];

@@ -6,6 +6,8 @@
  * to 13. */
 #include "tensor/cuda/dconv.cuh"
 
+enum { GATES, CAND };
+
 struct cell {
     struct wf_backend *be;
     const struct wf_tensor *x, *h, *rz, *c, *y, *dy;
@@ -14,9 +16,9 @@ struct cell {
     bool add_h; /* to dh */
     struct wf_dconv_in in[2];
     struct wf_dconv_grad grad[2];
-    struct wf_tensor inner;       /* stands for dx[1] of the candidate */
-    struct wf_dconv_plan plan[2]; /* of the gates, of the candidate */
-    wf_real *temp;                /* [tile, N, H], backward [tile, N, 2H] */
+    struct wf_tensor inner; /* stands for dx[1] of the candidate */
+    struct wf_dconv_plan plan[2];
+    wf_real *temp; /* [tile, N, H], backward [tile, N, 2H] */
 };
 
 static bool cell_init(struct cell *k, struct wf_backend *be, const struct wf_dcgru_in *in,
@@ -35,13 +37,7 @@ static bool cell_init(struct cell *k, struct wf_backend *be, const struct wf_dcg
         }
         wf_dconv_plan_init(&k->plan[i], be, &k->in[i], grad ? &k->grad[i] : NULL);
     }
-    return k->plan[0].B > 0 && k->plan[0].N > 0;
-}
-
-static enum wf_status allocate(struct cell *k, int width)
-{
-    struct wf_dconv_plan *const both[] = { &k->plan[0], &k->plan[1] };
-    return wf_dconv_allocate(both, 2, width, &k->temp);
+    return k->plan[GATES].B > 0 && k->plan[GATES].N > 0;
 }
 
 /* Columns [first, first + width) of t [samples, N, ..]. */
@@ -55,7 +51,7 @@ static struct wf_tensor columns(struct wf_tensor t, int first, int width)
 /* [count, N, width] of the temporary memory */
 static struct wf_tensor temp(const struct cell *k, int count, int width)
 {
-    const int shape[] = { count, k->plan[0].N, width };
+    const int shape[] = { count, k->plan[GATES].N, width };
     struct wf_tensor t = {};
     wf_tensor_shape(&t, 3, shape);
     t.data = k->temp;
@@ -64,7 +60,7 @@ static struct wf_tensor temp(const struct cell *k, int count, int width)
 
 static enum wf_status forward(struct cell *k, int first)
 {
-    int H = k->H, count = wf_tile_count(&k->plan[0], first);
+    int H = k->H, count = wf_tile_count(&k->plan[GATES], first);
     struct wf_tensor h = wf_tile_of(k->h, first), rz = wf_tile_of(k->rz, first),
                      y = wf_tile_of(k->y, first), rh = temp(k, count, H), z = columns(rz, H, H);
     struct wf_tile t = {};
@@ -74,12 +70,12 @@ static enum wf_status forward(struct cell *k, int first)
     t.y = rz;
     t.blend.h = wf_columns_of(&h);
     t.blend.out = wf_columns_of(&rh);
-    WF_TRY(wf_dconv_forward(&k->plan[0], &t));
+    WF_TRY(wf_dconv_forward(&k->plan[GATES], &t));
     t.x[1] = rh;
     t.y = wf_tile_of(k->c, first);
     t.blend.z = wf_columns_of(&z);
     t.blend.out = wf_columns_of(&y);
-    return wf_dconv_forward(&k->plan[1], &t);
+    return wf_dconv_forward(&k->plan[CAND], &t);
 }
 
 extern "C" enum wf_status wf_cuda_dcgru(struct wf_backend *be, struct wf_tensor *y,
@@ -91,8 +87,9 @@ extern "C" enum wf_status wf_cuda_dcgru(struct wf_backend *be, struct wf_tensor 
     k.rz = rz;
     k.c = c;
     if (!cell_init(&k, be, in, NULL)) return WF_OK;
-    WF_TRY(allocate(&k, k.H));
-    for (int first = 0; first < k.plan[0].B; first += k.plan[0].tile) WF_TRY(forward(&k, first));
+    WF_TRY(wf_dconv_allocate(k.plan, 2, k.H, &k.temp));
+    for (int first = 0; first < k.plan[GATES].B; first += k.plan[GATES].tile)
+        WF_TRY(forward(&k, first));
     return WF_OK;
 }
 
@@ -147,7 +144,7 @@ static __global__ void reset_bwd_kernel(const __grid_constant__ struct between p
 
 static enum wf_status backward(struct cell *k, int first)
 {
-    int H = k->H, count = wf_tile_count(&k->plan[0], first);
+    int H = k->H, count = wf_tile_count(&k->plan[GATES], first);
     struct wf_tensor h = wf_tile_of(k->h, first), rz = wf_tile_of(k->rz, first),
                      c = wf_tile_of(k->c, first), dy = wf_tile_of(k->dy, first),
                      dh = wf_tile_of(k->dh, first), both = temp(k, count, 2 * H);
@@ -163,11 +160,11 @@ static enum wf_status backward(struct cell *k, int first)
     p.left = wf_columns_of(&left);
     p.right = wf_columns_of(&right);
     p.samples = count;
-    p.rows = k->plan[0].N;
+    p.rows = k->plan[GATES].N;
     p.vecs = wf_vecs(H);
     p.add_h = k->add_h && dh.data;
     unsigned blocks =
-        wf_cuda_blocks(wf_cuda_of(k->be), (ptrdiff_t)count * k->plan[0].N * wf_vecs(H));
+        wf_cuda_blocks(wf_cuda_of(k->be), (ptrdiff_t)count * k->plan[GATES].N * wf_vecs(H));
     WF_TRY(LAUNCH(k->be, update_bwd_kernel, blocks, WF_CUDA_BLOCK, 0, p));
     struct wf_tile t = {};
     t.count = count;
@@ -175,14 +172,13 @@ static enum wf_status backward(struct cell *k, int first)
     t.x[1] = left;
     t.dx[0] = wf_tile_of(k->dx, first);
     t.dx[1] = t.dy = right;
-    WF_TRY(wf_dconv_backward(&k->plan[1], &t));
+    WF_TRY(wf_dconv_backward(&k->plan[CAND], &t));
     WF_TRY(LAUNCH(k->be, reset_bwd_kernel, blocks, WF_CUDA_BLOCK, 0, p));
     t.x[1] = h;
     t.dx[1] = dh;
     t.dy = both;
-    WF_TRY(wf_dconv_backward(&k->plan[0], &t));
-    struct wf_dconv_plan *const both_plans[] = { &k->plan[0], &k->plan[1] };
-    return wf_dconv_sum(both_plans, 2);
+    WF_TRY(wf_dconv_backward(&k->plan[GATES], &t));
+    return wf_dconv_sum(k->plan, 2);
 }
 
 extern "C" enum wf_status wf_cuda_dcgru_bwd(struct wf_backend *be, const struct wf_dcgru_grad *grad,
@@ -197,10 +193,11 @@ extern "C" enum wf_status wf_cuda_dcgru_bwd(struct wf_backend *be, const struct 
     k.dx = grad->dx;
     k.dh = grad->dh;
     if (!cell_init(&k, be, in, grad)) return WF_OK;
-    k.plan[1].add[0] = wf_tensor_adds(grad->dx);
-    k.plan[1].add[1] = false;
+    k.plan[CAND].add[0] = wf_tensor_adds(grad->dx);
+    k.plan[CAND].add[1] = false;
     k.add_h = wf_tensor_adds(grad->dh);
-    WF_TRY(allocate(&k, 2 * k.H));
-    for (int first = 0; first < k.plan[0].B; first += k.plan[0].tile) WF_TRY(backward(&k, first));
+    WF_TRY(wf_dconv_allocate(k.plan, 2, 2 * k.H, &k.temp));
+    for (int first = 0; first < k.plan[GATES].B; first += k.plan[GATES].tile)
+        WF_TRY(backward(&k, first));
     return WF_OK;
 }

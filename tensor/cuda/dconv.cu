@@ -144,21 +144,20 @@ static void lay_out_sums(struct wf_dconv_plan *d, struct arena *a)
     d->sum = carve(a, d->grad->db != NULL, (size_t)sums, (size_t)d->po);
 }
 
-enum wf_status wf_dconv_allocate(struct wf_dconv_plan *const *d, int plans, int width,
-                                 wf_real **temp)
+enum wf_status wf_dconv_allocate(struct wf_dconv_plan *d, int plans, int width, wf_real **temp)
 {
-    struct wf_backend *be = d[0]->be;
-    int tile = d[0]->tile;
-    for (int k = 1; k < plans; k++) tile = d[k]->tile < tile ? d[k]->tile : tile;
-    for (int k = 0; k < plans; k++) d[k]->tile = tile;
+    struct wf_backend *be = d->be;
+    int tile = d->tile;
+    for (int k = 1; k < plans; k++) tile = d[k].tile < tile ? d[k].tile : tile;
+    for (int k = 0; k < plans; k++) d[k].tile = tile;
     struct arena first = {}, a = {};
     for (bool last = false;; last = true) {
         size_t most = 0;
-        *temp = carve(&first, width > 0, (size_t)tile * (size_t)d[0]->N, (size_t)width);
-        for (int k = 0; k < plans; k++) lay_out_sums(d[k], &first);
+        *temp = carve(&first, width > 0, (size_t)tile * (size_t)d->N, (size_t)width);
+        for (int k = 0; k < plans; k++) lay_out_sums(&d[k], &first);
         for (int k = 0; k < plans; k++) {
             a = first;
-            lay_out(d[k], &a);
+            lay_out(&d[k], &a);
             most = a.used > most ? a.used : most;
         }
         if (last) return WF_OK;
@@ -339,7 +338,7 @@ extern "C" enum wf_status wf_cuda_dconv(struct wf_backend *be, struct wf_tensor 
     wf_real *none;
     wf_dconv_plan_init(d, be, in, NULL);
     if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
-    WF_TRY(wf_dconv_allocate(&d, 1, 0, &none));
+    WF_TRY(wf_dconv_allocate(d, 1, 0, &none));
     for (int first = 0; first < d->B; first += d->tile) {
         struct wf_tile tile = tile_at(d, first, y, NULL);
         WF_TRY(wf_dconv_forward(d, &tile));
@@ -422,12 +421,12 @@ static struct reduce reduce_of(const struct wf_dconv_plan *d)
     return p;
 }
 
-enum wf_status wf_dconv_sum(struct wf_dconv_plan *const *d, int plans)
+enum wf_status wf_dconv_sum(const struct wf_dconv_plan *d, int plans)
 {
     struct reductions p = {};
-    for (int k = 0; k < plans; k++) p.of[k] = reduce_of(d[k]);
+    for (int k = 0; k < plans; k++) p.of[k] = reduce_of(&d[k]);
     int blocks = p.of[0].all + p.of[1].all;
-    return blocks ? LAUNCH(d[0]->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p) : WF_OK;
+    return blocks ? LAUNCH(d->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p) : WF_OK;
 }
 
 static enum wf_status multiply_dw(struct wf_dconv_plan *d)
@@ -562,11 +561,11 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
     wf_dconv_plan_init(d, be, in, grad);
     if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
     for (int k = 0; k < 2; k++) d->add[k] = wf_tensor_adds(grad->dx[k]);
-    WF_TRY(wf_dconv_allocate(&d, 1, 0, &none));
+    WF_TRY(wf_dconv_allocate(d, 1, 0, &none));
     for (int first = 0; first < d->B; first += d->tile) {
         struct wf_tile tile = tile_at(d, first, y, dy);
         WF_TRY(wf_dconv_backward(d, &tile));
-        WF_TRY(wf_dconv_sum(&d, 1));
+        WF_TRY(wf_dconv_sum(d, 1));
     }
     return WF_OK;
 }

@@ -40,8 +40,7 @@ void wf_dconv_plan_init(struct wf_dconv_plan *d, struct wf_backend *be,
 
 /* Scratch memory for one or two plans of one batch that run one after the other, their tiles now of
  * one size, and for temp [tile, N, width], which stays beside them. */
-enum wf_status wf_dconv_allocate(struct wf_dconv_plan *const *d, int plans, int width,
-                                 wf_real **temp);
+enum wf_status wf_dconv_allocate(struct wf_dconv_plan *d, int plans, int width, wf_real **temp);
 
 /* How many samples a tile has that begins with sample `first`; its part of t, without data where t
  * is NULL. */
@@ -51,6 +50,6 @@ struct wf_tensor wf_tile_of(const struct wf_tensor *t, int first);
 enum wf_status wf_dconv_forward(struct wf_dconv_plan *d, const struct wf_tile *tile);
 /* Adds to dx and dvalue; then wf_dconv_sum() to dw and db, of all plans of the tile. */
 enum wf_status wf_dconv_backward(struct wf_dconv_plan *d, const struct wf_tile *tile);
-enum wf_status wf_dconv_sum(struct wf_dconv_plan *const *d, int plans);
+enum wf_status wf_dconv_sum(const struct wf_dconv_plan *d, int plans);
 
 #endif

@@ -21,12 +21,6 @@ static struct gates gates_of(const struct wf_tensor *t, int count)
     return s;
 }
 
-static struct wf_columns columns_of(const struct wf_tensor *t)
-{
-    struct wf_columns none = {};
-    return t ? wf_columns_of(t) : none;
-}
-
 /* What the kernels of a step work on; where there is no x, there is nothing. */
 struct step {
     struct gates a, b, kept, da, db;
@@ -64,6 +58,18 @@ static __device__ void put(const struct wf_columns &c, struct wf_place at, wf_wi
 
 /* ---- GRU ---- */
 
+/* Of a step with results like y. */
+static struct step gru_step(const struct wf_tensor *y, const struct wf_gru_in *in, int gates)
+{
+    struct step s = {};
+    set_shape(&s, y);
+    s.a = gates_of(in->a, gates);
+    s.b = gates_of(in->b, gates);
+    s.h = wf_columns_of(in->h);
+    s.z = wf_columns_of(in->z);
+    return s;
+}
+
 static __global__ void gru_kernel(const __grid_constant__ struct step p)
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)
@@ -89,13 +95,9 @@ static __global__ void gru_kernel(const __grid_constant__ struct step p)
 extern "C" enum wf_status wf_cuda_gru(struct wf_backend *be, struct wf_tensor *y,
                                       struct wf_tensor *gates, const struct wf_gru_in *in)
 {
-    struct step p = {};
-    set_shape(&p, y);
-    p.a = gates_of(in->a, 3);
-    p.b = gates_of(in->b, 3);
+    struct step p = gru_step(y, in, 3);
     p.kept = gates_of(gates, 3);
-    p.h = columns_of(in->h);
-    p.y = columns_of(y);
+    p.y = wf_columns_of(y);
     return LAUNCH(be, gru_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
@@ -103,10 +105,12 @@ static void set_gradients(struct step *s, const struct wf_gru_grad *grad, int ga
 {
     s->da = gates_of(grad->da, gates);
     s->db = gates_of(grad->db, gates);
-    s->dh = columns_of(grad->dh);
+    s->dh = wf_columns_of(grad->dh);
+    s->dz = wf_columns_of(grad->dz);
     s->add_a = wf_tensor_adds(grad->da);
     s->add_b = wf_tensor_adds(grad->db);
     s->add_h = wf_tensor_adds(grad->dh);
+    s->add_z = wf_tensor_adds(grad->dz);
 }
 
 static __global__ void gru_bwd_kernel(const __grid_constant__ struct step p)
@@ -136,12 +140,9 @@ extern "C" enum wf_status wf_cuda_gru_bwd(struct wf_backend *be, const struct wf
                                           const struct wf_gru_in *in, const struct wf_tensor *gates,
                                           const struct wf_tensor *dy)
 {
-    struct step p = {};
-    set_shape(&p, dy);
-    p.b = gates_of(in->b, 3);
+    struct step p = gru_step(dy, in, 3);
     p.kept = gates_of(gates, 3);
-    p.h = columns_of(in->h);
-    p.dy = columns_of(dy);
+    p.dy = wf_columns_of(dy);
     set_gradients(&p, grad, 3);
     return LAUNCH(be, gru_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
@@ -169,14 +170,10 @@ extern "C" enum wf_status wf_cuda_gru_reset(struct wf_backend *be, struct wf_ten
                                             struct wf_tensor *z, struct wf_tensor *r,
                                             const struct wf_gru_in *in)
 {
-    struct step p = {};
-    set_shape(&p, rh);
-    p.a = gates_of(in->a, 2);
-    p.b = gates_of(in->b, 2);
+    struct step p = gru_step(rh, in, 2);
     p.kept = gates_of(r, 1);
-    p.h = columns_of(in->h);
-    p.y = columns_of(rh);
-    p.z = columns_of(z);
+    p.y = wf_columns_of(rh);
+    p.z = wf_columns_of(z);
     return LAUNCH(be, reset_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
@@ -206,14 +203,12 @@ extern "C" enum wf_status wf_cuda_gru_reset_bwd(
     const struct wf_tensor *z, const struct wf_tensor *r, const struct wf_tensor *drh,
     const struct wf_tensor *dz)
 {
-    struct step p = {};
-    set_shape(&p, drh);
+    struct step p = gru_step(drh, in, 2);
     p.kept = gates_of(r, 1);
-    p.z = columns_of(z);
-    p.h = columns_of(in->h);
-    p.dy = columns_of(drh);
-    p.dz = columns_of(dz);
+    p.z = wf_columns_of(z);
+    p.dy = wf_columns_of(drh);
     set_gradients(&p, grad, 2);
+    p.dz = wf_columns_of(dz);
     return LAUNCH(be, reset_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
@@ -236,14 +231,9 @@ static __global__ void blend_kernel(const __grid_constant__ struct step p)
 extern "C" enum wf_status wf_cuda_gru_blend(struct wf_backend *be, struct wf_tensor *y,
                                             struct wf_tensor *u, const struct wf_gru_in *in)
 {
-    struct step p = {};
-    set_shape(&p, y);
-    p.a = gates_of(in->a, 1);
-    p.b = gates_of(in->b, 1);
+    struct step p = gru_step(y, in, 1);
     p.kept = gates_of(u, 1);
-    p.h = columns_of(in->h);
-    p.z = columns_of(in->z);
-    p.y = columns_of(y);
+    p.y = wf_columns_of(y);
     return LAUNCH(be, blend_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
@@ -272,14 +262,9 @@ extern "C" enum wf_status wf_cuda_gru_blend_bwd(struct wf_backend *be,
                                                 const struct wf_tensor *u,
                                                 const struct wf_tensor *dy)
 {
-    struct step p = {};
-    set_shape(&p, dy);
+    struct step p = gru_step(dy, in, 1);
     p.kept = gates_of(u, 1);
-    p.h = columns_of(in->h);
-    p.z = columns_of(in->z);
-    p.dy = columns_of(dy);
-    p.dz = columns_of(grad->dz);
-    p.add_z = wf_tensor_adds(grad->dz);
+    p.dy = wf_columns_of(dy);
     set_gradients(&p, grad, 1);
     return LAUNCH(be, blend_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
@@ -333,9 +318,9 @@ extern "C" enum wf_status wf_cuda_lstm(struct wf_backend *be, struct wf_tensor *
     p.a = gates_of(in->a, GATES);
     p.b = gates_of(in->b, GATES);
     p.kept = gates_of(gates, GATES);
-    p.h = columns_of(in->c);
-    p.y = columns_of(h);
-    p.next = columns_of(next);
+    p.h = wf_columns_of(in->c);
+    p.y = wf_columns_of(h);
+    p.next = wf_columns_of(next);
     return LAUNCH(be, lstm_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
@@ -429,13 +414,13 @@ extern "C" enum wf_status wf_cuda_lstm_bwd(struct wf_backend *be, const struct w
     set_shape(&p, dh);
     set_peepholes(&p, in->p);
     p.kept = gates_of(gates, GATES);
-    p.h = columns_of(in->c);
-    p.next = columns_of(next);
-    p.dy = columns_of(dh);
-    p.dnext = columns_of(dnext);
+    p.h = wf_columns_of(in->c);
+    p.next = wf_columns_of(next);
+    p.dy = wf_columns_of(dh);
+    p.dnext = wf_columns_of(dnext);
     p.da = gates_of(grad->da, GATES);
     p.db = gates_of(grad->db, GATES);
-    p.dh = columns_of(grad->dc);
+    p.dh = wf_columns_of(grad->dc);
     if (grad->dp) WF_TRY(add_peepholes(be, &p, grad->dp, dh));
     p.add_a = wf_tensor_adds(grad->da);
     p.add_b = wf_tensor_adds(grad->db);

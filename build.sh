@@ -182,16 +182,16 @@ cmd_test()
     run_tests build/release/tests_double
     run_emulated build/release emulated 'cuda/*'
     run_emulated build/release watched 'cuda/every_row_gives_what*'
-    tests/install.sh build/release
-    tests/new_model.sh build/release
-    if command -v doxygen >/dev/null; then tests/docs.sh; fi
-    tests/lint.sh
+    tests/scripts/install.sh build/release
+    tests/scripts/new_model.sh build/release
+    if command -v doxygen >/dev/null; then tests/scripts/docs.sh; fi
+    tests/scripts/lint.sh
 }
 
 cmd_docs()
 {
     need doxygen
-    tests/docs.sh
+    tests/scripts/docs.sh
 }
 
 cmd_double()
@@ -296,7 +296,7 @@ cmd_parity()
 cmd_lint()
 {
     need "${PACKAGES[@]}" $(clang_packages)
-    tests/lint.sh
+    tests/scripts/lint.sh
 }
 
 cmd_format()
@@ -317,7 +317,7 @@ cmd_install()
 taken()
 {
     local file
-    for file in "models/$1.h" "models/$1.c" "tests/test_$1.c"; do
+    for file in "models/$1.h" "models/$1.c" "tests/models/test_$1.c"; do
         if [ -e "$file" ]; then echo "$file is there already"; return; fi
     done
     grep -rnowE --include='*.h' "wf_$1(_(config|defaults|init|forward|type))?" \
@@ -345,7 +345,7 @@ cmd_new_model()
         echo "new-model: '$name' is taken: $found" >&2
         return 1
     fi
-    made=("models/$name.h" "models/$name.c" "tests/test_$name.c")
+    made=("models/$name.h" "models/$name.c" "tests/models/test_$name.c")
     from_skeleton "$name" "$option" model.h >"${made[0]}"
     from_skeleton "$name" "$option" model.c >"${made[1]}"
     from_skeleton "$name" "$option" test.c >"${made[2]}"

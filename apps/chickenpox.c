@@ -1,6 +1,6 @@
 /* chickenpox - DCRNN on weekly cases of chickenpox in 20 Hungarian counties (standardised). Options
  * and defaults as the reference's experiment. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "data/catalog.h"
-#include "data/fetch.h"
+#include "apps/dataset/fetch.h"
 #include "data/file.h"
-#include "dist/cli.h"
-#include "dist/experiment.h"
+#include "apps/kit/cli.h"
+#include "apps/experiment/experiment.h"
 #include "dist/progress.h"
 
 #define SYNTH(name)  offsetof(struct wf_synth_config, name)

@@ -1,6 +1,6 @@
 /* demo - makes a synthetic road network with its traffic, trains DCRNN on it and compares. */
-#include "data/synth.h"
-#include "dist/experiment.h"
+#include "data/simulate/traffic.h"
+#include "apps/experiment/experiment.h"
 
 #define DATA "results/demo/road.h5"
 

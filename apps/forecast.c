@@ -1,8 +1,8 @@
 /* forecast - forecasts with parameters that are trained: a checkpoint, or published weights. */
 #include <stdlib.h>
 #include <string.h>
-#include "dist/cli.h"
-#include "dist/forecast.h"
+#include "apps/kit/cli.h"
+#include "apps/forecast/forecast.h"
 
 static const char *const compat_names[] = { "none", "pgt", "dcrnn", "dcrnn-reversed", NULL };
 

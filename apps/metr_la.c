@@ -1,6 +1,6 @@
 /* metr_la - DCRNN on METR-LA (207 sensors, 5 minutes, mph). Options and defaults as the reference's
  * experiment; --preset dcrnn-paper trains the paper's model. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

@@ -1,7 +1,7 @@
 /* opt_pems_ddp - data-parallel training on partitioned data, shuffled batch by batch: start it with
  * mpirun -n P. Options as the reference's experiment of this name, where --mode dask-index means
  * partitioned and dask means ddp-batch. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

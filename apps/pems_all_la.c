@@ -1,6 +1,6 @@
 /* pems_all_la - DCRNN on the PeMS sensors of Los Angeles (2,716 sensors, 5 minutes, mph). Options
  * and defaults as the reference's experiment. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

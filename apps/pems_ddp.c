@@ -1,7 +1,7 @@
 /* pems_ddp - data-parallel training on the PeMS data sets, every rank with the whole series: start
  * it with mpirun -n P. Options and defaults as the reference's experiment of this name, where
  * --mode dask means ddp. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

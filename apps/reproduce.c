@@ -1,10 +1,10 @@
 /* reproduce - the paper's tables and figures from runs of the experiment programs. */
 #include <string.h>
 #include <unistd.h>
-#include "dist/cli.h"
-#include "dist/experiment.h"
-#include "dist/reproduce.h"
-#include "dist/text.h"
+#include "apps/kit/cli.h"
+#include "apps/experiment/experiment.h"
+#include "apps/reproduce/reproduce.h"
+#include "apps/kit/text.h"
 #include "tensor/alloc.h"
 
 /* ---- measure: one number for the memory table, in a process of its own ---- */

@@ -1,8 +1,8 @@
 /* scaling_model - predicts the time of an epoch on many ranks for each placement of the data. */
 #include <stdio.h>
-#include "dist/cli.h"
-#include "dist/experiment.h"
-#include "dist/scaling.h"
+#include "apps/kit/cli.h"
+#include "apps/experiment/experiment.h"
+#include "apps/scaling/scaling.h"
 #include "tensor/alloc.h"
 
 struct job {

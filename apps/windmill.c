@@ -1,6 +1,6 @@
 /* windmill - DCRNN on hourly output of 319 windmills (Windmill-Large). Options and defaults as the
  * reference's experiment. */
-#include "dist/experiment.h"
+#include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)
 {

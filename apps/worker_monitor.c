@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "dist/cli.h"
-#include "dist/node.h"
+#include "apps/kit/cli.h"
+#include "apps/kit/machine.h"
 
 extern char **environ;
 

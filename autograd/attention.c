@@ -1,5 +1,5 @@
 #include <math.h>
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 static struct wf_attention_in attention_in(const struct wf_node *n)
 {

@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 static int or_one(int n)
 {

@@ -1,5 +1,5 @@
 /* dconv.c - the diffusion convolution, and a recurrent cell of two. */
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 /* ---- the convolution ---- node inputs: x, h, w, b, then the supports' values */
 

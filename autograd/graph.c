@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x)
 {

@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 static void loss_vjp(struct wf_tape *g, const struct wf_node *n)
 {

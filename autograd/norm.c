@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 /* Node inputs: x, w, b, running mean and variance, stat; i: per_d, update; r: eps. */
 static struct wf_norm_in norm_in(const struct wf_node *n)

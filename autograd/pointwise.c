@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 struct wf_tensor *wf_shape_error(struct wf_tape *g, const char *op, const struct wf_tensor *a,
                                  const struct wf_tensor *b, const char *why)

@@ -1,4 +1,4 @@
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 /* x [..] as a [rows, cols] matrix whose last axis is x's last. */
 static struct wf_tensor *as_matrix(struct wf_tape *g, struct wf_tensor *x)

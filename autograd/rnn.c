@@ -1,5 +1,5 @@
 /* rnn.c - the elementwise part of recurrent cells. */
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 /* x [.., C] as [B, N, C] with channel stride 1. */
 static struct wf_tensor *rows(struct wf_tape *g, const char *op, struct wf_tensor *x)

@@ -1,5 +1,5 @@
 #include <stdarg.h>
-#include "autograd/internal.h"
+#include "autograd/ops_private.h"
 
 int wf_axis(struct wf_tape *g, const char *op, const struct wf_tensor *x, int axis)
 {

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include "data/csv.h"
+#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
-#include "data/h5.h"
-#include "data/json.h"
-#include "data/npy.h"
+#include "data/formats/h5.h"
+#include "data/formats/json.h"
+#include "data/formats/npy.h"
 #include "tensor/alloc.h"
 
 #define NS_PER_S INT64_C(1000000000)

@@ -17,12 +17,12 @@
 #define WF_DATASET_H
 
 #include <stdbool.h>
-#include "data/array.h"
-#include "data/pde.h"
+#include "data/formats/array.h"
+#include "data/simulate/pde.h"
 #include "data/series.h"
-#include "data/series_file.h"
-#include "data/synth.h"
-#include "tensor/config.h"
+#include "data/formats/series_file.h"
+#include "data/simulate/traffic.h"
+#include "data/config.h"
 
 #ifdef __cplusplus
 extern "C" {

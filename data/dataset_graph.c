@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "data/csv.h"
+#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
-#include "data/h5.h"
-#include "data/npy.h"
-#include "data/pickle.h"
+#include "data/formats/h5.h"
+#include "data/formats/npy.h"
+#include "data/formats/pickle.h"
 #include "tensor/alloc.h"
 
 #define CHUNK_BYTES (2 << 20)

@@ -1,5 +1,5 @@
 #include <string.h>
-#include "data/csv.h"
+#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
 #include "tensor/alloc.h"

@@ -108,7 +108,7 @@ struct wf_batch {
     struct wf_tensor x;     /* [B, T, N, C] standardised, missing filled with 0 (the mean) */
     struct wf_tensor y;     /* [B, Q, N, targets] in the data's units, missing NaN */
     struct wf_tensor y_std; /* [B, Q, N, targets] standardised, missing filled with 0 */
-    const struct wf_supports *supports; /* the caller's, set by wf_batch_bind() of nn/dynamic.h: of
+    const struct wf_supports *supports; /* the caller's, set by wf_batch_bind() of nn/batch.h: of
                                          * the last input step, where the graph changes */
     int valid;                          /* first `valid` samples count, the rest is padding */
     const struct wf_graph *graph;       /* the caller's too; wf_windows_batch leaves both alone */

@@ -1,4 +1,4 @@
-#include "data/stage.h"
+#include "data/stage_private.h"
 #include <string.h>
 #include "tensor/alloc.h"
 

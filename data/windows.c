@@ -1,6 +1,6 @@
 #include "data/file.h"
 #include "data/series.h"
-#include "data/stage.h"
+#include "data/stage_private.h"
 #include "tensor/alloc.h"
 
 struct wf_window_config wf_window_defaults(void)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "autograd/gradcheck.h"
-#include "data/h5.h"
+#include "data/formats/h5.h"
 #include "nn/optim.h"
 #include "tensor/alloc.h"
 

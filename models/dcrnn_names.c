@@ -1,7 +1,7 @@
 #include "models/dcrnn_names.h"
 #include <limits.h>
 #include <stdio.h>
-#include "data/npy.h"
+#include "data/formats/npy.h"
 
 /* Their weights are known by their shape alone: gconv_weight_(rows, columns). */
 static void add_dconv(struct wf_renames *t, const char *theirs, const char *ours,

@@ -7,10 +7,10 @@
 #define WF_MODEL_H
 
 #include "autograd/ops.h"
-#include "nn/dynamic.h"
+#include "nn/batch.h"
 #include "nn/params.h"
 #include "nn/weights.h"
-#include "tensor/config.h"
+#include "data/config.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "data/file.h"
-#include "data/h5.h"
+#include "data/formats/h5.h"
 #include "tensor/alloc.h"
 
 enum { FORMAT = 1, SEAL = 32, SECTIONS = 5, NAME = WF_NAME_TEXT + 16 };

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "data/file.h"
-#include "data/h5.h"
-#include "data/npy.h"
+#include "data/formats/h5.h"
+#include "data/formats/npy.h"
 #include "tensor/alloc.h"
 
 static const enum wf_elem elem = sizeof(wf_real) == sizeof(float) ? WF_F32 : WF_F64;

@@ -1,4 +1,4 @@
-#include "tensor/plugin.h"
+#include "tensor/plugin_private.h"
 #include <dlfcn.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <omp.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/tile.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/tile_private.h"
 
 /* One head of one group at a time. Scores are panels of 32 columns that stay in cache: forward a
  * column is a query, so that a softmax runs down a column and 16 of them go side by side; in the

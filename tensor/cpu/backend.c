@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "tensor/alloc.h"
-#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/cpu_private.h"
 
 struct cpu {
     struct wf_backend be; /* first: a struct wf_backend * is one of these */

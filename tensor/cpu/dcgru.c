@@ -3,8 +3,8 @@
  * A group of samples goes through the whole cell while it is in the cache of its core: both
  * convolutions (dconv.h) and what lies between them. In between only r, z and the candidate go to
  * memory, which the gradient wants; it makes r h again. */
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/dconv.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/dconv_private.h"
 
 enum { GATES, CAND };
 

@@ -1,7 +1,7 @@
 #include <omp.h>
 #include <string.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/dconv.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/dconv_private.h"
 
 /* Gradients of weights are summed in at most this many partial sums, whatever the threads. */
 enum { CHUNKS = 16 };

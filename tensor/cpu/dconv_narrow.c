@@ -1,4 +1,4 @@
-#include "tensor/cpu/dconv.h"
+#include "tensor/cpu/dconv_private.h"
 
 /* Rows that are moved together, so that their lines are still at hand for the next sample. */
 enum { STRETCH = 32 };

@@ -1,4 +1,4 @@
-#include "tensor/cpu/dconv.h"
+#include "tensor/cpu/dconv_private.h"
 
 /* One block of R rows and V vectors of columns, kept in registers over the whole sum. */
 WF_INLINE void mix_block(wf_real *y, const wf_real *a, const wf_real *w, const wf_real *bias,

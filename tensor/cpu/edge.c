@@ -1,5 +1,5 @@
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/vmath.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/vmath_private.h"
 
 /* A vector or a matrix of numbers per node or per entry: element (b, i) at p[b * lead + i * step].
  */

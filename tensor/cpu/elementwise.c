@@ -1,7 +1,7 @@
 #include <math.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/loop.h"
-#include "tensor/cpu/vmath.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/loop_private.h"
+#include "tensor/cpu/vmath_private.h"
 #include "tensor/rng.h"
 
 /* y[i] = expr for i in [0, n): unit strides get a loop that vectorises. p0 is written, p1, p2, p3

@@ -1,5 +1,5 @@
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/tile.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/tile_private.h"
 
 /* Products are cut into blocks of C of at most this size; where those are few and the sum is long,
  * the sum is cut as well, into at most CHUNKS partial sums of at least DEPTH terms. */

@@ -1,6 +1,6 @@
 #include <stdbool.h>
 #include <string.h>
-#include "tensor/cpu/tile.h"
+#include "tensor/cpu/tile_private.h"
 
 /* Vectors of columns that go through a row together: enough to hide the latency of one sum. */
 enum { VECS = 5 };

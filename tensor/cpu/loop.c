@@ -1,4 +1,4 @@
-#include "tensor/cpu/loop.h"
+#include "tensor/cpu/loop_private.h"
 
 /* Elements a thread takes at a time; fewer where it returns to their cache lines. */
 enum { PIECE = 8192, NEAR = 2048 };

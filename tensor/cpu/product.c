@@ -1,6 +1,6 @@
 /* product.c - a dense product on one thread: in vectors of 16 floats, or by BLAS. */
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/tile.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/tile_private.h"
 
 #if WF_VEC_FAST
 

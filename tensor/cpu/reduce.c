@@ -1,6 +1,6 @@
 #include <math.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/vmath.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/vmath_private.h"
 
 /* Sums are taken over CHUNK terms at a time in double, then over the chunks in order. */
 enum { CHUNK = 512, BLOCK = 64 };

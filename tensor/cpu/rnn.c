@@ -1,8 +1,8 @@
 /* rnn.c - the elementwise part of a step of a GRU or LSTM, and its gradient: each row of samples
  * and nodes in one pass, all gates at once. */
 #include <string.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/vec.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/vec_private.h"
 
 /* Sums over rows come in at most this many partial sums, whatever the threads. */
 enum { CHUNKS = 16 };

@@ -1,6 +1,6 @@
 #include <string.h>
-#include "tensor/cpu/cpu.h"
-#include "tensor/cpu/vec.h"
+#include "tensor/cpu/cpu_private.h"
+#include "tensor/cpu/vec_private.h"
 
 /* Columns go in blocks of four vectors, rows in blocks that are worth a thread's while; samples of
  * the gradient of the values are summed in at most CHUNKS partial sums. */

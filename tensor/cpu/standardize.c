@@ -1,5 +1,5 @@
 #include <math.h>
-#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/cpu_private.h"
 
 /* x [A, C, D] is read in one of two ways: as rows [A C, D] with moments per row (weights per d), or
  * as columns [A, C D] with moments per group of D columns (weights per c). Sums over rows are cut

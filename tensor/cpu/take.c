@@ -1,6 +1,6 @@
 #include <math.h>
 #include <string.h>
-#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/cpu_private.h"
 
 enum wf_status wf_cpu_take(struct wf_backend *be, struct wf_tensor *y, const struct wf_tensor *x,
                            const struct wf_index *ix)

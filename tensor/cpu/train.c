@@ -1,7 +1,7 @@
 /* train.c - kernels at the two ends of a training step: windows, losses, optimizers. */
 #include <math.h>
 #include <string.h>
-#include "tensor/cpu/cpu.h"
+#include "tensor/cpu/cpu_private.h"
 
 static void window_row(wf_real *y, int width, const struct wf_window_in *in, int64_t row,
                        int64_t clock, int nodes)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tensor/cuda/cuda.cuh"
-#include "tensor/plugin.h"
+#include "tensor/plugin_private.h"
 
 /* The driver's functions for reserving addresses come from the runtime: a program linked with
  * -lcuda would not start on a machine without a driver. */

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "models/stgcn.h"
 #include "tests/bench/rig.h"
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "data/dataset.h"
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "dist/progress.h"
 #include "tensor/alloc.h"
 #include "tests/bench/rig.h"

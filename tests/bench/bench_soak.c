@@ -6,7 +6,7 @@
  * after them than after the first hundredth, or a loss is not finite. */
 #include <stdio.h>
 #include "data/file.h"
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "dist/progress.h"
 #include "tests/bench/rig.h"
 

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "tests/bench/rig.h"
 
 struct row {

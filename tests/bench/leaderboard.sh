@@ -30,7 +30,7 @@ fi
 # setting NAME: of the preset.
 setting()
 {
-    sed -n '/PRESET("leaderboard"/,/)/p' dist/presets.def | sed 's/\\n/\n/g; s/"/\n/g' | sed -n "s/^$1=//p"
+    sed -n '/PRESET("leaderboard"/,/)/p' apps/experiment/presets.def | sed 's/\\n/\n/g; s/"/\n/g' | sed -n "s/^$1=//p"
 }
 batch=$(setting batch-size) epochs=$(setting epochs) share=$(setting train-share)
 

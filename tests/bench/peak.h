@@ -4,7 +4,7 @@
 
 #include <omp.h>
 #include <stdlib.h>
-#include "tensor/cpu/vec.h"
+#include "tensor/cpu/vec_private.h"
 
 /* Multiply-adds in registers, FLOP/s over all threads; the best of three rounds of `repetitions`
  * of 12 independent vectors. */

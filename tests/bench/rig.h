@@ -7,7 +7,7 @@
 #ifndef WF_BENCH_RIG_H
 #define WF_BENCH_RIG_H
 
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "dist/device.h"
 #include "dist/trainer.h"
 #include "nn/graph.h"

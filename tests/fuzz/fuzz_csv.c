@@ -1,5 +1,5 @@
 #include <stdint.h>
-#include "data/csv.h"
+#include "data/formats/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

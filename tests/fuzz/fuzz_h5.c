@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "data/series_file.h"
+#include "data/formats/series_file.h"
 #include "tensor/alloc.h"
-#include "data/h5.h"
+#include "data/formats/h5.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include "data/json.h"
+#include "data/formats/json.h"
 #include "tensor/alloc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 #include <stdint.h>
-#include "data/npy.h"
+#include "data/formats/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 #include <stdint.h>
-#include "data/pickle.h"
+#include "data/formats/pickle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "data/series.h"
 #include "nn/checkpoint.h"
-#include "nn/dynamic.h"
+#include "nn/batch.h"
 #include "nn/gcn.h"
 #include "nn/layers.h"
 #include "nn/optim.h"

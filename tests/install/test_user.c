@@ -2,7 +2,7 @@
  * and against reference values in a file. */
 #include <criterion/criterion.h>
 #include "autograd/gradcheck.h"
-#include "data/h5.h"
+#include "data/formats/h5.h"
 #include "models/check.h"
 #include "models/stgcn.h"
 #include "nn/layers.h"

@@ -43,13 +43,13 @@ done
 
 cp -r "$root"/{build.sh,README.md,.clang-format,tensor,autograd,nn,models,data,dist,apps} tree
 mkdir tree/tests
-cp -r "$root"/tests/*.[ch] "$root/tests/bench" tree/tests
+cp -r "$root"/tests/{kit,models,bench} tree/tests
 mv tree/build.sh tree/real.sh
 cat >tree/build.sh <<TEXT
 #!/usr/bin/env bash
 set -euo pipefail
 cd "\$(dirname "\$0")"
-read -ra libs < <(PKG_CONFIG_PATH=$build pkg-config --static --libs weft | sed 's/-lweft\b//')
+read -ra libs < <(PKG_CONFIG_PATH=$build pkg-config --static --libs weft_dist | sed -E 's/-lweft(_dist)?\b//g')
 read -ra modules < <(pkg-config --cflags hdf5-serial ompi-c)
 flags=(-std=c17 -O1 -Wall -Wextra -Wpedantic -Wshadow -Werror -D_POSIX_C_SOURCE=200809L
        -D_DEFAULT_SOURCE -I. "\${modules[@]}")
@@ -58,13 +58,13 @@ new-model) exec ./real.sh "\$@" ;;
 build)
     mkdir -p build/release/bin
     cp $build/bin/dataset build/release/bin
-    gcc "\${flags[@]}" apps/pems_bay.c models/{model,ripple}.c $build/libweft.a \
-        -o build/release/bin/pems_bay "\${libs[@]}"
+    gcc "\${flags[@]}" apps/pems_bay.c models/{model,ripple}.c $build/libweft_apps.a \
+        $build/libweft_dist.a $build/libweft.a -o build/release/bin/pems_bay "\${libs[@]}" -lcurl -lcrypto
     ;;
 double)
-    gcc "\${flags[@]}" -DWF_DOUBLE "-DWEFT_SOURCE_DIR=\"$root\"" tests/test_{ripple,models}.c \
-        tests/{byhand,dense,tiny,tiny_models,scratch}.c models/{model,ripple}.c \
-        $build/libweft_double.a -o tests_double \$(pkg-config --cflags --libs criterion) "\${libs[@]}"
+    gcc "\${flags[@]}" -DWF_DOUBLE "-DWEFT_SOURCE_DIR=\"$root\"" tests/models/test_{ripple,models}.c \
+        tests/kit/{byhand,dense,tiny,tiny_models,scratch}.c models/{model,ripple}.c \
+        $build/libweft_dist_double.a $build/libweft_double.a -o tests_double \$(pkg-config --cflags --libs criterion) "\${libs[@]}"
     ./tests_double -j2 "\${@:2}" >log 2>&1 || { cat log; exit 1; }
     grep -q 'Tested: [1-9]' log
     ;;

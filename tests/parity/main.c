@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dist/cli.h"
+#include "apps/kit/cli.h"
 #include "dist/device.h"
 #include "tensor/alloc.h"
 #include "tests/parity/parity.h"

@@ -7,7 +7,7 @@
 #ifndef WF_PARITY_H
 #define WF_PARITY_H
 
-#include "data/h5.h"
+#include "data/formats/h5.h"
 #include "nn/graph.h"
 #include "nn/params.h"
 #include "nn/weights.h"

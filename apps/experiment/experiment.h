@@ -1,0 +1,108 @@
+/* experiment.h - everything between a command line and a table of results.
+ *
+ * An experiment is a data set, a graph, windows, a model and a trainer put together from one
+ * configuration, which is printed at the start and stored in every checkpoint, so that a checkpoint
+ * alone says how to forecast with it. The apps are presets of this. */
+#ifndef WF_EXPERIMENT_H
+#define WF_EXPERIMENT_H
+
+#include "data/catalog.h"
+#include "apps/kit/cli.h"
+#include "dist/device.h"
+#include "dist/placement.h"
+#include "dist/trainer.h"
+#include "models/model.h"
+#include "nn/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum wf_experiment_compat { WF_EXPERIMENT_RIGHT, WF_EXPERIMENT_PGT };
+
+struct wf_experiment_config {
+    char preset[WF_CONFIG_TEXT], model[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
+    enum wf_mode mode;
+    char dataset[WF_CONFIG_TEXT], data_folder[WF_CONFIG_TEXT]; /* a name of data/catalog.def */
+    enum wf_device device;
+    enum wf_precision precision;
+    enum { WF_EXCHANGE_MPI, WF_EXCHANGE_NCCL } exchange; /* of gradients between GPUs */
+    bool gpu; /* the series lives on the device; else batches go there one by one */
+    bool dry_run, debug, stats, dist;
+    int npar;
+    int T, Q, hops;
+    int graph; /* 0: what the model is made for; else enum wf_support_kind plus 1 */
+    enum wf_experiment_compat compat;
+    double train_share, valid_share; /* the rest is for testing */
+    bool time_of_day, day_of_week;
+    bool residual; /* the model forecasts changes from the last input */
+    bool baselines, pictures;
+    char quantity[WF_CONFIG_TEXT], units[WF_CONFIG_TEXT]; /* what is forecast, for the pictures */
+};
+
+/* The tables of one experiment: 0 experiment, 1 data, 2 training, 3 model. */
+enum { WF_EXPERIMENT_TABLES = 4 };
+
+struct wf_experiment {
+    struct wf_experiment_config cfg;
+    struct wf_dataset_source source;
+    const struct wf_catalog_entry *named; /* what the data are, where they came by name */
+    struct wf_train_config train;
+    struct wf_config tables[WF_EXPERIMENT_TABLES];
+    struct wf_dist *dist, alone; /* dist is the caller's; NULL: this process is the only rank */
+    struct wf_backend *be;       /* what computes */
+    struct wf_placement place;
+    struct wf_dataset data; /* what of it this rank keeps */
+    struct wf_graph graph;
+    struct wf_split split; /* as windows are numbered here; see dist/placement.h */
+    struct wf_scaler scaler;
+    struct wf_windows windows;
+    struct wf_model model;
+    struct wf_params params;
+    struct wf_tensor *mean, *std; /* [C] of the scaler: state slots of params, so that they travel
+                                   * with every checkpoint */
+    struct wf_trainer trainer;
+    char *text; /* the configuration as name=value lines */
+};
+
+/* All defaults, for the model named; then the lines of `preset` (which may name another). */
+enum wf_status wf_experiment_init(struct wf_experiment *x, const char *preset,
+                                  struct wf_error *err);
+void wf_experiment_free(struct wf_experiment *x);
+
+/* Where data come by name, finds their files and fills x->source; --data wins. */
+enum wf_status wf_experiment_locate(struct wf_experiment *x, struct wf_error *err);
+
+/* Loads the data and builds everything up to a trainer. Says what it found on `log`. */
+enum wf_status wf_experiment_open(struct wf_experiment *x, FILE *log, struct wf_error *err);
+
+/* Its parts, for those who do not train: data and graph; what a window of them is; and, once
+ * x->windows are there, model and parameters. */
+enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err);
+struct wf_window_config wf_experiment_windows(const struct wf_experiment *x);
+struct wf_task wf_experiment_task(const struct wf_experiment *x); /* what the data ask of a model */
+enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err);
+
+/* Makes a folder and those above it, and sees that files can be written there. */
+enum wf_status wf_make_folder(const char *path, struct wf_error *err);
+
+/* A configuration under a name: --preset NAME, see presets.def. NULL: unknown. */
+const char *wf_preset_text(const char *name);
+
+/* What makes an app of all this. */
+struct wf_app {
+    const char *about, *preset;
+    const struct wf_config *extra; /* options of the app's own; may be NULL */
+    const struct wf_word *words;   /* other words for values; may be NULL */
+    enum wf_status (*prepare)(void *at, FILE *log,
+                              struct wf_error *err); /* with extra->at, first */
+};
+
+/* The main() of an app: options over its preset, then train, test, report. Returns the exit code.
+ */
+int wf_experiment_main(int argc, char **argv, const struct wf_app *app);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,48 @@
+/* cli.h - command lines from configuration tables (data/config.h), parsed by getopt_long_only:
+ * every field is an option, --name VALUE or -name VALUE. */
+#ifndef WF_CLI_H
+#define WF_CLI_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include "data/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Short names, as -bs for --batch-size; ended by a NULL alias. */
+struct wf_alias {
+    const char *alias, *name;
+};
+
+/* Another word for a value of an option, as dask for --mode ddp; ended by a NULL option. */
+struct wf_word {
+    const char *option, *theirs, *ours;
+};
+
+enum { WF_CLI_POSITIONAL = 8 };
+struct wf_cli {
+    const struct wf_alias *aliases; /* in; may be NULL */
+    const struct wf_word *words;    /* in; may be NULL */
+    bool help;                      /* out: -h or --help was given */
+    int positionals;
+    const char *positional[WF_CLI_POSITIONAL];
+};
+
+/* Sets fields from argv[1..argc). The message names the option and what it accepts. */
+enum wf_status wf_cli_parse(int argc, char **argv, const struct wf_config *c, int n,
+                            struct wf_cli *cli, struct wf_error *err);
+
+/* "PROGRAM: message" on stderr; returns the program's exit code 1. */
+int wf_cli_fail(const char *program, const struct wf_error *err);
+
+/* Becomes non-zero at SIGINT, SIGTERM or SIGUSR1 (which batch systems send before time is up) once
+ * wf_cli_catch_signals() was called; a second SIGINT ends the program at once. */
+extern volatile sig_atomic_t wf_cli_stop;
+void wf_cli_catch_signals(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,286 @@
+#include "apps/scaling/scaling.h"
+#include <math.h>
+#include <string.h>
+#include "data/file.h"
+#include "tensor/alloc.h"
+
+const char *const wf_scaling_names[] = { "ddp", "index", "partitioned", "ddp-batch", NULL };
+
+/* ---- parameters ---- */
+
+#define AT(member) offsetof(struct wf_scaling, member)
+#define TEXT(name, member, help)                                                                   \
+    {                                                                                              \
+        name, WF_FIELD_TEXT, AT(member), 0, 0, NULL, help                                          \
+    }
+#define YES(name, member, help)                                                                    \
+    {                                                                                              \
+        name, WF_FIELD_BOOL, AT(member), 0, 1, NULL, help                                          \
+    }
+#define COUNT(name, member, least, help)                                                           \
+    {                                                                                              \
+        name, WF_FIELD_INT, AT(member), least, 2e9, NULL, help                                     \
+    }
+#define REAL(name, member, least, most, help)                                                      \
+    {                                                                                              \
+        name, WF_FIELD_DOUBLE, AT(member), least, most, NULL, help                                 \
+    }
+
+/* A field whose least value is above its default, 0, has to be set. */
+static const struct wf_field machine_fields[] = {
+    TEXT("title", title, "of the pictures"),
+    COUNT("ranks-per-node", ranks_per_node, 1, "ranks on a node, at most"),
+    COUNT("units-per-node", units_per_node, 1,
+          "GPUs or cores of a node: more ranks than that share them"),
+    REAL("latency", latency, 0, 10, "of a message between nodes, s"),
+    REAL("bandwidth", bandwidth, 1, 1e15, "of a node's links, shared by its ranks, bytes/s"),
+    REAL("node-latency", node_latency, 0, 10, "of a message inside a node, s"),
+    REAL("node-bandwidth", node_bandwidth, 1, 1e15,
+         "from one rank to another inside a node, bytes/s"),
+    REAL("fetch-latency", fetch_latency, 0, 10, "a rank's own time for each window it fetches, s"),
+    REAL("upload-bandwidth", upload_bandwidth, 0, 1e15,
+         "host to GPU, of a rank, bytes/s; 0: windows are used where they are"),
+    REAL("copy-bandwidth", copy_bandwidth, 1, 1e15,
+         "at which a rank writes materialised windows, bytes/s"),
+    REAL("file-bandwidth", file_bandwidth, 1, 1e15, "of a rank that reads, bytes/s"),
+    REAL("file-cap", file_cap, 1, 1e15, "of all ranks that read, bytes/s"),
+    REAL("start", start, 0, 1e6, "of the processes and MPI, s"),
+    REAL("start-rank", start_rank, 0, 1e3, "the same, more for each rank, s"),
+    REAL("contention", contention, 0, 100,
+         "share by which a step is longer when all units of a node are busy"),
+    YES("shared-copy", shared_copy, "index: ranks of a node read and hold one copy together"),
+    { 0 }
+};
+static const struct wf_field work_fields[] = {
+    COUNT("rows", rows, 1, "time steps of the series"),
+    COUNT("sensors", nodes, 1, "N: nodes of the graph"),
+    COUNT("channels", channels, 1, "C: values of a node at a time step"),
+    COUNT("value-bytes", value_bytes, 1, "bytes of a value in memory"),
+    COUNT("input-steps", T, 1, "T: steps a forecast sees"),
+    COUNT("horizon", Q, 1, "Q: steps to forecast"),
+    COUNT("windows", windows, 1, "to train on"),
+    COUNT("valid-windows", valid_windows, 0, "to validate on, each epoch"),
+    COUNT("batch-size", batch, 1, "windows of a rank in a step"),
+    COUNT("epochs", epochs, 1, "of the whole run"),
+    COUNT("buckets", buckets, 1, "messages the gradient is sent in"),
+    REAL("step", step, 1e-9, 1e6, "computing time of a training step of a batch, measured, s"),
+    REAL("valid-step", valid_step, 0, 1e6, "the same of a validation step, s"),
+    REAL("fixed-share", fixed_share, 0, 1, "of a step: does not shrink with the batch"),
+    REAL("epoch-fixed", epoch_fixed, 0, 1e6, "of an epoch, whatever the ranks: checkpoint, s"),
+    REAL("gradient-bytes", gradient_bytes, 1, 1e12, "parameters times their bytes"),
+    REAL("file-bytes", file_bytes, 1, 1e15, "of the series in its file"),
+    { 0 }
+};
+
+struct wf_scaling wf_scaling_defaults(void)
+{
+    return (struct wf_scaling){
+        .title = "Predicted scaling",
+        .value_bytes = 4,
+        .T = 12,
+        .Q = 12,
+        .batch = 64,
+        .epochs = 30,
+        .buckets = 1,
+    };
+}
+
+void wf_scaling_tables(struct wf_config tables[WF_SCALING_TABLES], struct wf_scaling *s)
+{
+    tables[0] = (struct wf_config){ machine_fields, s, "Machine" };
+    tables[1] = (struct wf_config){ work_fields, s, "Work" };
+}
+
+enum wf_status wf_scaling_read(struct wf_scaling *s, const char *path, struct wf_error *err)
+{
+    struct wf_config tables[WF_SCALING_TABLES];
+    char *text;
+    size_t size;
+    WF_TRY(wf_file_read(path, &text, &size, err));
+    wf_scaling_tables(tables, s);
+    enum wf_status rc = strlen(text) == size
+                            ? wf_config_parse(tables, WF_SCALING_TABLES, text, err)
+                            : wf_fail(err, WF_EFORMAT, "%s: holds a NUL, is no text", path);
+    wf_free(text);
+    return wf_file_context(rc, path, err);
+}
+
+static double value_of(const struct wf_field *f, const struct wf_scaling *s)
+{
+    const char *at = (const char *)s + f->offset;
+    if (f->type == WF_FIELD_INT) return *(const int *)at;
+    if (f->type == WF_FIELD_DOUBLE) return *(const double *)at;
+    return f->min;
+}
+
+enum wf_status wf_scaling_check(const struct wf_scaling *s, struct wf_error *err)
+{
+    const struct wf_field *const tables[] = { machine_fields, work_fields };
+    for (int i = 0; i < WF_SCALING_TABLES; i++)
+        for (const struct wf_field *f = tables[i]; f->name; f++)
+            if (!(value_of(f, s) >= f->min && value_of(f, s) <= f->max))
+                return wf_fail(err, WF_EINVAL, "%s is %g: want a number from %g to %g (%s)",
+                               f->name, value_of(f, s), f->min, f->max, f->help);
+    double all = (double)s->rows - s->T - s->Q + 1;
+    if ((double)s->windows + s->valid_windows > all)
+        return wf_fail(err, WF_EINVAL,
+                       "%d windows to train on and %d to validate on: %d rows give %g", s->windows,
+                       s->valid_windows, s->rows, all > 0 ? all : 0);
+    return WF_OK;
+}
+
+/* ---- the network ---- */
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int ceil_div(int a, int b)
+{
+    return a / b + (a % b != 0);
+}
+
+/* P - 1 messages of a P-th scatter the sums, as many more gather them. */
+static double ring(double bytes, int P, double latency, double bandwidth)
+{
+    return 2 * (P - 1) * (latency + bytes / P / bandwidth);
+}
+
+/* Everything to a partner at distance 1, 2, 4, ..; two more messages where P is no power of 2. */
+static double doubling(double bytes, int P, double latency, double bandwidth)
+{
+    int rounds = 0;
+    while (P >> (rounds + 1)) rounds++;
+    if (P != 1 << rounds) rounds += 2;
+    return rounds * (latency + bytes / bandwidth);
+}
+
+/* The sum inside the node to where the nodes exchange it, and back: by parts that all ranks send
+ * on side by side, or by a tree to one rank. */
+static double to_leader_and_back(double bytes, int P, double latency, double bandwidth)
+{
+    int rounds = 0;
+    while (1 << rounds < P) rounds++;
+    return fmin(ring(bytes, P, latency, bandwidth), 2 * rounds * (latency + bytes / bandwidth));
+}
+
+double wf_scaling_allreduce(const struct wf_scaling *s, double bytes, int ranks)
+{
+    int inside = least(ranks, s->ranks_per_node), nodes = ceil_div(ranks, s->ranks_per_node);
+    if (ranks == 1) return 0;
+    if (nodes == 1)
+        return fmin(ring(bytes, ranks, s->node_latency, s->node_bandwidth),
+                    doubling(bytes, ranks, s->node_latency, s->node_bandwidth));
+    return to_leader_and_back(bytes, inside, s->node_latency, s->node_bandwidth) +
+           fmin(ring(bytes, nodes, s->latency, s->bandwidth),
+                doubling(bytes, nodes, s->latency, s->bandwidth));
+}
+
+static double window_bytes(const struct wf_scaling *s)
+{
+    return (double)(s->T + s->Q) * s->nodes * s->channels * s->value_bytes;
+}
+
+/* A rank fetches n windows in the given number of steps. With a global shuffle any rank has each
+ * window with the same probability; all ranks of a node fetch at once through its links. */
+static double fetch_s(const struct wf_scaling *s, int n, int steps, int P)
+{
+    int inside = least(P, s->ranks_per_node);
+    double near = (double)n * (inside - 1) / P, far = (double)n * (P - inside) / P;
+    double answer = 2 * (far > 0 ? s->latency : near > 0 ? s->node_latency : 0);
+    return steps * answer + (near + far) * s->fetch_latency +
+           window_bytes(s) * (near / s->node_bandwidth + far * inside / s->bandwidth);
+}
+
+/* ---- a rank's work ---- */
+
+/* How much longer a step takes with so many ranks on the node. */
+static double slowdown(const struct wf_scaling *s, int inside)
+{
+    int busy = least(inside, s->units_per_node);
+    double idle_share = s->units_per_node > 1 ? (busy - 1.0) / (s->units_per_node - 1.0) : 0;
+    return (double)inside / busy * (1 + s->contention * idle_share);
+}
+
+static double compute_s(const struct wf_scaling *s, double step, int n, int steps)
+{
+    return step * (s->fixed_share * steps + (1 - s->fixed_share) * n / s->batch);
+}
+
+static bool materialised(enum wf_scaling_placement p)
+{
+    return p == WF_SCALING_DDP || p == WF_SCALING_DDP_BATCH;
+}
+
+/* What a rank owns of the series: its share of all windows (ddp), or of those to train, to validate
+ * and to test on, each share with its halo. */
+static void share_of(const struct wf_scaling *s, enum wf_scaling_placement p, int P, double *rows,
+                     double *windows)
+{
+    double all = (double)s->rows - s->T - s->Q + 1, halo = s->T + s->Q - 1;
+    double part[3] = { s->windows, s->valid_windows, all - s->windows - s->valid_windows };
+    if (p == WF_SCALING_DDP) part[0] = all, part[1] = part[2] = 0;
+    *rows = *windows = 0;
+    for (int i = 0; i < 3; i++) {
+        if (part[i] <= 0) continue;
+        *windows += ceil(part[i] / P);
+        *rows += ceil(part[i] / P) + halo;
+    }
+    *rows = fmin(*rows, s->rows);
+    if (p == WF_SCALING_INDEX)
+        *rows = s->shared_copy ? (double)s->rows / least(P, s->ranks_per_node) : s->rows;
+}
+
+static double data_bytes(const struct wf_scaling *s, enum wf_scaling_placement p, int P)
+{
+    double rows, windows;
+    share_of(s, p, P, &rows, &windows);
+    if (materialised(p)) return windows * window_bytes(s);
+    return rows * s->nodes * s->channels * s->value_bytes;
+}
+
+/* Processes start, each reads its share of the file, windows are written out. */
+static double once_s(const struct wf_scaling *s, enum wf_scaling_placement p, int P)
+{
+    double rows, windows;
+    share_of(s, p, P, &rows, &windows);
+    double read = s->file_bytes * rows / s->rows;
+    double made = materialised(p) ? windows * window_bytes(s) / s->copy_bandwidth : 0;
+    return s->start + s->start_rank * P + fmax(read / s->file_bandwidth, P * read / s->file_cap) +
+           made;
+}
+
+/* Windows that a rank needs come to where it computes. */
+static double bring_s(const struct wf_scaling *s, enum wf_scaling_placement p, int n, int steps,
+                      int P)
+{
+    double t = p == WF_SCALING_DDP ? fetch_s(s, n, steps, P) : 0;
+    if (materialised(p) && s->upload_bandwidth > 0) t += n * window_bytes(s) / s->upload_bandwidth;
+    return t;
+}
+
+static struct wf_scaling_cost cost_of(const struct wf_scaling *s, enum wf_scaling_placement p,
+                                      int P)
+{
+    int n = ceil_div(s->windows, P), v = ceil_div(s->valid_windows, P);
+    int steps = ceil_div(n, s->batch), valid_steps = ceil_div(v, s->batch);
+    struct wf_scaling_cost c = { .nodes = ceil_div(P, s->ranks_per_node), .steps = steps };
+    c.compute_s = slowdown(s, least(P, s->ranks_per_node)) *
+                  (compute_s(s, s->step, n, steps) + compute_s(s, s->valid_step, v, valid_steps));
+    c.reduce_s = steps * s->buckets * wf_scaling_allreduce(s, s->gradient_bytes / s->buckets, P);
+    c.data_s = bring_s(s, p, n, steps, P) + bring_s(s, p, v, valid_steps, P);
+    c.epoch_s = c.compute_s + c.reduce_s + c.data_s + s->epoch_fixed;
+    c.once_s = once_s(s, p, P);
+    c.total_s = c.once_s + s->epochs * c.epoch_s;
+    c.data_bytes = data_bytes(s, p, P);
+    return c;
+}
+
+struct wf_scaling_cost wf_scaling_predict(const struct wf_scaling *s, enum wf_scaling_placement p,
+                                          int ranks)
+{
+    struct wf_scaling_cost c = cost_of(s, p, ranks);
+    c.efficiency = cost_of(s, WF_SCALING_INDEX, 1).epoch_s / (ranks * c.epoch_s);
+    return c;
+}

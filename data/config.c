@@ -1,0 +1,210 @@
+#include "data/config.h"
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct wf_field *wf_config_find(const struct wf_config *c, int n, const char *name,
+                                      void **owner)
+{
+    for (int i = 0; i < n; i++)
+        for (const struct wf_field *f = c[i].fields; f->name; f++)
+            if (strcmp(f->name, name) == 0) {
+                *owner = c[i].at;
+                return f;
+            }
+    return NULL;
+}
+
+static enum wf_status set_number(const struct wf_field *f, void *p, const char *text,
+                                 struct wf_error *err)
+{
+    char *end;
+    errno = 0;
+    double v = strtod(text, &end);
+    bool whole = f->type == WF_FIELD_DOUBLE || v == floor(v);
+    if (end == text || *end || errno || !(v >= f->min && v <= f->max) || !whole)
+        return wf_fail(err, WF_EINVAL, "--%s %s: want %s from %g to %g", f->name, text,
+                       f->type == WF_FIELD_DOUBLE ? "a number" : "an integer", f->min, f->max);
+    if (f->type == WF_FIELD_DOUBLE)
+        *(double *)p = v;
+    else
+        *(int *)p = (int)v;
+    return WF_OK;
+}
+
+static enum wf_status set_seed(const struct wf_field *f, void *p, const char *text,
+                               struct wf_error *err)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (end == text || *end || errno || text[0] == '-')
+        return wf_fail(err, WF_EINVAL, "--%s %s: want an integer >= 0", f->name, text);
+    *(uint64_t *)p = v;
+    return WF_OK;
+}
+
+static enum wf_status set_bool(const struct wf_field *f, void *p, const char *text,
+                               struct wf_error *err)
+{
+    static const char *const yes[] = { "True", "true", "yes", "1" };
+    static const char *const no[] = { "False", "false", "no", "0" };
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+            *(bool *)p = strcmp(text, yes[i]) == 0;
+            return WF_OK;
+        }
+    return wf_fail(err, WF_EINVAL, "--%s %s: want True or False", f->name, text);
+}
+
+static enum wf_status set_enum(const struct wf_field *f, void *p, const char *text,
+                               struct wf_error *err)
+{
+    char known[200] = "";
+    for (int i = 0; f->names[i]; i++) {
+        if (strcmp(text, f->names[i]) == 0) {
+            *(int *)p = i;
+            return WF_OK;
+        }
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", f->names[i]);
+    }
+    return wf_fail(err, WF_EINVAL, "--%s %s: want one of %s", f->name, text, known);
+}
+
+static enum wf_status set_ints(const struct wf_field *f, void *p, const char *text,
+                               struct wf_error *err)
+{
+    struct wf_ints list = { 0 };
+    for (const char *at = text; *at;) {
+        char *end;
+        long v = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || list.n == WF_CONFIG_INTS || v < f->min ||
+            v > f->max)
+            return wf_fail(err, WF_EINVAL,
+                           "--%s %s: want up to %d integers from %g to %g, separated by commas",
+                           f->name, text, WF_CONFIG_INTS, f->min, f->max);
+        list.v[list.n++] = (int)v;
+        at = *end ? end + 1 : end;
+    }
+    *(struct wf_ints *)p = list;
+    return WF_OK;
+}
+
+enum wf_status wf_config_set(const struct wf_config *c, int n, const char *name, const char *text,
+                             struct wf_error *err)
+{
+    void *owner;
+    const struct wf_field *f = wf_config_find(c, n, name, &owner);
+    if (!f) return wf_fail(err, WF_EINVAL, "unknown option --%s", name);
+    void *p = (char *)owner + f->offset;
+    switch (f->type) {
+    case WF_FIELD_INT:
+    case WF_FIELD_DOUBLE:
+        return set_number(f, p, text, err);
+    case WF_FIELD_SEED:
+        return set_seed(f, p, text, err);
+    case WF_FIELD_BOOL:
+        return set_bool(f, p, text, err);
+    case WF_FIELD_ENUM:
+        return set_enum(f, p, text, err);
+    case WF_FIELD_INTS:
+        return set_ints(f, p, text, err);
+    case WF_FIELD_TEXT:
+        break;
+    }
+    if (strlen(text) >= WF_CONFIG_TEXT || strchr(text, '\n'))
+        return wf_fail(err, WF_EINVAL, "--%s: want one line of at most %d characters", f->name,
+                       WF_CONFIG_TEXT - 1);
+    strcpy(p, text);
+    return WF_OK;
+}
+
+const char *wf_config_value(const struct wf_field *f, const void *at, char text[WF_VALUE_TEXT])
+{
+    const void *p = (const char *)at + f->offset;
+    size_t size = WF_VALUE_TEXT;
+    switch (f->type) {
+    case WF_FIELD_INT:
+        snprintf(text, size, "%d", *(const int *)p);
+        break;
+    case WF_FIELD_SEED:
+        snprintf(text, size, "%llu", (unsigned long long)*(const uint64_t *)p);
+        break;
+    case WF_FIELD_DOUBLE:
+        snprintf(text, size, "%.17g", *(const double *)p);
+        if (strtod(text, NULL) == *(const double *)p) {
+            char brief[40];
+            snprintf(brief, sizeof brief, "%g", *(const double *)p);
+            if (strtod(brief, NULL) == *(const double *)p) snprintf(text, size, "%s", brief);
+        }
+        break;
+    case WF_FIELD_BOOL:
+        snprintf(text, size, "%s", *(const bool *)p ? "True" : "False");
+        break;
+    case WF_FIELD_ENUM:
+        snprintf(text, size, "%s", f->names[*(const int *)p]);
+        break;
+    case WF_FIELD_TEXT:
+        snprintf(text, size, "%s", (const char *)p);
+        break;
+    case WF_FIELD_INTS: {
+        const struct wf_ints *list = p;
+        size_t used = 0;
+        text[0] = 0;
+        for (int i = 0; i < list->n && used < size; i++)
+            used += (size_t)snprintf(text + used, size - used, "%s%d", i ? "," : "", list->v[i]);
+        break;
+    }
+    }
+    return text;
+}
+
+void wf_config_print(const struct wf_config *c, int n, FILE *out)
+{
+    char text[WF_VALUE_TEXT];
+    for (int i = 0; i < n; i++)
+        for (const struct wf_field *f = c[i].fields; f->name; f++)
+            fprintf(out, "%s=%s\n", f->name, wf_config_value(f, c[i].at, text));
+}
+
+enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
+                               struct wf_error *err)
+{
+    while (*lines) {
+        char name[64], value[WF_VALUE_TEXT];
+        size_t len = strcspn(lines, "\n"), key = strcspn(lines, "=\n");
+        if (len == 0 || *lines == '#') {
+            lines += len + (lines[len] == '\n');
+            continue;
+        }
+        if (key >= sizeof name || lines[key] != '=' || len - key - 1 >= sizeof value)
+            return wf_fail(err, WF_EFORMAT, "configuration line '%.*s': want name=value",
+                           (int)(len < 60 ? len : 60), lines);
+        memcpy(name, lines, key);
+        name[key] = 0;
+        memcpy(value, lines + key + 1, len - key - 1);
+        value[len - key - 1] = 0;
+        WF_TRY(wf_config_set(c, n, name, value, err));
+        lines += len + (lines[len] == '\n');
+    }
+    return WF_OK;
+}
+
+void wf_config_help(const struct wf_config *c, int n, FILE *out)
+{
+    char text[WF_VALUE_TEXT];
+    for (int i = 0; i < n; i++) {
+        fprintf(out, "\n%s\n", c[i].title);
+        for (const struct wf_field *f = c[i].fields; f->name; f++) {
+            fprintf(out, "  --%-20s %s", f->name, f->help);
+            for (int k = 0; f->type == WF_FIELD_ENUM && f->names[k]; k++)
+                fprintf(out, "%s%s", k ? ", " : ": ", f->names[k]);
+            wf_config_value(f, c[i].at, text);
+            fprintf(out, text[0] ? " [%s]\n" : "\n", text);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+/* road.h - the random freeway network under the synthetic traffic (data/simulate/traffic.h); internal.
+ *
+ * Junctions on a jittered grid, joined by pairs of one-way links cut into cells of equal length.
+ * Sources (on-ramps, and the outer ends of the network) feed cells, off-ramps drain them; where a
+ * link ends at a junction its traffic splits over the others but never turns back. Capacities are
+ * derived from the peak flows.
+ *
+ * wf_roads_free frees all of it; wf_roads_graph fills what wf_synth_graph_free frees.
+ */
+#ifndef WF_ROAD_H
+#define WF_ROAD_H
+
+#include <stdbool.h>
+#include "data/simulate/traffic.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WF_ROAD_CELL 0.4  /* miles */
+#define WF_ROAD_FREE 65.0 /* mph */
+#define WF_ROAD_SLOW 0.2  /* share of the free speed lost at capacity */
+#define WF_ROAD_WAVE 9.3  /* mph (15 km/h), of a change inside a queue, against the traffic */
+#define WF_ROAD_LEGS 4
+
+struct wf_road_junction {
+    double x, y;
+    int legs;
+    int in[WF_ROAD_LEGS], out[WF_ROAD_LEGS];  /* links; in[k] and out[k] are the same road */
+    double split[WF_ROAD_LEGS][WF_ROAD_LEGS]; /* from in to out, rows sum to one */
+};
+
+struct wf_road_link {
+    int from, to;     /* junctions */
+    int first, cells; /* first cell, count */
+    int narrow;       /* the cell that is a bottleneck every day */
+    bool inbound;     /* towards the centre */
+};
+
+struct wf_road_source {
+    int cell;
+    bool inbound;
+    bool opens;  /* a link: nothing comes from the cell before */
+    double rate; /* vehicles an hour in the peak of its direction */
+};
+
+struct wf_roads {
+    int junctions, links, cells, sources, sensors;
+    struct wf_road_junction *junction;
+    struct wf_road_link *link;
+    struct wf_road_source *source;
+    int *source_of;   /* [cells] the source that feeds the cell, or -1 */
+    double *leave;    /* [cells] share that takes the off-ramp behind the cell */
+    double *capacity; /* [cells] vehicles an hour */
+    int *sensor;      /* [sensors] cell, ascending */
+};
+
+/* Demand outside the peak's direction, as a share of the peak's. */
+#define WF_ROAD_LIGHT 0.75
+
+enum wf_status wf_roads_build(struct wf_roads *r, int sensors, uint64_t seed, struct wf_error *e);
+void wf_roads_free(struct wf_roads *r);
+
+/* edges: so many, the nearest; 0: what lies within the cutoff. */
+enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r, int edges,
+                              struct wf_error *e);
+void wf_synth_graph_free(struct wf_synth_graph *g);
+
+/* road_graph.c: keeps the nearest pairs of a graph that has those within the cutoff, others after
+ * them; needs 16 bytes for each of N * N pairs where there are others. */
+enum wf_status wf_roads_nearest(struct wf_synth_graph *g, int edges, double cutoff);
+
+/* Random numbers that depend on nothing but their key: what they are for and two counters. */
+enum wf_road_draw {
+    WF_DRAW_EDGE,
+    WF_DRAW_PLACE,
+    WF_DRAW_SPLIT,
+    WF_DRAW_RAMP,
+    WF_DRAW_CAPACITY,
+    WF_DRAW_SENSOR,
+    WF_DRAW_DAY,
+    WF_DRAW_LEVEL,
+    WF_DRAW_PEAK,
+    WF_DRAW_SURGE,
+    WF_DRAW_DRIFT,
+    WF_DRAW_INCIDENT,
+    WF_DRAW_NARROW,
+    WF_DRAW_FLUTTER,
+    WF_DRAW_NOISE,
+    WF_DRAW_OUTAGE,
+    WF_DRAW_COUNT,
+};
+
+/* Four numbers in [0, 1). */
+void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b);
+
+/* Mean 0, deviation 1, within 3.47: the sum of four uniforms. */
+double wf_road_normal(uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

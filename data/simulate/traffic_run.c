@@ -1,0 +1,60 @@
+#include "data/simulate/traffic.h"
+#include "tensor/alloc.h"
+#include <math.h>
+#include <string.h>
+
+static enum wf_status reserve(struct wf_synth_data *d, size_t channels, struct wf_error *e)
+{
+    size_t N = (size_t)d->N, E = (size_t)d->E;
+    d->values = wf_calloc(E, N * channels * sizeof *d->values);
+    d->distance = wf_malloc(N * N * sizeof *d->distance);
+    d->adjacency = wf_calloc(N * N, sizeof *d->adjacency);
+    d->x = wf_malloc(N * sizeof *d->x);
+    d->y = wf_malloc(N * sizeof *d->y);
+    if (d->values && d->distance && d->adjacency && d->x && d->y) return WF_OK;
+    wf_synth_data_free(d);
+    return wf_fail(e, WF_ENOMEM, "synth: no memory for %zu rows of %zu sensors", E, N);
+}
+
+static void fill_graph(struct wf_synth_data *d, const struct wf_synth_graph *g)
+{
+    size_t N = (size_t)d->N;
+    memcpy(d->x, g->x, N * sizeof *d->x);
+    memcpy(d->y, g->y, N * sizeof *d->y);
+    for (size_t i = 0; i < N * N; i++) d->distance[i] = INFINITY;
+    for (size_t i = 0; i < N; i++) {
+        for (ptrdiff_t k = g->first[i]; k < g->first[i + 1]; k++) {
+            d->distance[i * N + (size_t)g->to[k]] = g->distance[k];
+            d->adjacency[i * N + (size_t)g->to[k]] = g->weight[k];
+        }
+    }
+}
+
+enum wf_status wf_synth_run(const struct wf_synth_config *cfg, struct wf_synth_data *out,
+                            struct wf_error *e)
+{
+    struct wf_synth *s;
+    *out = (struct wf_synth_data){ 0 };
+    WF_TRY(wf_synth_begin(&s, cfg, e));
+    *out = (struct wf_synth_data){
+        .E = wf_synth_rows(s), .N = cfg->nodes, .interval_s = cfg->interval_s, .t0 = wf_synth_t0()
+    };
+    enum wf_status status = reserve(out, (size_t)cfg->channels, e);
+    if (status == WF_OK) {
+        fill_graph(out, wf_synth_graph(s));
+        ptrdiff_t width = (ptrdiff_t)out->N * cfg->channels;
+        for (ptrdiff_t t = 0; t < out->E; t++) wf_synth_step(s, out->values + t * width);
+    }
+    wf_synth_end(s);
+    return status;
+}
+
+void wf_synth_data_free(struct wf_synth_data *d)
+{
+    wf_free(d->values);
+    wf_free(d->distance);
+    wf_free(d->adjacency);
+    wf_free(d->x);
+    wf_free(d->y);
+    *d = (struct wf_synth_data){ 0 };
+}

@@ -1,0 +1,23 @@
+#include "nn/batch.h"
+
+static const struct wf_supports *make(struct wf_tape *g, const struct wf_batch *b, int t)
+{
+    struct wf_tensor *w = wf_tape_view(g, b->weights); /* the sweep may outlive b */
+    b->made[t] = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
+    return &b->made[t];
+}
+
+void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph *gr)
+{
+    b->graph = gr;
+    b->supports = b->weights.data ? make(g, b, b->T - 1) : &gr->supports;
+}
+
+const struct wf_supports *wf_batch_supports(struct wf_tape *g, const struct wf_batch *b, int t)
+{
+    if (t < 0 || t >= b->T)
+        wf_tape_fail(g, WF_EINVAL, "batch: the graph of step %d of %d", t, b->T);
+    else if (b->weights.data && t < b->T - 1)
+        return make(g, b, t);
+    return b->supports;
+}

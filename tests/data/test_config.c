@@ -1,0 +1,132 @@
+#include <criterion/criterion.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "apps/kit/cli.h"
+#include "data/config.h"
+#include "tests/kit/leaks.h"
+
+static const char *const colours[] = { "red", "green", NULL };
+
+struct sample {
+    int count;
+    uint64_t seed;
+    double rate;
+    bool on;
+    int colour;
+    char text[WF_CONFIG_TEXT];
+    struct wf_ints list;
+};
+
+static const struct wf_field fields[] = {
+    { "count", WF_FIELD_INT, offsetof(struct sample, count), 1, 10, NULL, "how many" },
+    { "seed", WF_FIELD_SEED, offsetof(struct sample, seed), 0, 0, NULL, "of draws" },
+    { "rate", WF_FIELD_DOUBLE, offsetof(struct sample, rate), 0, 1, NULL, "how fast" },
+    { "on", WF_FIELD_BOOL, offsetof(struct sample, on), 0, 1, NULL, "whether" },
+    { "colour", WF_FIELD_ENUM, offsetof(struct sample, colour), 0, 0, colours, "which" },
+    { "text", WF_FIELD_TEXT, offsetof(struct sample, text), 0, 0, NULL, "what" },
+    { "list", WF_FIELD_INTS, offsetof(struct sample, list), 0, 99, NULL, "when" },
+    { 0 }
+};
+
+Test(config, values_go_in_as_text_and_come_out_as_the_same_text)
+{
+    static const char *const rows[][2] = {
+        { "count", "7" },
+        { "seed", "18446744073709551615" },
+        { "rate", "0.1" },
+        { "on", "True" },
+        { "colour", "green" },
+        { "text", "a = b, c" },
+        { "list", "1,20,30" },
+        { "list", "" },
+        { "rate", "0.30000000000000004" },
+    };
+    struct sample s = { 0 };
+    struct wf_config c = { fields, &s, "Sample" };
+    struct wf_error err = { 0 };
+    char text[WF_VALUE_TEXT];
+    void *owner;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_assert_eq(wf_config_set(&c, 1, rows[i][0], rows[i][1], &err), WF_OK, "%s", err.message);
+        const struct wf_field *f = wf_config_find(&c, 1, rows[i][0], &owner);
+        cr_assert(f && owner == &s);
+        cr_expect_str_eq(wf_config_value(f, &s, text), rows[i][1]);
+    }
+}
+
+Test(config, what_is_no_value_is_refused_by_name)
+{
+    static const char *const rows[][3] = {
+        { "count", "11", "--count 11: want an integer from 1 to 10" },
+        { "count", "2.5", "--count 2.5: want an integer" },
+        { "count", "", "--count : want an integer" },
+        { "rate", "nan", "--rate nan: want a number from 0 to 1" },
+        { "rate", "0.5x", "--rate 0.5x: want a number" },
+        { "seed", "-1", "--seed -1: want an integer >= 0" },
+        { "on", "maybe", "--on maybe: want True or False" },
+        { "colour", "blue", "--colour blue: want one of red, green" },
+        { "list", "1,,2", "--list 1,,2: want up to 16 integers" },
+        { "list", "1,100", "--list 1,100: want up to 16 integers from 0 to 99" },
+        { "size", "1", "unknown option --size" },
+    };
+    struct sample s = { .count = 3 }, before = s;
+    struct wf_config c = { fields, &s, "Sample" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct wf_error err = { 0 };
+        cr_expect_eq(wf_config_set(&c, 1, rows[i][0], rows[i][1], &err), WF_EINVAL, "%s",
+                     rows[i][2]);
+        cr_expect(strstr(err.message, rows[i][2]), "'%s' is not in '%s'", rows[i][2], err.message);
+    }
+    cr_expect_arr_eq(&s, &before, sizeof s, "a refused value changed something");
+}
+
+Test(config, printed_lines_restore_the_configuration)
+{
+    struct sample a = { 4, 9, 0.25, true, 1, "x", { 2, { 3, 5 } } }, b = { 0 };
+    struct wf_config from = { fields, &a, "A" }, to = { fields, &b, "B" };
+    struct wf_error err = { 0 };
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    wf_config_print(&from, 1, f);
+    fclose(f);
+    cr_assert_eq(wf_config_parse(&to, 1, text, &err), WF_OK, "%s", err.message);
+    cr_expect(b.count == 4 && b.seed == 9 && b.rate == 0.25 && b.on && b.colour == 1);
+    cr_expect(strcmp(b.text, "x") == 0 && b.list.n == 2 && b.list.v[1] == 5);
+    cr_expect_eq(wf_config_parse(&to, 1, "no value\n", &err), WF_EFORMAT);
+    cr_assert_eq(wf_config_parse(&to, 1, "# count=7\n\ncount=8\n#", &err), WF_OK);
+    cr_expect_eq(b.count, 8);
+    free(text);
+}
+
+Test(cli, options_set_fields_and_the_rest_is_positional)
+{
+    char *argv[] = { "p", "--count", "5", "in", "-rate=0.5", "--on", "False", "-c", "6", "out" };
+    static const struct wf_alias aliases[] = { { "c", "count" }, { NULL, NULL } };
+    struct sample s = { .on = true };
+    struct wf_config c = { fields, &s, "Sample" };
+    struct wf_cli cli = { .aliases = aliases };
+    struct wf_error err = { 0 };
+    cr_assert_eq(wf_cli_parse(10, argv, &c, 1, &cli, &err), WF_OK, "%s", err.message);
+    cr_expect(s.count == 6 && s.rate == 0.5 && !s.on && !cli.help);
+    cr_assert_eq(cli.positionals, 2);
+    cr_expect_str_eq(cli.positional[0], "in");
+    cr_expect_str_eq(cli.positional[1], "out");
+    expect_no_leaks();
+}
+
+Test(cli, bad_options_are_named)
+{
+    char *unknown[] = { "p", "--wrong" }, *missing[] = { "p", "--count" };
+    struct sample s = { 0 };
+    struct wf_config c = { fields, &s, "Sample" };
+    struct wf_cli cli = { 0 };
+    struct wf_error err = { 0 };
+    cr_expect_eq(wf_cli_parse(2, unknown, &c, 1, &cli, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "unknown option --wrong"), "%s", err.message);
+    cr_expect_eq(wf_cli_parse(2, missing, &c, 1, &cli, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "--count wants a value"), "%s", err.message);
+    expect_no_leaks();
+}

@@ -1,0 +1,47 @@
+/* dense.h - what the tests of the dense layers share: a tape with parameters, numbers, comparison.
+ */
+#ifndef WF_TEST_DENSE_H
+#define WF_TEST_DENSE_H
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+#include "autograd/gradcheck.h"
+#include "nn/params.h"
+#include "tests/kit/leaks.h"
+
+#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+
+/* Layers are declared between dense_init() and dense_commit(). */
+struct dense {
+    struct wf_params ps;
+    struct wf_tape g;
+};
+void dense_init(struct dense *d);
+void dense_commit(struct dense *d, uint64_t seed);
+void dense_free(struct dense *d); /* and looks for leaks */
+
+/* Numbers in [-1, 1) that depend on seed and position; leaves live on the tape. */
+double dense_noise(int seed, ptrdiff_t i);
+struct wf_tensor *dense_input(struct dense *d, int seed, int ndim, const int *shape);
+double dense_at(const struct wf_tensor *t, ptrdiff_t i); /* element i in row-major order */
+
+/* Every element of y near want(i, ctx). */
+void dense_expect(struct dense *d, const struct wf_tensor *y,
+                  double (*want)(ptrdiff_t i, const void *ctx), const void *ctx, double bar);
+void dense_expect_same(struct dense *d, const struct wf_tensor *a, const struct wf_tensor *b,
+                       double bar);
+
+/* The tape has refused, saying why; it is reset. */
+void dense_expect_refusal(struct dense *d, const char *why);
+
+/* Gradients of build() in its inputs, of the given shapes (ended by 0). */
+enum { DENSE_LEAVES = 6 };
+struct dense_grad {
+    struct wf_tensor *(*build)(struct wf_tape *g, struct wf_tensor **in, const void *ctx);
+    const void *ctx;
+    int shape[DENSE_LEAVES][WF_MAXDIM];
+};
+void dense_expect_gradient(const struct dense_grad *c);
+
+#endif

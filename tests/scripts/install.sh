@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs a build (argument: its folder) in a scratch prefix and uses it as a stranger would:
+# through pkg-config and CMake, shared and static, from C and C++, gcc and clang; with its manual
+# pages and its tutorial.
+set -euo pipefail
+build=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../install" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+prefix=$scratch/prefix
+cmake --install "$build" --prefix "$prefix" >/dev/null
+"$here/man.sh" "$prefix"
+cd "$scratch"
+
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
+read -ra cflags < <(pkg-config --cflags weft)
+read -ra libs < <(pkg-config --libs weft)
+read -ra static < <(pkg-config --static --libs weft | sed 's/-lweft\b/-l:libweft.a/')
+strict=(-Wall -Wextra -Wpedantic -Werror)
+
+# All headers in one unit, for every compiler there is.
+(cd "$prefix/include/weft" && find . -name '*.h' | sort | sed 's|^\./\(.*\)|#include "\1"|') >all.h
+[ -s all.h ]
+compilers=()
+for pair in "gcc g++" "clang clang++"; do
+    read -r cc cxx <<<"$pair"
+    if command -v "$cc" >/dev/null && command -v "$cxx" >/dev/null; then compilers+=("$pair"); fi
+done
+for pair in "${compilers[@]}"; do
+    read -r cc cxx <<<"$pair"
+    $cc -x c -std=c17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
+    $cxx -x c++ -std=c++17 "${strict[@]}" "${cflags[@]}" -fsyntax-only all.h
+    kinds=(shared)
+    # The static library wants the compiler's OpenMP, which clang may come without.
+    if echo 'int main(void) { return 0; }' | $cc -x c -fopenmp -o openmp - 2>said; then kinds+=(static); else
+        echo "install: $cc has no OpenMP: $(sed -n '$p' said); libweft.a is not tried with it"
+    fi
+    for linked in "${kinds[@]}"; do
+        if [ $linked = shared ]; then with=("${libs[@]}"); else with=("${static[@]}"); fi
+        for program in user stgnn; do
+            $cc -std=c17 "${strict[@]}" "${cflags[@]}" "$here/$program.c" -o "$program-$cc-$linked" "${with[@]}" -lm
+            "./$program-$cc-$linked"
+        done
+        $cxx -std=c++17 "${strict[@]}" "${cflags[@]}" "$here/stgnn.cc" -o "stgnn-$cxx-$linked" "${with[@]}" -lm
+        "./stgnn-$cxx-$linked"
+    done
+done
+
+# The model in the README, as it stands there.
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$here/../../README.md" >readme.c
+[ -s readme.c ]
+gcc -std=c17 -O2 "${strict[@]}" "${cflags[@]}" readme.c -o readme "${libs[@]}" -lm
+./readme | grep -q 'step 400: MAE 0\.0'
+
+# The same as a project of CMake, with Criterion tests of its own.
+fixture=$(cd "$here/../fixtures" && pwd)/torch_linear.h5
+for pair in "${compilers[@]}"; do
+    read -r cc cxx <<<"$pair"
+    for kind in OFF ON; do
+        if [ $kind = ON ] && [ ! -e "stgnn-$cc-static" ]; then continue; fi
+        dir=cmake-$cc-$kind
+        CC=$cc CXX=$cxx cmake -G Ninja -S "$here" -B "$dir" -DCMAKE_PREFIX_PATH="$prefix" -DSTATIC=$kind \
+            -DFIXTURE="$fixture" >/dev/null
+        ninja --quiet -C "$dir"
+        (cd "$dir" && ctest --output-on-failure >log 2>&1) || { cat "$dir/log"; exit 1; }
+        grep -q '100% tests passed.* out of 4' "$dir/log"
+    done
+done
+
+# Nothing but wf_ names reaches a user's program, from either library.
+for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a"; do
+    # shellcheck disable=SC2086
+    if nm --defined-only $names | awk 'NF == 3 { print $3 }' | grep -v '^wf_'; then
+        echo "${names##*/} defines public names that do not begin with wf_" >&2
+        exit 1
+    fi
+done
+"$here/tutorial.sh" "$build" "$prefix"
+echo "install: headers, libweft.so, libweft.a, pkg-config, CMake package, manual pages and tutorial work"

@@ -2,16 +2,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "apps/dataset/describe.h"
 #include "data/catalog.h"
 #include "apps/dataset/fetch.h"
 #include "data/file.h"
 #include "apps/kit/cli.h"
 #include "apps/experiment/experiment.h"
+#include "data/simulate/simulate_file.h"
+#include "dist/clock.h"
 #include "dist/progress.h"
-
-#define SYNTH(name)  offsetof(struct wf_synth_config, name)
-#define SOURCE(name) offsetof(struct wf_dataset_source, name)
-#define HERE(name)   offsetof(struct here, name)
 
 struct here {
     char folder[WF_CONFIG_TEXT];
@@ -20,46 +19,50 @@ struct from {
     char url[WF_CONFIG_TEXT];
     int stall_s;
 };
-#define FROM(name) offsetof(struct from, name)
 
 static const struct wf_field synth_fields[] = {
-    { "nodes", WF_FIELD_INT, SYNTH(nodes), 2, 100000, NULL, "sensors" },
-    { "days", WF_FIELD_INT, SYNTH(days), 1, 10000, NULL, "days, from a Monday on" },
-    { "interval", WF_FIELD_INT, SYNTH(interval_s), 60, 604800, NULL, "seconds between rows" },
-    { "edges", WF_FIELD_INT, SYNTH(edges), 0, INT_MAX, NULL,
-      "of the graph; 0: what the roads give" },
-    { "channels", WF_FIELD_INT, SYNTH(channels), 1, 3, NULL, "speed, vehicles an hour, a mile" },
-    { "seed", WF_FIELD_SEED, SYNTH(seed), 0, 0, NULL, "of the roads and all that happens there" },
-    { "missing", WF_FIELD_DOUBLE, SYNTH(missing), 0, 0.999, NULL, "share of readings lost" },
-    { "noise", WF_FIELD_DOUBLE, SYNTH(noise_mph), 0, 20, NULL, "error of a reading, mph" },
+    WF_FIELD(wf_traffic_config, "nodes", INT, nodes, 2, 100000, NULL, "sensors"),
+    WF_FIELD(wf_traffic_config, "days", INT, days, 1, 10000, NULL, "days, from a Monday on"),
+    WF_FIELD(wf_traffic_config, "interval", INT, interval_s, 60, 604800, NULL,
+             "seconds between rows"),
+    WF_FIELD(wf_traffic_config, "edges", INT, edges, 0, INT_MAX, NULL,
+             "of the graph; 0: what the roads give"),
+    WF_FIELD(wf_traffic_config, "channels", INT, channels, 1, 3, NULL,
+             "speed, vehicles an hour, a mile"),
+    WF_FIELD(wf_traffic_config, "seed", SEED, seed, 0, 0, NULL,
+             "of the roads and all that happens there"),
+    WF_FIELD(wf_traffic_config, "missing", DOUBLE, missing, 0, 0.999, NULL,
+             "share of readings lost"),
+    WF_FIELD(wf_traffic_config, "noise", DOUBLE, noise_mph, 0, 20, NULL, "error of a reading, mph"),
     { 0 }
 };
-static const struct wf_field pde_fields[] = { { "seed", WF_FIELD_SEED,
-                                                offsetof(struct wf_pde_config, seed), 0, 0, NULL,
-                                                "of the places and all that happens there" },
+static const struct wf_field pde_fields[] = { WF_FIELD(wf_pde_config, "seed", SEED, seed, 0, 0,
+                                                       NULL,
+                                                       "of the places and all that happens there"),
                                               { 0 } };
 static const struct wf_field source_fields[] = {
-    { "key", WF_FIELD_TEXT, SOURCE(key), 0, 0, NULL, "which series of an HDF5 or .npz file" },
-    { "adjacency", WF_FIELD_TEXT, SOURCE(adjacency), 0, 0, NULL, "file with the graph" },
-    { "threshold", WF_FIELD_DOUBLE, SOURCE(threshold), 0, 1, NULL,
-      "drop edges of road distances whose weight is below" },
+    WF_FIELD(wf_dataset_source, "key", TEXT, key, 0, 0, NULL,
+             "which series of an HDF5 or .npz file"),
+    WF_FIELD(wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL, "file with the graph"),
+    WF_FIELD(wf_dataset_source, "threshold", DOUBLE, threshold, 0, 1, NULL,
+             "drop edges of road distances whose weight is below"),
     { 0 }
 };
 
 static const struct wf_field here_fields[] = {
-    { "data-folder", WF_FIELD_TEXT, HERE(folder), 0, 0, NULL, "where data sets by name lie" }, { 0 }
+    WF_FIELD(here, "data-folder", TEXT, folder, 0, 0, NULL, "where data sets by name lie"), { 0 }
 };
 
 static const struct wf_field from_fields[] = {
-    { "url", WF_FIELD_TEXT, FROM(url), 0, 0, NULL, "files are URL/FILE, not their publisher's" },
-    { "stall", WF_FIELD_INT, FROM(stall_s), 1, 86400, NULL, "seconds without a byte to give up" },
+    WF_FIELD(from, "url", TEXT, url, 0, 0, NULL, "files are URL/FILE, not their publisher's"),
+    WF_FIELD(from, "stall", INT, stall_s, 1, 86400, NULL, "seconds without a byte to give up"),
     { 0 }
 };
 
 struct job {
     struct here here;
     struct from from;
-    struct wf_synth_config synth;
+    struct wf_traffic_config synth;
     struct wf_pde_config pde;
     struct wf_dataset_source source;
     int argc; /* of the command */
@@ -94,20 +97,20 @@ static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
     return !wf_cli_stop;
 }
 
-static void bar_start(struct bar *b, struct wf_synth_watch *w)
+static void bar_start(struct bar *b, struct wf_simulate_watch *w)
 {
     wf_progress_start(&b->p, stderr, 0, 0);
     b->told = b->p.started;
-    *w = (struct wf_synth_watch){ show_rows, b };
+    *w = (struct wf_simulate_watch){ show_rows, b };
     wf_cli_catch_signals();
 }
 
-static enum wf_status make_traffic(const char *path, struct wf_synth_config *c,
+static enum wf_status make_traffic(const char *path, struct wf_traffic_config *c,
                                    struct wf_error *err)
 {
     struct bar b;
     bar_start(&b, &c->watch);
-    WF_TRY(wf_dataset_synth(path, c, err));
+    WF_TRY(wf_simulate_traffic(path, c, err));
     int64_t rows = c->rows, s = c->interval_s ? c->interval_s : 3600;
     if (!rows) rows = (int64_t)c->days * 86400 / s;
     printf("%s: %lld rows of %d sensors, every %lld s, seed %llu\n", path, (long long)rows,
@@ -119,7 +122,7 @@ static enum wf_status make_pde(const char *path, struct wf_pde_config *c, struct
 {
     struct bar b;
     bar_start(&b, &c->watch);
-    WF_TRY(wf_dataset_pde(path, c, err));
+    WF_TRY(wf_simulate_pde(path, c, err));
     printf("%s: %d runs of %d rows of %d places, seed %llu\n", path, c->runs, c->rows, c->nodes,
            (unsigned long long)c->seed);
     return WF_OK;
@@ -139,7 +142,7 @@ static enum wf_status parse_named(struct job *j, bool pde, struct wf_error *err)
 static enum wf_status take_entry(struct job *j, const struct wf_catalog_entry *e,
                                  struct wf_error *err)
 {
-    j->synth = wf_synth_defaults();
+    j->synth = wf_traffic_defaults();
     j->synth.nodes = e->N;
     j->synth.days = 0;
     j->synth.interval_s = e->interval_s;
@@ -419,7 +422,7 @@ int main(int argc, char **argv)
 {
     struct job j = { .here = { "data" },
                      .from = { "", 60 },
-                     .synth = wf_synth_defaults(),
+                     .synth = wf_traffic_defaults(),
                      .source = wf_dataset_defaults() };
     struct wf_error err = { 0 };
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) return help(&j);

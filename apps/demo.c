@@ -1,29 +1,29 @@
 /* demo - makes a synthetic road network with its traffic, trains DCRNN on it and compares. */
-#include "data/simulate/traffic.h"
 #include "apps/experiment/experiment.h"
+#include "data/file.h"
+#include "data/simulate/simulate_file.h"
 
 #define DATA "results/demo/road.h5"
 
 static const struct wf_field fields[] = {
-    { "sensors", WF_FIELD_INT, offsetof(struct wf_synth_config, nodes), 2, 20000, NULL,
-      "of the network" },
-    { "days", WF_FIELD_INT, offsetof(struct wf_synth_config, days), 7, 3650, NULL, "of traffic" },
-    { "data-seed", WF_FIELD_SEED, offsetof(struct wf_synth_config, seed), 0, 0, NULL,
-      "of the network and all that happens on it" },
+    WF_FIELD(wf_traffic_config, "sensors", INT, nodes, 2, 20000, NULL, "of the network"),
+    WF_FIELD(wf_traffic_config, "days", INT, days, 7, 3650, NULL, "of traffic"),
+    WF_FIELD(wf_traffic_config, "data-seed", SEED, seed, 0, 0, NULL,
+             "of the network and all that happens on it"),
     { 0 }
 };
 
 static enum wf_status make_data(void *at, FILE *log, struct wf_error *err)
 {
-    const struct wf_synth_config *c = at;
+    const struct wf_traffic_config *c = at;
     WF_TRY(wf_make_folder("results/demo", err));
     fprintf(log, "simulating %d days of traffic at %d sensors\n", c->days, c->nodes);
-    return wf_dataset_synth(DATA, c, err);
+    return wf_simulate_traffic(DATA, c, err);
 }
 
 int main(int argc, char **argv)
 {
-    struct wf_synth_config synth = wf_synth_defaults();
+    struct wf_traffic_config synth = wf_traffic_defaults();
     struct wf_config extra = { fields, &synth, "Synthetic traffic" };
     struct wf_app app = { .about = "train DCRNN on synthetic road traffic",
                           .preset = "model=dcrnn\ndata=" DATA "\nout=results/demo\nmode=index\n"

@@ -15,25 +15,26 @@ struct job {
     bool pictures;
 };
 
-#define TEXT(name, member, help)                                                                   \
-    {                                                                                              \
-        name, WF_FIELD_TEXT, offsetof(struct job, member), 0, 0, NULL, help                        \
-    }
 static const struct wf_field fields[] = {
-    TEXT("checkpoint", checkpoint, "forecast with a run's best.h5 or last.h5"),
-    TEXT("data", data, "series to go on from; default: the one trained on"),
-    TEXT("at", at, "last row to see, from 0, or last"),
-    TEXT("weights", weights, "forecast with published DCRNN weights (.npz)"),
-    TEXT("windows", windows, "their input (.npz): x_scaled, mean, std"),
-    TEXT("supports", supports, ".npz with support0 and support1; default: the windows' file"),
-    TEXT("adjacency", adjacency, "graph; for published weights a .pkl to build supports from"),
-    { "compat", WF_FIELD_ENUM, offsetof(struct job, compat), 0, 0, compat_names,
-      "whose diffusion published weights were trained with" },
-    { "count", WF_FIELD_INT, offsetof(struct job, count), 0, 1e6, NULL,
-      "windows: the last, of a checkpoint's series; the first, of given ones; 0: 1 and all" },
-    { "pictures", WF_FIELD_BOOL, offsetof(struct job, pictures), 0, 1, NULL,
-      "draw a checkpoint's last window, in a folder named as the output without its ending" },
-    TEXT("output", output, "file to write, .h5 or .csv"),
+    WF_FIELD(job, "checkpoint", TEXT, checkpoint, 0, 0, NULL,
+             "forecast with a run's best.h5 or last.h5"),
+    WF_FIELD(job, "data", TEXT, data, 0, 0, NULL,
+             "series to go on from; default: the one trained on"),
+    WF_FIELD(job, "at", TEXT, at, 0, 0, NULL, "last row to see, from 0, or last"),
+    WF_FIELD(job, "weights", TEXT, weights, 0, 0, NULL,
+             "forecast with published DCRNN weights (.npz)"),
+    WF_FIELD(job, "windows", TEXT, windows, 0, 0, NULL, "their input (.npz): x_scaled, mean, std"),
+    WF_FIELD(job, "supports", TEXT, supports, 0, 0, NULL,
+             ".npz with support0 and support1; default: the windows' file"),
+    WF_FIELD(job, "adjacency", TEXT, adjacency, 0, 0, NULL,
+             "graph; for published weights a .pkl to build supports from"),
+    WF_FIELD(job, "compat", ENUM, compat, 0, 0, compat_names,
+             "whose diffusion published weights were trained with"),
+    WF_FIELD(job, "count", INT, count, 0, 1e6, NULL,
+             "windows: the last, of a checkpoint's series; the first, of given ones; 0: 1 and all"),
+    WF_FIELD(job, "pictures", BOOL, pictures, 0, 1, NULL,
+             "draw a checkpoint's last window, in a folder named as the output without its ending"),
+    WF_FIELD(job, "output", TEXT, output, 0, 0, NULL, "file to write, .h5 or .csv"),
     { 0 }
 };
 

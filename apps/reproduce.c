@@ -5,6 +5,7 @@
 #include "apps/experiment/experiment.h"
 #include "apps/reproduce/reproduce.h"
 #include "apps/kit/text.h"
+#include "data/file.h"
 #include "tensor/alloc.h"
 
 /* ---- measure: one number for the memory table, in a process of its own ---- */
@@ -14,15 +15,14 @@ struct measure {
     int rows, nodes, channels, steps;
     bool base;
 };
-#define OF(member) offsetof(struct measure, member)
 static const struct wf_field measure_fields[] = {
-    { "rows", WF_FIELD_INT, OF(rows), 1, 1e9, NULL, "steps of the series" },
-    { "nodes", WF_FIELD_INT, OF(nodes), 1, 1e6, NULL, "its nodes" },
-    { "channels", WF_FIELD_INT, OF(channels), 1, 8, NULL, "its channels" },
-    { "steps", WF_FIELD_INT, OF(steps), 1, 4096, NULL, "of a window, in and out" },
-    { "base", WF_FIELD_BOOL, OF(base), 0, 1, NULL, "materialise every window" },
-    { "out", WF_FIELD_TEXT, OF(out), 0, 0, NULL,
-      "folder for stats.csv, and the series for a while" },
+    WF_FIELD(measure, "rows", INT, rows, 1, 1e9, NULL, "steps of the series"),
+    WF_FIELD(measure, "nodes", INT, nodes, 1, 1e6, NULL, "its nodes"),
+    WF_FIELD(measure, "channels", INT, channels, 1, 8, NULL, "its channels"),
+    WF_FIELD(measure, "steps", INT, steps, 1, 4096, NULL, "of a window, in and out"),
+    WF_FIELD(measure, "base", BOOL, base, 0, 1, NULL, "materialise every window"),
+    WF_FIELD(measure, "out", TEXT, out, 0, 0, NULL,
+             "folder for stats.csv, and the series for a while"),
     { 0 }
 };
 

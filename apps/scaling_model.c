@@ -3,6 +3,7 @@
 #include "apps/kit/cli.h"
 #include "apps/experiment/experiment.h"
 #include "apps/scaling/scaling.h"
+#include "data/file.h"
 #include "tensor/alloc.h"
 
 struct job {
@@ -10,11 +11,11 @@ struct job {
     struct wf_ints ranks;
 };
 static const struct wf_field fields[] = {
-    { "out", WF_FIELD_TEXT, offsetof(struct job, out), 0, 0, NULL,
-      "folder for scaling.csv, scaling.md and the pictures" },
-    { "ranks", WF_FIELD_INTS, offsetof(struct job, ranks), 1, 1048576, NULL, "how many" },
-    { "measured", WF_FIELD_TEXT, offsetof(struct job, measured), 0, 0, NULL,
-      "CSV file ranks,placement,epoch_s to compare with" },
+    WF_FIELD(job, "out", TEXT, out, 0, 0, NULL,
+             "folder for scaling.csv, scaling.md and the pictures"),
+    WF_FIELD(job, "ranks", INTS, ranks, 1, 1048576, NULL, "how many"),
+    WF_FIELD(job, "measured", TEXT, measured, 0, 0, NULL,
+             "CSV file ranks,placement,epoch_s to compare with"),
     { 0 }
 };
 

@@ -22,14 +22,10 @@ struct job {
     pid_t child;
 };
 static const struct wf_field fields[] = {
-    { "out", WF_FIELD_TEXT, offsetof(struct job, out), 0, 0, NULL,
-      "CSV file to write; %h stands for the host's name" },
-    { "interval", WF_FIELD_DOUBLE, offsetof(struct job, interval), 0.01, 86400, NULL,
-      "seconds between lines" },
-    { "append", WF_FIELD_BOOL, offsetof(struct job, append), 0, 1, NULL,
-      "go on below the lines that are there" },
-    { "pid", WF_FIELD_INT, offsetof(struct job, pid), 0, 2147483647, NULL,
-      "process to end with; 0: none" },
+    WF_FIELD(job, "out", TEXT, out, 0, 0, NULL, "CSV file to write; %h stands for the host's name"),
+    WF_FIELD(job, "interval", DOUBLE, interval, 0.01, 86400, NULL, "seconds between lines"),
+    WF_FIELD(job, "append", BOOL, append, 0, 1, NULL, "go on below the lines that are there"),
+    WF_FIELD(job, "pid", INT, pid, 0, 2147483647, NULL, "process to end with; 0: none"),
     { 0 }
 };
 
@@ -106,10 +102,10 @@ static int follow(const struct job *j)
 static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
 {
     char path[2 * WF_CONFIG_TEXT];
-    struct wf_node *node;
+    struct wf_machine *node;
     struct wf_monitor_source source;
     WF_TRY(file_name(path, sizeof path, j->out, err));
-    WF_TRY(wf_node_open(&node, &source, err));
+    WF_TRY(wf_machine_open(&node, &source, err));
     struct wf_monitor m = {
         .every_s = j->interval, .append = j->append, .source = &source, .ctx = node
     };
@@ -121,7 +117,7 @@ static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
         if (wf_monitor_stop(&m, &late) != WF_OK && s == WF_OK)
             s = wf_fail(err, late.status, "%s: %s", path, late.message);
     }
-    wf_node_close(node);
+    wf_machine_close(node);
     return s;
 }
 

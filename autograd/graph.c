@@ -21,7 +21,7 @@ static void spmm_vjp(struct wf_tape *g, const struct wf_node *n)
     struct wf_tensor *x = n->in[0], *val = n->in[1], *dy = n->out->grad;
     struct wf_tensor *dx = wf_tape_grad_fresh(g, x), *dval = wf_tape_grad(g, val);
     bool transpose = n->i[0];
-    if (dx) WF_RUN(g, wfk_spmm(g->be, dx, A, val, dy, !transpose, wf_tensor_adds(dx)));
+    if (dx) WF_RUN(g, wfk_spmm(g->be, dx, A, val, dy, !transpose, wf_grad_claim(dx)));
     if (dval) WF_RUN(g, wfk_spmm_bwd_val(g->be, dval, A, transpose ? x : dy, transpose ? dy : x));
 }
 
@@ -150,8 +150,7 @@ static struct wf_tensor *per_item(struct wf_tape *g, const char *op, struct wf_t
 static void edge_sum_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
-    if (dx)
-        WF_RUN(g, wfk_edge_spread(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_tensor_adds(dx)));
+    if (dx) WF_RUN(g, wfk_edge_spread(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_grad_claim(dx)));
 }
 
 struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
@@ -171,7 +170,7 @@ struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct 
 static void edge_spread_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_edge_sum(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_tensor_adds(dx)));
+    if (dx) WF_RUN(g, wfk_edge_sum(g->be, dx, n->ptr, n->out->grad, n->i[0], wf_grad_claim(dx)));
 }
 
 struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,

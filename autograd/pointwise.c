@@ -66,7 +66,7 @@ UNARY(rsqrt0, WF_RSQRT0)
 static void affine_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_affine(g->be, dx, n->out->grad, n->r[0], 0, wf_tensor_adds(dx)));
+    if (dx) WF_RUN(g, wfk_affine(g->be, dx, n->out->grad, n->r[0], 0, wf_grad_claim(dx)));
 }
 
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift)
@@ -97,7 +97,7 @@ void wf_unbroadcast(struct wf_tape *g, struct wf_tensor *dx, const struct wf_ten
         v.shape[i] = i < lead ? 1 : dx->shape[i - lead];
         v.stride[i] = i < lead ? 0 : dx->stride[i - lead];
     }
-    WF_RUN(g, wfk_sum(g->be, &v, dy, scale, wf_tensor_adds(dx)));
+    WF_RUN(g, wfk_sum(g->be, &v, dy, scale, wf_grad_claim(dx)));
 }
 
 bool wf_same_root(const struct wf_tensor *a, const struct wf_tensor *b)
@@ -212,7 +212,7 @@ static void dropout_vjp(struct wf_tape *g, const struct wf_node *n)
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
     if (dx)
         WF_RUN(g, wfk_dropout(g->be, dx, n->out->grad, n->r[0], g->step, (uint32_t)n->i[0],
-                              wf_tensor_adds(dx)));
+                              wf_grad_claim(dx)));
 }
 
 struct wf_tensor *wf_dropout(struct wf_tape *g, struct wf_tensor *x, double p)

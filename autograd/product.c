@@ -60,12 +60,12 @@ static void linear_vjp(struct wf_tape *g, const struct wf_node *n)
     if (dx) {
         struct wf_tensor d = grouped(dx);
         t = transposed(&w);
-        add_product(g, &d, &dy, &t, wf_tensor_adds(dx));
+        add_product(g, &d, &dy, &t, wf_grad_claim(dx));
     }
     if (dw) {
         struct wf_tensor d = grouped(dw);
         t = transposed(&x);
-        add_product(g, &d, &t, &dy, wf_tensor_adds(dw));
+        add_product(g, &d, &t, &dy, wf_grad_claim(dw));
     }
     if (db) wf_unbroadcast(g, db, n->out->grad, 1);
 }
@@ -101,11 +101,11 @@ static void matmul_vjp(struct wf_tape *g, const struct wf_node *n)
     struct wf_tensor t;
     if (da) {
         t = transposed(n->in[1]);
-        add_product(g, da, n->out->grad, &t, wf_tensor_adds(da));
+        add_product(g, da, n->out->grad, &t, wf_grad_claim(da));
     }
     if (db) {
         t = transposed(n->in[0]);
-        add_product(g, db, &t, n->out->grad, wf_tensor_adds(db));
+        add_product(g, db, &t, n->out->grad, wf_grad_claim(db));
     }
 }
 

@@ -59,7 +59,7 @@ struct wf_tensor *wf_permute(struct wf_tape *g, struct wf_tensor *x, ...)
 static void copy_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]);
-    if (dx) WF_RUN(g, wfk_copy(g->be, dx, n->out->grad, wf_tensor_adds(dx)));
+    if (dx) WF_RUN(g, wfk_copy(g->be, dx, n->out->grad, wf_grad_claim(dx)));
 }
 
 struct wf_tensor *wf_contiguous(struct wf_tape *g, struct wf_tensor *x)
@@ -138,7 +138,7 @@ static void part_vjp(struct wf_tape *g, const struct wf_node *n)
     if (!dx) return;
     int axis = n->i[0], from = n->i[1];
     struct wf_tensor dy = wf_view_slice(n->out->grad, axis, from, from + n->in[0]->shape[axis]);
-    WF_RUN(g, wfk_copy(g->be, dx, &dy, wf_tensor_adds(dx)));
+    WF_RUN(g, wfk_copy(g->be, dx, &dy, wf_grad_claim(dx)));
 }
 
 static void put_part(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *x, int axis,
@@ -284,7 +284,7 @@ static void scatter_vjp(struct wf_tape *g, const struct wf_node *n)
     if (!dy) return;
     struct wf_tensor *rows = wf_tape_temp(g, dy->ndim, dy->shape);
     WF_RUN(g, wfk_pick(g->be, rows, n->out->grad, n->in[1]));
-    WF_RUN(g, wfk_affine(g->be, dy, rows, 1, 0, wf_tensor_adds(dy)));
+    WF_RUN(g, wfk_affine(g->be, dy, rows, 1, 0, wf_grad_claim(dy)));
     wf_tape_drop(g, rows);
 }
 
@@ -339,7 +339,7 @@ static void sum_vjp(struct wf_tape *g, const struct wf_node *n)
     struct wf_tensor *dx = wf_tape_grad_fresh(g, n->in[0]), dy;
     if (!dx) return;
     WF_CHECK(wf_view_broadcast(&dy, n->out->grad, dx->ndim, dx->shape));
-    WF_RUN(g, wfk_affine(g->be, dx, &dy, n->r[0], 0, wf_tensor_adds(dx)));
+    WF_RUN(g, wfk_affine(g->be, dx, &dy, n->r[0], 0, wf_grad_claim(dx)));
 }
 
 static struct wf_tensor *sum_to(struct wf_tape *g, struct wf_tensor *x, const int *shape,

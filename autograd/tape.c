@@ -189,7 +189,7 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t)
 
 static void settle(struct wf_tape *g, struct wf_tensor *d)
 {
-    if (!wf_tensor_adds(d)) WF_RUN(g, wfk_fill(g->be, d, 0));
+    if (!wf_grad_claim(d)) WF_RUN(g, wfk_fill(g->be, d, 0));
 }
 
 static void settle_rest(struct wf_tape *g, struct wf_tensor *whole)

@@ -99,7 +99,7 @@ struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t);
 
 /* The same, but at first use it may be fresh: memory that holds anything, which spares filling it
  * with zeros only to add to them. For a vjp that hands it to kernels marked `fresh` in
- * tensor/kernels.def, or passes wf_tensor_adds() of it on as `add` or beta, and so writes all of it
+ * tensor/kernels.def, or passes wf_grad_claim() of it on as `add` or beta, and so writes all of it
  * before it is read; if in doubt, wf_tape_grad(). A vjp that asks for the same memory twice has it
  * filled, and so is what a vjp leaves fresh. */
 struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t);

@@ -35,6 +35,13 @@ struct wf_field {
     const char *help;
 };
 
+/* One row of such a table: the option `name` sets a member of `struct of`. kind: INT, SEED, DOUBLE,
+ * BOOL, ENUM, TEXT or INTS. */
+#define WF_FIELD(of, name, kind, member, min, max, names, help)                                    \
+    {                                                                                              \
+        name, WF_FIELD_##kind, offsetof(struct of, member), min, max, names, help                  \
+    }
+
 /* A configuration: its fields (ended by a NULL name) and where the struct is. */
 struct wf_config {
     const struct wf_field *fields;

@@ -14,29 +14,32 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define DAY_S    86400
-#define OF(name) offsetof(struct wf_dataset_source, name)
 
 const struct wf_field wf_dataset_fields[] = {
-    { "data", WF_FIELD_TEXT, OF(data), 0, 0, NULL,
-      "series: .h5, .csv, .npy or .npz; or a .json set with its graph" },
-    { "key", WF_FIELD_TEXT, OF(key), 0, 0, NULL, "which series of an HDF5 or .npz file" },
-    { "adjacency", WF_FIELD_TEXT, OF(adjacency), 0, 0, NULL,
-      "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); else as in the "
-      "data" },
-    { "adjacency-key", WF_FIELD_TEXT, OF(adjacency_key), 0, 0, NULL,
-      "which graph of an .npz file" },
-    { "zero-missing", WF_FIELD_BOOL, OF(zero_missing), 0, 0, NULL, "take zeros for missing" },
-    { "threshold", WF_FIELD_DOUBLE, OF(threshold), 0, 1, NULL,
-      "drop edges of road distances whose weight is below" },
-    { "second-data", WF_FIELD_TEXT, OF(second), 0, 0, NULL,
-      "another .csv, .npy or .npz of the same shape: further channels" },
-    { "rows-are-nodes", WF_FIELD_BOOL, OF(rows_are_nodes), 0, 0, NULL,
-      "of .csv, .npy and .npz; else rows are times" },
-    { "names", WF_FIELD_TEXT, OF(names), 0, 0, NULL, "text with the nodes' names in order" },
-    { "start", WF_FIELD_TEXT, OF(start), 0, 0, NULL,
-      "time of the first row where the file has none: 2018-01-01 00:00" },
-    { "interval", WF_FIELD_INT, OF(interval_s), 0, INT_MAX, NULL,
-      "seconds from row to row; with --start" },
+    WF_FIELD(wf_dataset_source, "data", TEXT, data, 0, 0, NULL,
+             "series: .h5, .csv, .npy or .npz; or a .json set with its graph"),
+    WF_FIELD(wf_dataset_source, "key", TEXT, key, 0, 0, NULL,
+             "which series of an HDF5 or .npz file"),
+    WF_FIELD(
+        wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL,
+        "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); else as in the "
+        "data"),
+    WF_FIELD(wf_dataset_source, "adjacency-key", TEXT, adjacency_key, 0, 0, NULL,
+             "which graph of an .npz file"),
+    WF_FIELD(wf_dataset_source, "zero-missing", BOOL, zero_missing, 0, 0, NULL,
+             "take zeros for missing"),
+    WF_FIELD(wf_dataset_source, "threshold", DOUBLE, threshold, 0, 1, NULL,
+             "drop edges of road distances whose weight is below"),
+    WF_FIELD(wf_dataset_source, "second-data", TEXT, second, 0, 0, NULL,
+             "another .csv, .npy or .npz of the same shape: further channels"),
+    WF_FIELD(wf_dataset_source, "rows-are-nodes", BOOL, rows_are_nodes, 0, 0, NULL,
+             "of .csv, .npy and .npz; else rows are times"),
+    WF_FIELD(wf_dataset_source, "names", TEXT, names, 0, 0, NULL,
+             "text with the nodes' names in order"),
+    WF_FIELD(wf_dataset_source, "start", TEXT, start, 0, 0, NULL,
+             "time of the first row where the file has none: 2018-01-01 00:00"),
+    WF_FIELD(wf_dataset_source, "interval", INT, interval_s, 0, INT_MAX, NULL,
+             "seconds from row to row; with --start"),
     { 0 }
 };
 

@@ -1,3 +1,4 @@
+/* dataset_file.c - a loaded data set into files: Weft's HDF5 layout, or CSV. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -6,41 +7,10 @@
 #include <unistd.h>
 #include "data/dataset.h"
 #include "data/file.h"
-#include "data/formats/h5.h"
 #include "data/formats/series_file.h"
 #include "tensor/alloc.h"
 
-#define NS_PER_S    INT64_C(1000000000)
-#define CHUNK_BYTES (2 << 20)
-
-/* Rows of [rows, width] floats that fit a chunk. */
-static ptrdiff_t rows_of(ptrdiff_t rows, ptrdiff_t width)
-{
-    ptrdiff_t n = CHUNK_BYTES / (ptrdiff_t)sizeof(float) / width;
-    return n < 1 ? 1 : n < rows ? n : rows;
-}
-
-/* The matrix a few rows at a time: whole, it would be larger than anything else in memory. */
-static enum wf_status write_graph(struct wf_h5 *f, const struct wf_dataset *ds, ptrdiff_t N,
-                                  struct wf_error *err)
-{
-    struct wf_array all = { .elem = WF_F32, .ndim = 2, .dim = { N, N } }, chunk;
-    ptrdiff_t step = rows_of(N, N);
-    enum wf_status s = WF_OK;
-    WF_TRY(wf_h5_reserve(f, "adjacency", &all, err));
-    WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, N }, err));
-    for (ptrdiff_t r = 0; r < N && s == WF_OK; r += step) {
-        chunk.dim[0] = N - r < step ? N - r : step;
-        chunk.count = chunk.dim[0] * N;
-        memset(chunk.f32, 0, (size_t)chunk.count * sizeof *chunk.f32);
-        for (int e = 0; e < ds->edges; e++)
-            if (ds->source[e] >= r && ds->source[e] < r + chunk.dim[0])
-                chunk.f32[(ds->source[e] - r) * N + ds->target[e]] += ds->weight[e];
-        s = wf_h5_write_rows(f, "adjacency", r, &chunk, err);
-    }
-    wf_array_free(&chunk);
-    return s;
-}
+#define NS_PER_S INT64_C(1000000000)
 
 /* ---- a loaded set ---- */
 
@@ -63,7 +33,7 @@ static enum wf_status rows_init(struct rows *r, const struct wf_series *s, struc
 {
     ptrdiff_t width = (ptrdiff_t)s->N * s->C;
     size_t times = (size_t)s->E * sizeof *s->time_s;
-    *r = (struct rows){ .s = s, .step = rows_of(s->E, width) };
+    *r = (struct rows){ .s = s, .step = wf_series_file_chunk(s->E, width) };
     r->host = wf_malloc((size_t)(r->step * width) * sizeof *r->host);
     r->from = wf_malloc((size_t)(r->step * width) * sizeof *r->from);
     if (s->time_s) r->time_s = wf_malloc(times);
@@ -94,23 +64,14 @@ static bool is_even(const struct rows *r)
 static enum wf_status write_all(struct wf_series_writer *w, struct rows *r,
                                 const struct wf_dataset *ds, struct wf_error *err)
 {
-    if (ds->edges) WF_TRY(write_graph(wf_series_writer_h5(w), ds, r->s->N, err));
+    if (ds->edges)
+        WF_TRY(wf_series_writer_graph(w, ds->edges, ds->source, ds->target, ds->weight, err));
     for (ptrdiff_t e = 0; e < r->s->E; e += r->step) {
         ptrdiff_t n = r->s->E - e < r->step ? r->s->E - e : r->step;
         WF_TRY(rows_get(r, e, n, err));
         WF_TRY(wf_series_writer_rows(w, n, r->host, err));
     }
     return WF_OK;
-}
-
-static enum wf_status finish(struct wf_series_writer *w, enum wf_status s, const char *path,
-                             struct wf_error *err)
-{
-    if (s == WF_OK)
-        s = wf_series_writer_commit(w, err);
-    else
-        wf_series_writer_discard(w);
-    return wf_file_context(s, path, err);
 }
 
 static enum wf_status write_h5(const char *path, struct rows *r, const struct wf_dataset *ds,
@@ -128,7 +89,7 @@ static enum wf_status write_h5(const char *path, struct rows *r, const struct wf
     for (ptrdiff_t e = 0; !even && e < head.E; e++) r->time_s[e] *= NS_PER_S;
     if (!even) head.times_ns = r->time_s;
     WF_TRY(wf_series_writer_open(&w, path, &head, err));
-    return finish(w, write_all(w, r, ds, err), path, err);
+    return wf_series_writer_end(w, write_all(w, r, ds, err), path, err);
 }
 
 enum wf_status wf_dataset_write(const char *path, const struct wf_dataset *ds, struct wf_error *err)
@@ -226,122 +187,5 @@ enum wf_status wf_dataset_write_csv(const char *path, const struct wf_dataset *d
     if (s == WF_OK) s = write_csv(path, temporary, &r, ds, err);
     rows_free(&r);
     wf_free(temporary);
-    return s;
-}
-
-/* ---- synthetic series ---- */
-
-static enum wf_status write_positions(struct wf_h5 *f, const struct wf_synth_graph *g,
-                                      struct wf_error *err)
-{
-    struct wf_array a;
-    WF_TRY(wf_array_alloc(&a, WF_F64, 2, (ptrdiff_t[]){ g->N, 2 }, err));
-    for (int i = 0; i < g->N; i++) {
-        a.f64[2 * i] = g->x[i];
-        a.f64[2 * i + 1] = g->y[i];
-    }
-    enum wf_status s = wf_h5_write(f, "positions", &a, err);
-    wf_array_free(&a);
-    return s;
-}
-
-/* The simulation's graph, whose edges stand in order of their sources, as a list. */
-static enum wf_status write_roads(struct wf_h5 *f, const struct wf_synth_graph *g,
-                                  struct wf_error *err)
-{
-    ptrdiff_t edges = g->first[g->N];
-    struct wf_dataset roads = { .edges = (int)edges, .target = g->to, .weight = g->weight };
-    roads.source = wf_calloc((size_t)edges, sizeof *roads.source);
-    if (!roads.source) return wf_fail(err, WF_ENOMEM, "no memory for %td edges", edges);
-    for (int i = 0; i < g->N; i++)
-        for (ptrdiff_t k = g->first[i]; k < g->first[i + 1]; k++) roads.source[k] = i;
-    enum wf_status s = write_graph(f, &roads, g->N, err);
-    wf_free(roads.source);
-    return s == WF_OK ? write_positions(f, g, err) : s;
-}
-
-/* What makes rows, one after another. */
-struct maker {
-    void (*step)(void *sim, float *row);
-    void *sim;
-    const struct wf_synth_graph *graph;
-    struct wf_synth_watch watch;
-};
-
-static enum wf_status make_rows(struct maker *m, float *rows, ptrdiff_t first, ptrdiff_t n,
-                                const struct wf_series_file *head, struct wf_error *err)
-{
-    for (ptrdiff_t i = 0; i < n; i++) {
-        m->step(m->sim, rows + i * head->N * head->C);
-        if (m->watch.rows && !m->watch.rows(m->watch.ctx, first + i + 1, head->E))
-            return wf_fail(err, WF_EINTR, "interrupted after %td of %td rows", first + i + 1,
-                           head->E);
-    }
-    return WF_OK;
-}
-
-static enum wf_status simulate(struct wf_series_writer *w, struct maker *m,
-                               const struct wf_series_file *head, struct wf_error *err)
-{
-    struct wf_array chunk;
-    ptrdiff_t width = head->N * head->C, step = rows_of(head->E, width);
-    enum wf_status s = WF_OK;
-    WF_TRY(write_roads(wf_series_writer_h5(w), m->graph, err));
-    WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, width }, err));
-    for (ptrdiff_t e = 0; e < head->E && s == WF_OK; e += step) {
-        ptrdiff_t n = head->E - e < step ? head->E - e : step;
-        s = make_rows(m, chunk.f32, e, n, head, err);
-        if (s == WF_OK) s = wf_series_writer_rows(w, n, chunk.f32, err);
-    }
-    wf_array_free(&chunk);
-    return s;
-}
-
-static enum wf_status write_made(const char *path, struct maker *m,
-                                 const struct wf_series_file *head, struct wf_error *err)
-{
-    struct wf_series_writer *w;
-    WF_TRY(wf_series_writer_open(&w, path, head, err));
-    return finish(w, simulate(w, m, head, err), path, err);
-}
-
-static void step_traffic(void *sim, float *row)
-{
-    wf_synth_step(sim, row);
-}
-
-enum wf_status wf_dataset_synth(const char *path, const struct wf_synth_config *cfg,
-                                struct wf_error *err)
-{
-    struct wf_synth *sim;
-    WF_TRY(wf_synth_begin(&sim, cfg, err));
-    struct wf_series_file head = { .E = wf_synth_rows(sim),
-                                   .N = cfg->nodes,
-                                   .C = cfg->channels,
-                                   .t0_ns = cfg->interval_s ? wf_synth_t0() * NS_PER_S : 0,
-                                   .interval_s = cfg->interval_s,
-                                   .synthetic = true };
-    struct maker m = { step_traffic, sim, wf_synth_graph(sim), cfg->watch };
-    enum wf_status s = write_made(path, &m, &head, err);
-    wf_synth_end(sim);
-    return s;
-}
-
-static void step_pde(void *sim, float *row)
-{
-    wf_pde_step(sim, row);
-}
-
-enum wf_status wf_dataset_pde(const char *path, const struct wf_pde_config *cfg,
-                              struct wf_error *err)
-{
-    struct wf_pde *sim;
-    WF_TRY(wf_pde_begin(&sim, cfg, err));
-    struct wf_series_file head = {
-        .E = wf_pde_rows(sim), .N = cfg->nodes, .C = wf_pde_channels(sim), .synthetic = true
-    };
-    struct maker m = { step_pde, sim, wf_pde_graph(sim), cfg->watch };
-    enum wf_status s = write_made(path, &m, &head, err);
-    wf_pde_end(sim);
     return s;
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include "tensor/alloc.h"
 
+enum { PATH_ROOM = 256 };
+
 enum wf_status wf_file_open(int *fd, size_t *size, const char *path, struct wf_error *err)
 {
     struct stat st;
@@ -101,6 +103,29 @@ enum wf_status wf_file_commit(const char *temporary, const char *path, struct wf
     }
     /* The rename has happened; some file systems cannot sync a folder, which is no failure. */
     sync_path(folder);
+    return WF_OK;
+}
+
+enum wf_status wf_make_folder(const char *path, struct wf_error *err)
+{
+    char at[PATH_ROOM];
+    snprintf(at, sizeof at, "%s", path);
+    for (char *p = at + 1;; p++) {
+        if (*p && *p != '/') continue;
+        char c = *p;
+        *p = 0;
+        if (mkdir(at, 0777) != 0 && errno != EEXIST)
+            return wf_fail(err, WF_EIO, "%s: cannot make the folder: %s", at, strerror(errno));
+        *p = c;
+        if (!c) break;
+    }
+    FILE *f;
+    char probe[PATH_ROOM + 16];
+    snprintf(probe, sizeof probe, "%s/.writable", path);
+    if (!(f = fopen(probe, "w")))
+        return wf_fail(err, WF_EIO, "%s: cannot write into the folder: %s", path, strerror(errno));
+    fclose(f);
+    remove(probe);
     return WF_OK;
 }
 

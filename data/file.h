@@ -27,6 +27,10 @@ char *wf_file_temporary(const char *path);
  * its old or its new content at every moment. Removes temporary on failure. */
 enum wf_status wf_file_commit(const char *temporary, const char *path, struct wf_error *err);
 
+/* Makes a folder and those above it, and sees that files can be written there. WF_EIO, and the
+ * reason, where they cannot. */
+enum wf_status wf_make_folder(const char *path, struct wf_error *err);
+
 /* Puts "PATH: " in front of the message when s is a failure and it is not there; returns s. */
 enum wf_status wf_file_context(enum wf_status s, const char *path, struct wf_error *err);
 

@@ -1,12 +1,9 @@
-/* series.h - one copy of a series, windows on the fly (index-batching).
+/* series.h - one copy of a series of measurements at the nodes of a graph.
  *
- * A series [E, N, C] is held once, as wf_real; missing values are NaN. A window is its start index
- * s: input x = rows s .. s+T-1, target y = rows s+T .. s+T+Q-1. A batch is gathered by one kernel,
- * which standardises and adds features of time, so nothing but the series is ever stored. The
- * `base` mode, which materialises every window as the reference does, exists to be compared with.
- * The weights of a graph that changes with time are a series like any other: one channel, an edge
- * in place of a node, 0 where the edge is not there. Knows nothing of files. Whoever calls an _init
- * calls the _free of the same name. */
+ * A series [E, N, C] is held once, as wf_real; missing values are NaN. Windows are cut out of it on
+ * the fly (data/windows.h). The weights of a graph that changes with time are a series like any
+ * other: one channel, an edge in place of a node, 0 where the edge is not there. Knows nothing of
+ * files. Whoever calls wf_series_init calls wf_series_free. */
 #ifndef WF_SERIES_H
 #define WF_SERIES_H
 
@@ -20,9 +17,10 @@ enum { WF_MAXCHANNEL = 8 };
 
 struct wf_series {
     struct wf_backend *be;
-    int64_t E;       /* time steps */
-    int N, C;        /* nodes, measured channels (at most WF_MAXCHANNEL) */
-    wf_real *values; /* [E, N, C] in the backend's memory; NULL: elsewhere (see windows) */
+    int64_t E; /* time steps */
+    int N, C;  /* nodes, measured channels (at most WF_MAXCHANNEL) */
+    wf_real *
+        values; /* [E, N, C] in the backend's memory; NULL: other ranks have them (see windows.h) */
     bool borrowed;   /* the values are someone else's, who outlives the series */
     int64_t *time_s; /* [E] in the backend's memory: seconds since 1970 in the data's own clock;
                       * NULL when unknown */
@@ -53,134 +51,6 @@ enum wf_status wf_series_adopt(struct wf_series *s, float *values, bool zero_mis
  * NULL. With times and interval_s 0 the interval is the smallest step between them. */
 enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64_t t0_s,
                                int interval_s, struct wf_error *err);
-
-/* Chronological split of the windows; the number of windows is E - (T + Q - 1), in order train,
- * validation, test. Rounding as the reference's: round half to even for train and test. */
-struct wf_split {
-    int first[3], count[3]; /* window starts: train, validation, test */
-};
-enum wf_part { WF_TRAIN, WF_VALID, WF_TEST };
-enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int T, int Q,
-                             const double share[3], struct wf_error *err);
-
-/* Standardisation per channel, in double on the way. */
-struct wf_scaler {
-    int C;
-    wf_real mean[WF_MAXCHANNEL], std[WF_MAXCHANNEL];
-};
-/* Fitted on the input rows of the training windows (first .. first + count + T - 2), missing values
- * left out; population standard deviation. With `whole`, on every row, as PyTorch Geometric
- * Temporal does; zeros are data there when the series was put without zero_missing. A channel
- * without spread gets std 1; one without any valid value is an error. */
-enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
-                             const struct wf_split *sp, int T, bool whole, struct wf_error *err);
-
-/* The same from sums: per channel the number of valid values, their sum, and, once the mean is
- * known, the sum of their squared distances from it. For series of which every rank has a part. */
-struct wf_moments {
-    double count[WF_MAXCHANNEL], sum[WF_MAXCHANNEL], square[WF_MAXCHANNEL];
-};
-/* Adds rows from .. to-1: count and sum, or with mean [C] the squares. */
-enum wf_status wf_moments_add(struct wf_moments *m, const struct wf_series *s, int64_t from,
-                              int64_t to, const double *mean, struct wf_error *err);
-void wf_moments_mean(const struct wf_moments *m, int C, double *mean);
-enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, int C,
-                              struct wf_error *err);
-
-struct wf_window_config {
-    int T, Q;                      /* input and target steps */
-    bool time_of_day, day_of_week; /* added to the inputs */
-    int targets;                   /* first channels that are forecast; default 1 */
-    bool base;                     /* materialise all windows */
-    bool elsewhere;                /* base mode whose windows the caller fetches, batch by batch */
-    struct wf_backend *to;         /* where batches are wanted; NULL: where the series is. A device
-                                    * whose series stays with the host gets them copied */
-    const struct wf_series *weights; /* [E, edges, 1] of a graph that changes, who outlives w; NULL:
-                                      * it does not; not with windows from elsewhere */
-};
-struct wf_window_config wf_window_defaults(void); /* 12 -> 12, one target, time of day */
-
-struct wf_graph;
-/* What a model sees of a batch. Tensors are owned by struct wf_windows and rewritten in place by
- * the next wf_windows_batch of the same size. */
-struct wf_batch {
-    int B, T, Q, N, C;      /* C: input channels with the features of time */
-    struct wf_tensor x;     /* [B, T, N, C] standardised, missing filled with 0 (the mean) */
-    struct wf_tensor y;     /* [B, Q, N, targets] in the data's units, missing NaN */
-    struct wf_tensor y_std; /* [B, Q, N, targets] standardised, missing filled with 0 */
-    const struct wf_supports *supports; /* the caller's, set by wf_batch_bind() of nn/batch.h: of
-                                         * the last input step, where the graph changes */
-    int valid;                          /* first `valid` samples count, the rest is padding */
-    const struct wf_graph *graph;       /* the caller's too; wf_windows_batch leaves both alone */
-    struct wf_tensor weights; /* [B, T, edges] in the input steps; no data: one graph for all */
-    struct wf_supports *made; /* [T] room for the supports of the steps */
-};
-
-struct wf_windows {
-    const struct wf_series *series;
-    struct wf_window_config cfg;
-    struct wf_scaler scaler;
-    int count;                /* windows in the series */
-    int B;                    /* largest batch */
-    int channels;             /* input channels with the features of time */
-    struct wf_backend *to;    /* of the batches */
-    wf_real *batch;           /* x, y, y_std and weights of one, one after another */
-    struct wf_supports *made; /* [T], with cfg.weights */
-    wf_real *base_x, *base_y; /* base mode: every window, [windows, T or Q, N, C]; elsewhere:
-                               * those of the current batch, [B, T or Q, N, C] */
-    int *start, *place;       /* [B] of the current batch, and 0 .. B-1; backend memory */
-    struct wf_stage *stage;   /* batches on their way from the host to a device; else NULL */
-
-    /* With cfg.elsewhere, set by the caller before the first batch: fills x [n, T, N, C] and
-     * y [n, Q, N, C], in the backend's memory, with windows start[0..n) (host memory) as
-     * wf_windows_materialise makes them. What it returns, the batch returns. */
-    enum wf_status (*fetch)(void *ctx, const int *start, int n, wf_real *x, wf_real *y);
-    void *fetch_ctx;
-};
-/* Bytes that base mode adds: 2 * windows * T * N * C values when T = Q. 0 when no window fits. */
-size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q);
-
-/* The series must outlive w. sc NULL leaves values as they are. Base mode is refused when it needs
- * more than the host has free. With cfg.elsewhere the series needs no values, only E, N, C and,
- * for features of time, the clock of all E rows: time features are added here, not fetched. */
-enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
-                               struct wf_window_config cfg, const struct wf_scaler *sc, int B,
-                               struct wf_error *err);
-void wf_windows_free(struct wf_windows *w);
-
-/* Fills the batch with windows start[0..n) (host memory), 1 <= n <= B; a short batch has shape
- * [n, ..]. WF_EINVAL when n or a start is out of range, or when cfg.elsewhere and a fetch do not
- * come together. */
-enum wf_status wf_windows_batch(struct wf_windows *w, struct wf_batch *b, const int *start, int n);
-
-/* The same, but samples valid .. n-1 only pad the batch to its size: their y are all `pad`, NaN or
- * 0, which a masked loss does not count. 0 <= valid <= n; the padding's starts are windows too. */
-enum wf_status wf_windows_batch_padded(struct wf_windows *w, struct wf_batch *b, const int *start,
-                                       int n, int valid, wf_real pad);
-
-/* Bytes of a batch of n windows. */
-size_t wf_windows_batch_bytes(const struct wf_windows *w, int n);
-
-/* What a batch of n windows is that lies at `at` in the memory of be, before its values. */
-void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct wf_backend *be,
-                         wf_real *at, int n, int valid);
-
-/* Says which batch comes next, so that its way from host to device lies beside what the device is
- * doing now; start is copied. Does nothing where there is no such way. */
-enum wf_status wf_windows_prepare(struct wf_windows *w, const int *start, int n, int valid,
-                                  wf_real pad);
-
-/* Windows first .. first + count - 1 of a series, as base mode holds them. */
-struct wf_window_blocks {
-    int first, count;
-    wf_real *x; /* [count, T, N, C] standardised, missing filled with 0; backend memory */
-    wf_real *y; /* [count, Q, N, C] in the data's units, missing NaN; backend memory */
-};
-/* Fills the blocks. sc NULL leaves values as they are. WF_EINVAL: windows that the series does not
- * have, or a configuration that wf_windows_init refuses. */
-enum wf_status wf_windows_materialise(const struct wf_series *s, const struct wf_window_config *cfg,
-                                      const struct wf_scaler *sc, const struct wf_window_blocks *to,
-                                      struct wf_error *err);
 
 #ifdef __cplusplus
 }

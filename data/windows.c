@@ -1,5 +1,5 @@
 #include "data/file.h"
-#include "data/series.h"
+#include "data/windows.h"
 #include "data/stage_private.h"
 #include "tensor/alloc.h"
 
@@ -27,9 +27,9 @@ size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q)
 }
 
 /* Windows that are held in base mode. */
-static int held(const struct wf_windows *w)
+static int windows_in_memory(const struct wf_windows *w)
 {
-    return w->cfg.elsewhere ? w->B : w->count;
+    return w->cfg.fetched ? w->B : w->count;
 }
 
 /* Memory that can be had without swapping; SIZE_MAX when the kernel does not tell. */
@@ -44,9 +44,8 @@ static enum wf_status check_weights(const struct wf_series *s, const struct wf_w
 {
     const struct wf_series *w = cfg->weights;
     if (!w) return WF_OK;
-    if (cfg->elsewhere)
-        return wf_fail(err, WF_EINVAL,
-                       "windows: those from elsewhere come without a graph that changes");
+    if (cfg->fetched)
+        return wf_fail(err, WF_EINVAL, "windows: fetched ones come without a graph that changes");
     if (w->E == s->E && w->C == 1 && w->be == s->be && w->values) return WF_OK;
     return wf_fail(err, WF_EINVAL,
                    "windows: weights [%lld, %d, %d] on %s beside a series of %lld rows on %s, "
@@ -72,7 +71,7 @@ static enum wf_status check_config(const struct wf_series *s, const struct wf_wi
     if ((cfg->time_of_day || cfg->day_of_week) && !s->time_s)
         return wf_fail(err, WF_EINVAL,
                        "windows: features of time are asked for, the series has no clock");
-    if (!s->values && !cfg->elsewhere)
+    if (!s->values && !cfg->fetched)
         return wf_fail(err, WF_EINVAL, "windows: the series has no values");
     return check_weights(s, cfg, err);
 }
@@ -141,7 +140,7 @@ enum wf_status wf_windows_materialise(const struct wf_series *s, const struct wf
     return wf_fail(err, rc, "windows: cannot materialise %d from %d", to->count, to->first);
 }
 
-/* Windows from elsewhere stand in the order of the batch. */
+/* Windows that are fetched stand in the order of the batch. */
 static enum wf_status place_init(struct wf_windows *w, struct wf_error *err)
 {
     struct wf_backend *be = w->series->be;
@@ -157,7 +156,7 @@ static enum wf_status place_init(struct wf_windows *w, struct wf_error *err)
 static enum wf_status base_init(struct wf_windows *w, struct wf_error *err)
 {
     const struct wf_series *s = w->series;
-    int n = held(w);
+    int n = windows_in_memory(w);
     size_t x = block_bytes(s, n, w->cfg.T), y = block_bytes(s, n, w->cfg.Q);
     size_t have = host_bytes_free();
     if (s->be == wf_backend_cpu() && x + y > have)
@@ -173,7 +172,7 @@ static enum wf_status base_init(struct wf_windows *w, struct wf_error *err)
                        "windows: base mode needs %zu bytes on %s, which are not to be had: use "
                        "--mode index",
                        x + y, s->be->name);
-    if (w->cfg.elsewhere) return place_init(w, err);
+    if (w->cfg.fetched) return place_init(w, err);
     struct wf_window_blocks all = { 0, n, w->base_x, w->base_y };
     return wf_windows_materialise(s, &w->cfg, &w->scaler, &all, err);
 }
@@ -206,10 +205,11 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
                        w->to->name, w->B);
     if (w->to != s->be) WF_TRY(wf_stage_init(&w->stage, w->to, w->B, bytes, err));
     if (c->weights) {
-        w->made = wf_calloc((size_t)c->T, sizeof *w->made);
-        if (!w->made) return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
+        w->step_supports = wf_calloc((size_t)c->T, sizeof *w->step_supports);
+        if (!w->step_supports)
+            return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
     }
-    return c->base || c->elsewhere ? base_init(w, err) : WF_OK;
+    return c->base || c->fetched ? base_init(w, err) : WF_OK;
 }
 
 enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
@@ -232,11 +232,11 @@ void wf_windows_free(struct wf_windows *w)
     const struct wf_series *s = w->series;
     wf_stage_free(w->stage);
     if (w->batch) w->to->free(w->to, w->batch, wf_windows_batch_bytes(w, w->B));
-    wf_free(w->made);
+    wf_free(w->step_supports);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
-    if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, held(w), w->cfg.T));
-    if (w->base_y) s->be->free(s->be, w->base_y, block_bytes(s, held(w), w->cfg.Q));
+    if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, windows_in_memory(w), w->cfg.T));
+    if (w->base_y) s->be->free(s->be, w->base_y, block_bytes(s, windows_in_memory(w), w->cfg.Q));
     *w = (struct wf_windows){ 0 };
 }
 
@@ -258,7 +258,7 @@ void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct 
         wf_tensor_shape(&b->weights, 3, wf_dims(n, c->T, c->weights->N));
         b->weights.data = b->y_std.data + part_size(n, c->Q, N, c->targets);
     }
-    b->made = w->made;
+    b->step_supports = w->step_supports;
     b->B = n;
     b->valid = valid;
     b->T = c->T;
@@ -276,7 +276,7 @@ static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, stru
     y->series = w->base_y;
     y->step = w->cfg.Q;
     y->offset = 0;
-    if (!w->cfg.elsewhere) return;
+    if (!w->cfg.fetched) return;
     x->when = w->start;
     x->start = y->start = w->place;
 }
@@ -328,7 +328,7 @@ static enum wf_status fill(struct wf_windows *w, struct wf_batch *b, const int *
 
 static enum wf_status check_starts(const struct wf_windows *w, const int *start, int n, int valid)
 {
-    if (n < 1 || n > w->B || valid < 0 || valid > n || w->cfg.elsewhere != (w->fetch != NULL))
+    if (n < 1 || n > w->B || valid < 0 || valid > n || w->cfg.fetched != (w->fetch != NULL))
         return WF_EINVAL;
     for (int i = 0; i < n; i++)
         if (start[i] < 0 || start[i] >= w->count) return WF_EINVAL;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dist/dist_private.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tensor/alloc.h"
 #ifdef OPEN_MPI
 #include <mpi-ext.h>

@@ -1,7 +1,7 @@
 /* dist_memory.c - memory that ranks share on a machine, and memory they read from afar. */
 #include <string.h>
 #include "dist/dist_private.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tensor/alloc.h"
 
 struct wf_shared_mpi {

@@ -19,7 +19,7 @@ static enum wf_status plan(struct wf_placement *p, int64_t E, struct wf_error *e
     p->E = E;
     p->split = p->all;
     p->owns = 0;
-    if (p->own_windows) {
+    if (p->windows_are_local) {
         int64_t at = 0;
         for (int part = 0; part < 3; part++) {
             wf_share(p->all.count[part], P, r, &lo, &hi);
@@ -227,12 +227,12 @@ enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
     *ds = (struct wf_dataset){ 0 };
     if (p->mode == WF_MODE_BASE && many) p->mode = WF_MODE_DDP;
     if (p->mode == WF_MODE_DDP && !many) p->mode = WF_MODE_BASE;
-    p->own_windows = p->mode == WF_MODE_PARTITIONED || p->mode == WF_MODE_DDP_BATCH;
+    p->windows_are_local = p->mode == WF_MODE_PARTITIONED || p->mode == WF_MODE_DDP_BATCH;
     p->whole = !many || p->mode == WF_MODE_INDEX;
     enum wf_status s;
     if (many && p->mode == WF_MODE_INDEX && be == wf_backend_cpu())
         s = load_shared(p, ds, src, err);
-    else if (p->whole && !p->own_windows)
+    else if (p->whole && !p->windows_are_local)
         s = wf_dist_agree(p->dist, (be->device ? load_device : load_whole)(p, ds, be, src, err),
                           err);
     else
@@ -265,7 +265,7 @@ enum wf_status wf_placement_scaler(struct wf_placement *p, struct wf_scaler *sc,
     int64_t end = whole ? p->E : p->all.count[WF_TRAIN] + p->T - 1;
     struct wf_moments m = { 0 };
     double mean[WF_MAXCHANNEL];
-    if (p->whole && !p->own_windows)
+    if (p->whole && !p->windows_are_local)
         return wf_dist_agree(p->dist, wf_scaler_fit(sc, s, &p->all, p->T, whole, err), err);
     WF_TRY(wf_dist_agree(p->dist, own_moments(p, &m, s, end, NULL, err), err));
     WF_TRY(wf_dist_sum(p->dist, m.count, s->C, err));
@@ -367,7 +367,7 @@ enum wf_status wf_placement_windows(struct wf_placement *p, struct wf_windows *w
                        "--mode ddp fetches windows without the graph of their steps, and this one "
                        "changes: want index, partitioned or ddp-batch");
     cfg.base = p->mode == WF_MODE_BASE || p->mode == WF_MODE_DDP_BATCH || ddp;
-    cfg.elsewhere = ddp;
+    cfg.fetched = ddp;
     if (ddp) WF_TRY(open_windows(p, s, &cfg, sc, err));
     WF_TRY(wf_dist_agree(p->dist, wf_windows_init(w, s, cfg, sc, B, err), err));
     if (!ddp) return WF_OK;

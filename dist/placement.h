@@ -16,6 +16,7 @@
 #define WF_PLACEMENT_H
 
 #include "data/dataset.h"
+#include "data/windows.h"
 #include "dist/dist.h"
 
 #ifdef __cplusplus
@@ -39,11 +40,11 @@ struct wf_placement {
     int T, Q;
     double share[3]; /* of the windows, for training, validation and testing */
     /* made by wf_placement_load */
-    int64_t E;                 /* rows of the whole data set */
-    struct wf_split all;       /* of its windows */
-    struct wf_split split;     /* as this rank's windows are numbered; its own, if own_windows */
-    bool own_windows, whole;   /* whole: every row can be read here */
-    struct wf_own_rows own[3]; /* count of them: */
+    int64_t E;             /* rows of the whole data set */
+    struct wf_split all;   /* of its windows */
+    struct wf_split split; /* as this rank's windows are numbered; its own, if windows_are_local */
+    bool windows_are_local, whole; /* whole: every row can be read here */
+    struct wf_own_rows own[3];     /* count of them: */
     int owns;
     struct wf_error error; /* of the choice of rows */
     struct wf_shared values, times;

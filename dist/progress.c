@@ -1,13 +1,6 @@
 #include "dist/progress.h"
-#include <time.h>
 #include <unistd.h>
-
-double wf_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "dist/clock.h"
 
 void wf_progress_start(struct wf_progress *p, FILE *out, int first, int total)
 {

@@ -9,8 +9,6 @@
 extern "C" {
 #endif
 
-double wf_now(void); /* seconds of a clock that only goes forward */
-
 struct wf_progress {
     FILE *out; /* NULL: silent */
     bool terminal;

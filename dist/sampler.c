@@ -28,7 +28,7 @@ enum wf_status wf_sampler_init(struct wf_sampler *s, struct wf_error *err)
                        s->windows, s->batch, s->rank, s->ranks);
     wf_share(s->windows, s->ranks, s->rank, &lo, &hi);
     s->own = hi - lo;
-    int n = s->own_windows ? most_batches(s) : s->windows;
+    int n = s->windows_are_local ? most_batches(s) : s->windows;
     s->order = wf_malloc((size_t)n * sizeof *s->order);
     if (!s->order) return wf_fail(err, WF_ENOMEM, "no memory for the order of %d windows", n);
     return WF_OK;
@@ -42,8 +42,9 @@ void wf_sampler_free(struct wf_sampler *s)
 
 void wf_sampler_epoch(struct wf_sampler *s, int epoch)
 {
-    int n = s->own_windows ? most_batches(s) : s->windows;
-    uint32_t stream = s->own_windows ? STREAM_BATCHES + (uint32_t)s->rank * 0x10000u : STREAM_ORDER;
+    int n = s->windows_are_local ? most_batches(s) : s->windows;
+    uint32_t stream =
+        s->windows_are_local ? STREAM_BATCHES + (uint32_t)s->rank * 0x10000u : STREAM_ORDER;
     if (s->shuffle)
         wf_rng_permutation(s->seed, stream, (uint64_t)epoch, n, s->order);
     else
@@ -63,7 +64,7 @@ bool wf_sampler_draw(const struct wf_sampler *s, int seen, int *start, struct wf
 {
     int all = s->ranks * s->batch;
     if (s->batches && seen / all >= s->batches) return false;
-    if (s->own_windows) {
+    if (s->windows_are_local) {
         int k = seen / all;
         if (k >= most_batches(s)) return false;
         draw_own(s, s->order[k], start, d);
@@ -84,6 +85,6 @@ bool wf_sampler_draw(const struct wf_sampler *s, int seen, int *start, struct wf
 int wf_sampler_steps(const struct wf_sampler *s)
 {
     int all = s->ranks * s->batch;
-    int steps = s->own_windows ? most_batches(s) : (s->windows + all - 1) / all;
+    int steps = s->windows_are_local ? most_batches(s) : (s->windows + all - 1) / all;
     return s->batches && s->batches < steps ? s->batches : steps;
 }

@@ -3,11 +3,11 @@
  * One permutation of all training windows per (seed, epoch), as PyTorch's
  * DistributedSampler: the k-th step takes the next ranks * batch of them, dealt to the ranks in
  * turn, so that P ranks with batch b see in every step what one rank with batch P * b sees.
- * With own_windows every rank has consecutive windows, cut into batches of consecutive windows, and
- * the order of these batches is permuted per (seed, epoch, rank).
- * Every window comes once per epoch; with `batches`, as many as so many steps take. Ranks have
- * equally many steps; where windows run out, a rank's batch is filled up with padding, whose
- * targets the loss must not count. */
+ * With windows_are_local every rank has consecutive windows, cut into batches of consecutive
+ * windows, and the order of these batches is permuted per (seed, epoch, rank). Every window comes
+ * once per epoch; with `batches`, as many as so many steps take. Ranks have equally many steps;
+ * where windows run out, a rank's batch is filled up with padding, whose targets the loss must not
+ * count. */
 #ifndef WF_SAMPLER_H
 #define WF_SAMPLER_H
 
@@ -22,11 +22,11 @@ extern "C" {
 struct wf_sampler {
     /* filled by the caller before wf_sampler_init */
     bool shuffle;
-    bool own_windows; /* every rank trains on a share of its own */
+    bool windows_are_local; /* every rank trains on a share of its own */
     int ranks, rank, batch;
     int batches; /* steps of an epoch at most; 0: all windows */
     int windows; /* of all ranks together */
-    int first;   /* number of the first one; with own_windows, of this rank's first one */
+    int first;   /* number of the first one; with windows_are_local, of this rank's first one */
     uint64_t seed;
     /* made by it */
     int own;    /* windows of this rank's share */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "dist/clock.h"
 #include "dist/progress.h"
 #include "dist/trainer_private.h"
 #include "tensor/alloc.h"
@@ -69,7 +70,7 @@ static enum wf_status read_last(struct wf_trainer *t, struct wf_error *err)
     if (st->seed != t->cfg.seed)
         return wf_fail(err, WF_EINVAL, "%s: was trained with seed %llu, asked is %llu", path,
                        (unsigned long long)st->seed, (unsigned long long)t->cfg.seed);
-    if (st->seen && t->own_windows && (st->ranks != wf_trainer_ranks(t) || st->seen % all)) {
+    if (st->seen && t->windows_are_local && (st->ranks != wf_trainer_ranks(t) || st->seen % all)) {
         if (t->log)
             fprintf(t->log, "%s was left in epoch %d by %d ranks: the epoch begins anew\n", path,
                     st->epoch + 1, st->ranks);
@@ -141,7 +142,7 @@ static enum wf_status make_sampler(struct wf_trainer *t, struct wf_error *err)
     const struct wf_split *sp = t->split;
     t->sampler = (struct wf_sampler){
         .shuffle = t->cfg.shuffle,
-        .own_windows = t->own_windows,
+        .windows_are_local = t->windows_are_local,
         .ranks = wf_trainer_ranks(t),
         .rank = t->dist ? t->dist->rank : 0,
         .batch = t->cfg.batch_size,

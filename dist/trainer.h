@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include "autograd/replay.h"
 #include "data/metrics.h"
-#include "data/series.h"
+#include "data/windows.h"
 #include "dist/dist.h"
 #include "dist/sampler.h"
 #include "models/model.h"
@@ -69,13 +69,14 @@ struct wf_train_replay {
 struct wf_trainer {
     /* filled by the caller */
     struct wf_train_config cfg;
-    struct wf_model *model;       /* declared into params */
-    struct wf_params *params;     /* committed */
-    struct wf_windows *windows;   /* B = cfg.batch_size */
-    const struct wf_split *split; /* of all windows; with own_windows, this rank's share of them */
-    struct wf_dist *dist;         /* NULL: the only rank */
-    bool own_windows;             /* see dist/sampler.h; train_windows of all ranks together */
-    int train_windows;            /* 0: those of split */
+    struct wf_model *model;     /* declared into params */
+    struct wf_params *params;   /* committed */
+    struct wf_windows *windows; /* B = cfg.batch_size */
+    const struct wf_split
+        *split;             /* of all windows; with windows_are_local, this rank's share of them */
+    struct wf_dist *dist;   /* NULL: the only rank */
+    bool windows_are_local; /* see dist/sampler.h; train_windows of all ranks together */
+    int train_windows;      /* 0: those of split */
     const struct wf_graph *graph;
     const char *out;                   /* folder of the checkpoints, which exists */
     const char *config_text;           /* stored in the checkpoints */

@@ -1,6 +1,6 @@
 /* step.c - one step of training, and forecasts: what of the trainer runs on the tape. */
 #include <math.h>
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "dist/trainer.h"
 #include "dist/trainer_private.h"
 
@@ -32,8 +32,9 @@ static void set_step(struct wf_trainer *t, int samples)
                             .teach = k / (k + exp((double)t->state.step / k)) };
     if (wf_trainer_ranks(t) > 1) {
         step.samples = samples;
-        step.stride = t->own_windows ? 1 : t->dist->size;
-        step.first = t->own_windows ? (int64_t)t->dist->rank * t->cfg.batch_size : t->dist->rank;
+        step.stride = t->windows_are_local ? 1 : t->dist->size;
+        step.first =
+            t->windows_are_local ? (int64_t)t->dist->rank * t->cfg.batch_size : t->dist->rank;
     }
     wf_tape_set_step(&t->tape, &step);
 }
@@ -243,7 +244,8 @@ static enum wf_status evaluate_own(struct wf_trainer *t, enum wf_part part, stru
                                    struct wf_error *err)
 {
     int lo = 0, hi = t->split->count[part], B = t->windows->B, first = t->split->first[part];
-    if (!t->own_windows) wf_share(hi, wf_trainer_ranks(t), t->dist ? t->dist->rank : 0, &lo, &hi);
+    if (!t->windows_are_local)
+        wf_share(hi, wf_trainer_ranks(t), t->dist ? t->dist->rank : 0, &lo, &hi);
     for (int i = lo; i < hi; i += B) {
         int n = i + B < hi ? B : hi - i;
         if (t->stop && *t->stop) return wf_fail(err, WF_EINTR, "stopped while evaluating");

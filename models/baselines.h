@@ -7,7 +7,7 @@
 #define WF_BASELINES_H
 
 #include "data/metrics.h"
-#include "data/series.h"
+#include "data/scaler.h"
 
 #ifdef __cplusplus
 extern "C" {

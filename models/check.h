@@ -8,7 +8,7 @@
 #ifndef WF_MODEL_CHECK_H
 #define WF_MODEL_CHECK_H
 
-#include "data/series.h"
+#include "data/windows.h"
 #include "models/model.h"
 
 #ifdef __cplusplus

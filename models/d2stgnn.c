@@ -141,23 +141,27 @@ struct wf_tensor *wf_d2stgnn_forward(struct wf_tape *g, const struct wf_d2stgnn 
     return regress(g, m, wf_concat_n(g, keep + 1, 2 * m->cfg.layers, -1));
 }
 
-#define FIELD(name, type, member, lo, hi, help)                                                    \
-    {                                                                                              \
-        name, type, offsetof(struct wf_d2stgnn_config, member), lo, hi, NULL, help                 \
-    }
 static const struct wf_field fields[] = {
-    FIELD("hidden", WF_FIELD_INT, hidden, 1, WF_D2STGNN_HIDDEN, "channels of the layers"),
-    FIELD("embedding", WF_FIELD_INT, embedding, 1, 1024, "width of a node, a time, a weekday"),
-    FIELD("gate", WF_FIELD_INT, gate, 1, 4096, "units that split the two signals"),
-    FIELD("forecast", WF_FIELD_INT, forecast, 1, 4096, "channels of the sum of all layers"),
-    FIELD("end", WF_FIELD_INT, end, 1, 4096, "channels before the forecast"),
-    FIELD("layers", WF_FIELD_INT, layers, 1, WF_D2STGNN_LAYERS, "layers of both blocks"),
-    FIELD("kernel", WF_FIELD_INT, kernel, 1, WF_D2STGNN_KERNEL, "steps that diffusion sees"),
-    FIELD("heads", WF_FIELD_INT, heads, 1, 1024, "heads; they split the hidden channels"),
-    FIELD("gap", WF_FIELD_INT, gap, 1, 1024, "steps of a forecast that one state makes"),
-    FIELD("dropout", WF_FIELD_DOUBLE, dropout, 0, 0.99, "behind convolutions and attention"),
+    WF_FIELD(wf_d2stgnn_config, "hidden", INT, hidden, 1, WF_D2STGNN_HIDDEN, NULL,
+             "channels of the layers"),
+    WF_FIELD(wf_d2stgnn_config, "embedding", INT, embedding, 1, 1024, NULL,
+             "width of a node, a time, a weekday"),
+    WF_FIELD(wf_d2stgnn_config, "gate", INT, gate, 1, 4096, NULL,
+             "units that split the two signals"),
+    WF_FIELD(wf_d2stgnn_config, "forecast", INT, forecast, 1, 4096, NULL,
+             "channels of the sum of all layers"),
+    WF_FIELD(wf_d2stgnn_config, "end", INT, end, 1, 4096, NULL, "channels before the forecast"),
+    WF_FIELD(wf_d2stgnn_config, "layers", INT, layers, 1, WF_D2STGNN_LAYERS, NULL,
+             "layers of both blocks"),
+    WF_FIELD(wf_d2stgnn_config, "kernel", INT, kernel, 1, WF_D2STGNN_KERNEL, NULL,
+             "steps that diffusion sees"),
+    WF_FIELD(wf_d2stgnn_config, "heads", INT, heads, 1, 1024, NULL,
+             "heads; they split the hidden channels"),
+    WF_FIELD(wf_d2stgnn_config, "gap", INT, gap, 1, 1024, NULL,
+             "steps of a forecast that one state makes"),
+    WF_FIELD(wf_d2stgnn_config, "dropout", DOUBLE, dropout, 0, 0.99, NULL,
+             "behind convolutions and attention"),
     { 0 }
 };
-#undef FIELD
 WF_MODEL_TYPE(d2stgnn, "d2stgnn", "what diffuses apart from what is inherent (Shao et al. 2022)",
               fields, .graph = WF_DUAL_RANDOM_WALK);

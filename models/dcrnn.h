@@ -7,7 +7,7 @@
 #ifndef WF_DCRNN_H
 #define WF_DCRNN_H
 
-#include "data/series.h"
+#include "data/windows.h"
 #include "models/recurrent.h"
 
 #ifdef __cplusplus

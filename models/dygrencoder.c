@@ -74,18 +74,16 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const char *const aggregations[] = { "mean", "add", "max", NULL };
-#define FIELD(name, type, member, lo, hi, words, help)                                             \
-    {                                                                                              \
-        name, type, offsetof(struct wf_dygrencoder_config, member), lo, hi, words, help            \
-    }
 static const struct wf_field fields[] = {
-    FIELD("channels", WF_FIELD_INT, channels, 1, 4096, NULL, "of the graph convolution"),
-    FIELD("layers", WF_FIELD_INT, layers, 1, 64, NULL, "times that messages are passed in a step"),
-    FIELD("hidden", WF_FIELD_INT, hidden, 1, 4096, NULL, "units of the LSTM"),
-    FIELD("aggr", WF_FIELD_ENUM, aggr, 0, 0, aggregations, "how the messages into a node join"),
+    WF_FIELD(wf_dygrencoder_config, "channels", INT, channels, 1, 4096, NULL,
+             "of the graph convolution"),
+    WF_FIELD(wf_dygrencoder_config, "layers", INT, layers, 1, 64, NULL,
+             "times that messages are passed in a step"),
+    WF_FIELD(wf_dygrencoder_config, "hidden", INT, hidden, 1, 4096, NULL, "units of the LSTM"),
+    WF_FIELD(wf_dygrencoder_config, "aggr", ENUM, aggr, 0, 0, aggregations,
+             "how the messages into a node join"),
     { 0 }
 };
-#undef FIELD
 WF_MODEL_TYPE(dygrencoder, "dygrencoder",
               "gated graph convolution, then an LSTM (DyGrEncoder, Taheri et al. 2019)", fields,
               .graph = WF_RANDOM_WALK, .names = names);

@@ -176,20 +176,17 @@ static void names(const void *model, struct wf_renames *t)
     wf_linear_names(t, "linear", "head");
 }
 
-#define FIELD(name, member, hi, help)                                                              \
-    {                                                                                              \
-        name, WF_FIELD_INT, offsetof(struct wf_evolvegcn_config, member), 1, hi, NULL, help        \
-    }
 static const struct wf_field fields[] = {
-    FIELD("lags", lags, 4096, "steps of input that are a node's features"),
-    FIELD("layers", layers, WF_EVOLVEGCN_LAYERS, "graph convolutions on each other"),
-    { "skip", WF_FIELD_BOOL, offsetof(struct wf_evolvegcn_config, skip), 0, 1, NULL,
-      "the forecast reads a node's own features too" },
-    { "end", WF_FIELD_INT, offsetof(struct wf_evolvegcn_config, end), 0, 4096, NULL,
-      "units before the forecast; 0: there are none" },
+    WF_FIELD(wf_evolvegcn_config, "lags", INT, lags, 1, 4096, NULL,
+             "steps of input that are a node's features"),
+    WF_FIELD(wf_evolvegcn_config, "layers", INT, layers, 1, WF_EVOLVEGCN_LAYERS, NULL,
+             "graph convolutions on each other"),
+    WF_FIELD(wf_evolvegcn_config, "skip", BOOL, skip, 0, 1, NULL,
+             "the forecast reads a node's own features too"),
+    WF_FIELD(wf_evolvegcn_config, "end", INT, end, 0, 4096, NULL,
+             "units before the forecast; 0: there are none"),
     { 0 }
 };
-#undef FIELD
 
 #define TYPE(version, text)                                                                        \
     const struct wf_model_type wf_evolvegcn_##version##_type = {                                   \

@@ -75,8 +75,7 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    { "hidden", WF_FIELD_INT, offsetof(struct wf_lrgcn_config, hidden), 1, 4096, NULL, "units" },
-    { 0 }
+    WF_FIELD(wf_lrgcn_config, "hidden", INT, hidden, 1, 4096, NULL, "units"), { 0 }
 };
 WF_MODEL_TYPE(lrgcn, "lrgcn", "LSTM of relational graph convolutions (LRGCN, Li et al. 2019)",
               fields, .graph = WF_RANDOM_WALK, .names = names);

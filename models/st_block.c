@@ -46,7 +46,7 @@ int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_su
     *S = b->supports;
     if (!b->weights.data) return 1;
     for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
-    *S = b->made;
+    *S = b->step_supports;
     return b->T;
 }
 

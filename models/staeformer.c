@@ -136,8 +136,8 @@ static void names(const void *model, struct wf_renames *t)
 
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(staeformer, embedding, INT, 1, 4096, "width of inputs, time of day, weekday"),
-    { "adaptive-embedding", WF_FIELD_INT, offsetof(struct wf_staeformer_config, adaptive), 1, 4096,
-      NULL, "width for every step and node" },
+    WF_FIELD(wf_staeformer_config, "adaptive-embedding", INT, adaptive, 1, 4096, NULL,
+             "width for every step and node"),
     WF_MODEL_FIELD(staeformer, feedforward, INT, 1, 65536, "units behind the attention"),
     WF_MODEL_FIELD(staeformer, heads, INT, 1, 1024, "heads; they split the sum of all widths"),
     WF_MODEL_FIELD(staeformer, layers, INT, 0, WF_STAEFORMER_LAYERS, "over time, and over nodes"),

@@ -3,8 +3,8 @@
 static const struct wf_supports *make(struct wf_tape *g, const struct wf_batch *b, int t)
 {
     struct wf_tensor *w = wf_tape_view(g, b->weights); /* the sweep may outlive b */
-    b->made[t] = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
-    return &b->made[t];
+    b->step_supports[t] = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
+    return &b->step_supports[t];
 }
 
 void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph *gr)

@@ -7,7 +7,7 @@
 #ifndef WF_DYNAMIC_H
 #define WF_DYNAMIC_H
 
-#include "data/series.h"
+#include "data/windows.h"
 #include "nn/graph.h"
 
 #ifdef __cplusplus
@@ -19,8 +19,8 @@ extern "C" {
 void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph *gr);
 
 /* The supports of input step t, made anew with every call but for the last step's: call it once for
- * each. They stand at b->made[t], and are good until the memory is released in which they were
- * made. */
+ * each. They stand at b->step_supports[t], and are good until the memory is released in which they
+ * were made. */
 const struct wf_supports *wf_batch_supports(struct wf_tape *g, const struct wf_batch *b, int t);
 
 #ifdef __cplusplus

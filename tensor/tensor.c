@@ -40,7 +40,7 @@ bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b)
     return true;
 }
 
-bool wf_tensor_adds(struct wf_tensor *d)
+bool wf_grad_claim(struct wf_tensor *d)
 {
     bool fresh = d && d->fresh;
     if (fresh) d->fresh = false;

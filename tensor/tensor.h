@@ -30,7 +30,7 @@ struct wf_tensor {
     struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
     struct wf_tensor *grad;      /* NULL until needed */
     bool needs_grad;
-    bool fresh;             /* a gradient that holds nothing yet, see wf_tensor_adds() */
+    bool fresh;             /* a gradient that holds nothing yet, see wf_grad_claim() */
     struct wf_tensor *rest; /* the part of a gradient that nobody has asked for and that holds
                              * nothing; NULL: there is none */
 };
@@ -47,7 +47,7 @@ bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b);
 
 /* How the gradient d is written: true: added to; false: all of it overwritten, because it is fresh,
  * which it then is no longer. Who asks does so. NULL: true. */
-bool wf_tensor_adds(struct wf_tensor *d);
+bool wf_grad_claim(struct wf_tensor *d);
 
 /* "[2, 3, 4]" into text, for messages; returns text. */
 enum { WF_SHAPE_TEXT = 80 };

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
-#include "data/dataset.h"
+#include "apps/dataset/describe.h"
 #include "tensor/alloc.h"
 
 static void channel_stats(struct wf_dataset_stats *st, const struct wf_series *s, int c)

@@ -1,5 +1,5 @@
 #include <math.h>
-#include "data/dataset.h"
+#include "apps/dataset/describe.h"
 
 #define DAY_S 86400
 enum { ROWS = 12, COLUMNS = 60, SHADES = 5 };

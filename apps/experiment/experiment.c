@@ -1,8 +1,7 @@
 #include "apps/experiment/experiment.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include "data/file.h"
 #include "tensor/alloc.h"
 
 static const char *const graph_names[] = {
@@ -11,53 +10,63 @@ static const char *const graph_names[] = {
 static const char *const exchange_names[] = { "mpi", "nccl", NULL };
 static const char *const compat_names[] = { "none", "pgt", NULL };
 
-#define FIELD(name, type, member, lo, hi, names, help)                                             \
-    {                                                                                              \
-        name, type, offsetof(struct wf_experiment_config, member), lo, hi, names, help             \
-    }
 static const struct wf_field experiment_fields[] = {
-    FIELD("preset", WF_FIELD_TEXT, preset, 0, 0, NULL, "settings by name; later options win"),
-    FIELD("model", WF_FIELD_TEXT, model, 0, 0, NULL, "which model; see models/README.md"),
-    FIELD("out", WF_FIELD_TEXT, out, 0, 0, NULL, "folder for checkpoints, tables and pictures"),
-    FIELD("mode", WF_FIELD_ENUM, mode, 0, 0, wf_mode_names,
-          "index-batching, or materialise every window; on several ranks see dist/README.md"),
-    FIELD("device", WF_FIELD_ENUM, device, 0, 0, wf_device_names,
-          "what computes; auto: a GPU where there is one"),
-    FIELD("precision", WF_FIELD_ENUM, precision, 0, 0, wf_precision_names,
-          "of products on a GPU; sums and weights are float32 always"),
-    FIELD("exchange", WF_FIELD_ENUM, exchange, 0, 0, exchange_names,
-          "who adds up the gradients of several GPUs"),
-    FIELD("gpu", WF_FIELD_BOOL, gpu, 0, 1, NULL,
-          "the series lives on the GPU; else batches are copied there"),
-    FIELD("dry-run", WF_FIELD_BOOL, dry_run, 0, 1, NULL,
-          "say how much memory it will take, and stop"),
-    FIELD("debug", WF_FIELD_BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
-    FIELD("stats", WF_FIELD_BOOL, stats, 0, 1, NULL, "say what the ranks exchanged and hold"),
-    FIELD("dataset", WF_FIELD_TEXT, dataset, 0, 0, NULL,
-          "data by name, with its settings; dataset list shows the names"),
-    FIELD("data-folder", WF_FIELD_TEXT, data_folder, 0, 0, NULL, "where such data lie"),
-    FIELD("dist", WF_FIELD_BOOL, dist, 0, 1, NULL, "accepted; mpirun -n starts ranks"),
-    FIELD("npar", WF_FIELD_INT, npar, 1, 4096, NULL, "accepted; mpirun -n starts ranks"),
-    FIELD("input-steps", WF_FIELD_INT, T, 1, 4096, NULL, "steps a forecast sees"),
-    FIELD("horizon", WF_FIELD_INT, Q, 1, 500, NULL, "steps to forecast"),
-    FIELD("hops", WF_FIELD_INT, hops, 0, 15, NULL, "K: diffusion steps per direction"),
-    FIELD("graph", WF_FIELD_ENUM, graph, 0, 0, graph_names,
-          "what the model is made for, or other supports"),
-    FIELD("compat", WF_FIELD_ENUM, compat, 0, 0, compat_names,
-          "pgt: the reference's statistics, mask, targets and supports"),
-    FIELD("train-share", WF_FIELD_DOUBLE, train_share, 0, 1, NULL, "of the windows, the earliest"),
-    FIELD("valid-share", WF_FIELD_DOUBLE, valid_share, 0, 1, NULL, "the next; the rest are tested"),
-    FIELD("time-of-day", WF_FIELD_BOOL, time_of_day, 0, 1, NULL, "as an input feature"),
-    FIELD("day-of-week", WF_FIELD_BOOL, day_of_week, 0, 1, NULL, "as an input feature"),
-    FIELD("residual", WF_FIELD_BOOL, residual, 0, 1, NULL,
-          "the model forecasts the change from the last value"),
-    FIELD("baselines", WF_FIELD_BOOL, baselines, 0, 1, NULL, "compare with simple forecasts"),
-    FIELD("pictures", WF_FIELD_BOOL, pictures, 0, 1, NULL, "draw them, with gnuplot"),
-    FIELD("quantity", WF_FIELD_TEXT, quantity, 0, 0, NULL, "what is forecast, for the pictures"),
-    FIELD("units", WF_FIELD_TEXT, units, 0, 0, NULL, "of it"),
+    WF_FIELD(wf_experiment_config, "preset", TEXT, preset, 0, 0, NULL,
+             "settings by name; later options win"),
+    WF_FIELD(wf_experiment_config, "model", TEXT, model, 0, 0, NULL,
+             "which model; see models/README.md"),
+    WF_FIELD(wf_experiment_config, "out", TEXT, out, 0, 0, NULL,
+             "folder for checkpoints, tables and pictures"),
+    WF_FIELD(wf_experiment_config, "mode", ENUM, mode, 0, 0, wf_mode_names,
+             "index-batching, or materialise every window; on several ranks see dist/README.md"),
+    WF_FIELD(wf_experiment_config, "device", ENUM, device, 0, 0, wf_device_names,
+             "what computes; auto: a GPU where there is one"),
+    WF_FIELD(wf_experiment_config, "precision", ENUM, precision, 0, 0, wf_precision_names,
+             "of products on a GPU; sums and weights are float32 always"),
+    WF_FIELD(wf_experiment_config, "exchange", ENUM, exchange, 0, 0, exchange_names,
+             "who adds up the gradients of several GPUs"),
+    WF_FIELD(wf_experiment_config, "gpu", BOOL, gpu, 0, 1, NULL,
+             "the series lives on the GPU; else batches are copied there"),
+    WF_FIELD(wf_experiment_config, "dry-run", BOOL, dry_run, 0, 1, NULL,
+             "say how much memory it will take, and stop"),
+    WF_FIELD(wf_experiment_config, "debug", BOOL, debug, 0, 1, NULL, "one epoch of a few batches"),
+    WF_FIELD(wf_experiment_config, "stats", BOOL, stats, 0, 1, NULL,
+             "say what the ranks exchanged and hold"),
+    WF_FIELD(wf_experiment_config, "dataset", TEXT, dataset, 0, 0, NULL,
+             "data by name, with its settings; dataset list shows the names"),
+    WF_FIELD(wf_experiment_config, "data-folder", TEXT, data_folder, 0, 0, NULL,
+             "where such data lie"),
+    WF_FIELD(wf_experiment_config, "dist", BOOL, dist, 0, 1, NULL,
+             "accepted; mpirun -n starts ranks"),
+    WF_FIELD(wf_experiment_config, "npar", INT, npar, 1, 4096, NULL,
+             "accepted; mpirun -n starts ranks"),
+    WF_FIELD(wf_experiment_config, "input-steps", INT, T, 1, 4096, NULL, "steps a forecast sees"),
+    WF_FIELD(wf_experiment_config, "horizon", INT, Q, 1, 500, NULL, "steps to forecast"),
+    WF_FIELD(wf_experiment_config, "hops", INT, hops, 0, 15, NULL,
+             "K: diffusion steps per direction"),
+    WF_FIELD(wf_experiment_config, "graph", ENUM, graph, 0, 0, graph_names,
+             "what the model is made for, or other supports"),
+    WF_FIELD(wf_experiment_config, "compat", ENUM, compat, 0, 0, compat_names,
+             "pgt: the reference's statistics, mask, targets and supports"),
+    WF_FIELD(wf_experiment_config, "train-share", DOUBLE, train_share, 0, 1, NULL,
+             "of the windows, the earliest"),
+    WF_FIELD(wf_experiment_config, "valid-share", DOUBLE, valid_share, 0, 1, NULL,
+             "the next; the rest are tested"),
+    WF_FIELD(wf_experiment_config, "time-of-day", BOOL, time_of_day, 0, 1, NULL,
+             "as an input feature"),
+    WF_FIELD(wf_experiment_config, "day-of-week", BOOL, day_of_week, 0, 1, NULL,
+             "as an input feature"),
+    WF_FIELD(wf_experiment_config, "residual", BOOL, residual, 0, 1, NULL,
+             "the model forecasts the change from the last value"),
+    WF_FIELD(wf_experiment_config, "baselines", BOOL, baselines, 0, 1, NULL,
+             "compare with simple forecasts"),
+    WF_FIELD(wf_experiment_config, "pictures", BOOL, pictures, 0, 1, NULL,
+             "draw them, with gnuplot"),
+    WF_FIELD(wf_experiment_config, "quantity", TEXT, quantity, 0, 0, NULL,
+             "what is forecast, for the pictures"),
+    WF_FIELD(wf_experiment_config, "units", TEXT, units, 0, 0, NULL, "of it"),
     { 0 }
 };
-#undef FIELD
 
 const char *wf_preset_text(const char *name)
 {
@@ -154,29 +163,6 @@ static enum wf_status make_text(struct wf_experiment *x, struct wf_error *err)
     return fclose(f) == 0 ? WF_OK : wf_fail(err, WF_ENOMEM, "no memory for the configuration");
 }
 
-enum wf_status wf_make_folder(const char *path, struct wf_error *err)
-{
-    char at[WF_CONFIG_TEXT];
-    snprintf(at, sizeof at, "%s", path);
-    for (char *p = at + 1;; p++) {
-        if (*p && *p != '/') continue;
-        char c = *p;
-        *p = 0;
-        if (mkdir(at, 0777) != 0 && errno != EEXIST)
-            return wf_fail(err, WF_EIO, "%s: cannot make the folder: %s", at, strerror(errno));
-        *p = c;
-        if (!c) break;
-    }
-    FILE *f;
-    char probe[WF_CONFIG_TEXT + 16];
-    snprintf(probe, sizeof probe, "%s/.writable", path);
-    if (!(f = fopen(probe, "w")))
-        return wf_fail(err, WF_EIO, "%s: cannot write into the folder: %s", path, strerror(errno));
-    fclose(f);
-    remove(probe);
-    return WF_OK;
-}
-
 static struct wf_graph_config graph_config(const struct wf_experiment *x)
 {
     if (!x->cfg.graph) return wf_model_graph(x->model.type);
@@ -244,7 +230,7 @@ static int train_windows(struct wf_experiment *x)
 {
     int n = x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
     if (!x->cfg.debug || n <= most) return n;
-    if (!x->place.own_windows) x->split.count[WF_TRAIN] = most;
+    if (!x->place.windows_are_local) x->split.count[WF_TRAIN] = most;
     return most;
 }
 
@@ -255,7 +241,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     t.windows = &x->windows;
     t.split = &x->split;
     t.dist = x->dist;
-    t.own_windows = x->place.own_windows;
+    t.windows_are_local = x->place.windows_are_local;
     t.train_windows = train_windows(x);
     t.graph = &x->graph;
     t.out = x->cfg.out;

@@ -83,9 +83,6 @@ struct wf_window_config wf_experiment_windows(const struct wf_experiment *x);
 struct wf_task wf_experiment_task(const struct wf_experiment *x); /* what the data ask of a model */
 enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err);
 
-/* Makes a folder and those above it, and sees that files can be written there. */
-enum wf_status wf_make_folder(const char *path, struct wf_error *err);
-
 /* A configuration under a name: --preset NAME, see presets.def. NULL: unknown. */
 const char *wf_preset_text(const char *name);
 

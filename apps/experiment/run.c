@@ -6,7 +6,7 @@
 #include "apps/kit/monitor.h"
 #include "apps/kit/machine.h"
 #include "apps/experiment/plan.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "apps/experiment/report.h"
 #include "apps/experiment/results.h"
 
@@ -109,7 +109,7 @@ static enum wf_status start(struct wf_experiment *x, int argc, char **argv, cons
 /* What run() opens beside the experiment, in the order it is closed. */
 struct watch {
     struct wf_experiment *x;
-    struct wf_node *node; /* its first GPU */
+    struct wf_machine *node; /* its first GPU */
     struct wf_monitor monitor;
     struct wf_history history;
     struct wf_error failed; /* of a row that could not be written */
@@ -214,8 +214,8 @@ static enum wf_status open_monitor(struct watch *w, struct wf_error *err)
     char path[WF_CONFIG_TEXT + 32];
     struct wf_monitor_source unused;
     WF_TRY(wf_make_folder(w->x->cfg.out, err));
-    WF_TRY(wf_node_open(&w->node, &unused, err));
-    w->monitor.gpu = wf_node_gpu;
+    WF_TRY(wf_machine_open(&w->node, &unused, err));
+    w->monitor.gpu = wf_machine_gpu;
     w->monitor.ctx = w->node;
     snprintf(path, sizeof path, "%s/system_stats.csv", w->x->cfg.out);
     return wf_monitor_start(&w->monitor, path, err);
@@ -242,7 +242,7 @@ static enum wf_status run(struct wf_experiment *x, FILE *log, struct wf_error *e
     if (s == WF_OK && !only) s = wf_dist_agree(d, d->rank ? WF_OK : open_history(&w, err), err);
     if (s == WF_OK && !only) s = work(&w, started, err);
     wf_monitor_stop(&w.monitor, NULL);
-    wf_node_close(w.node);
+    wf_machine_close(w.node);
     wf_history_free(&w.history);
     return s;
 }
@@ -253,7 +253,7 @@ static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
 {
     struct wf_config tables[WF_EXPERIMENT_TABLES + 1];
     struct wf_cli cli = { .aliases = aliases, .words = app->words };
-    bool leads = x->dist->rank == 0;
+    bool is_root = x->dist->rank == 0;
     int n = WF_EXPERIMENT_TABLES;
     memcpy(tables, x->tables, sizeof x->tables);
     if (app->extra) tables[n++] = *app->extra;
@@ -261,21 +261,21 @@ static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
     if (cli.positionals)
         return wf_fail(err, WF_EINVAL, "'%s': want options only", cli.positional[0]);
     if (cli.help) {
-        if (leads) usage(tables, n, argv[0], app->about);
+        if (is_root) usage(tables, n, argv[0], app->about);
         return WF_OK;
     }
-    FILE *log = leads ? stdout : fopen("/dev/null", "w");
+    FILE *log = is_root ? stdout : fopen("/dev/null", "w");
     enum wf_status s = log ? WF_OK : wf_fail(err, WF_EIO, "/dev/null: cannot be opened");
     s = wf_dist_agree(x->dist, s, err);
     wf_cli_catch_signals();
     if (s == WF_OK) s = wf_dist_agree(x->dist, wf_experiment_locate(x, err), err);
     if (s == WF_OK) wf_config_print(tables, n, log);
     if (s == WF_OK && app->prepare) {
-        s = leads ? app->prepare(app->extra->at, log, err) : WF_OK;
+        s = is_root ? app->prepare(app->extra->at, log, err) : WF_OK;
         s = wf_dist_agree(x->dist, s, err);
     }
     if (s == WF_OK) s = run(x, log, err);
-    if (log && !leads) fclose(log);
+    if (log && !is_root) fclose(log);
     return s;
 }
 
@@ -285,12 +285,12 @@ int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
     struct wf_dist dist;
     struct wf_error err = { 0 };
     enum wf_status s = wf_dist_init(&dist, &err);
-    bool leads = s != WF_OK || dist.rank == 0;
+    bool is_root = s != WF_OK || dist.rank == 0;
     if (s == WF_OK) s = start(&x, argc, argv, app->preset, &err);
     x.dist = &dist;
     if (s == WF_OK) s = run_ranks(&x, argc, argv, app, &err);
     /* What breaks the ranks apart is known to the one it happened to. */
-    bool tells = leads || s == WF_ECOMM;
+    bool tells = is_root || s == WF_ECOMM;
     int code = s == WF_OK ? 0 : tells ? wf_cli_fail(argv[0], &err) : 1;
     if (s == WF_ECOMM) wf_dist_abort(&dist);
     wf_experiment_free(&x);

@@ -26,7 +26,7 @@ struct nvml {
     int (*utilization)(void *device, struct nvml_utilization *utilization);
 };
 
-struct wf_node {
+struct wf_machine {
     struct nvml nvml;
     int gpus;
     void *gpu[MAXGPU];
@@ -49,7 +49,7 @@ static void close_nvml(struct nvml *v)
     *v = (struct nvml){ 0 };
 }
 
-static void open_gpus(struct wf_node *n)
+static void open_gpus(struct wf_machine *n)
 {
     struct nvml *v = &n->nvml;
     unsigned count = 0;
@@ -95,7 +95,7 @@ static double memory_mb(void)
 
 static void read_node(void *ctx, double value[WF_MONITOR_VALUES])
 {
-    struct wf_node *n = ctx;
+    struct wf_machine *n = ctx;
     double busy = n->busy, all = n->all;
     bool known = processors(&busy, &all);
     /* Ticks of iowait may run backwards a little. */
@@ -117,7 +117,7 @@ static void read_node(void *ctx, double value[WF_MONITOR_VALUES])
 }
 
 /* The GPU that CUDA calls the first; NULL: none, or it goes by another name than its number. */
-static void *first_visible(const struct wf_node *n)
+static void *first_visible(const struct wf_machine *n)
 {
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
     char *end = NULL;
@@ -126,9 +126,9 @@ static void *first_visible(const struct wf_node *n)
     return k >= 0 && k < n->gpus ? n->gpu[k] : NULL;
 }
 
-bool wf_node_gpu(void *node, double *used_mb, double *total_mb)
+bool wf_machine_gpu(void *node, double *used_mb, double *total_mb)
 {
-    const struct wf_node *n = node;
+    const struct wf_machine *n = node;
     struct nvml_memory memory;
     void *gpu = first_visible(n);
     if (!gpu || n->nvml.memory(gpu, &memory) != 0) return false;
@@ -137,13 +137,13 @@ bool wf_node_gpu(void *node, double *used_mb, double *total_mb)
     return true;
 }
 
-enum wf_status wf_node_open(struct wf_node **out, struct wf_monitor_source *source,
-                            struct wf_error *err)
+enum wf_status wf_machine_open(struct wf_machine **out, struct wf_monitor_source *source,
+                               struct wf_error *err)
 {
-    struct wf_node *n = *out = wf_calloc(1, sizeof *n);
+    struct wf_machine *n = *out = wf_calloc(1, sizeof *n);
     if (!n) return wf_fail(err, WF_ENOMEM, "no memory to watch the node");
     if (!processors(&n->busy, &n->all) || isnan(memory_mb())) {
-        wf_node_close(n);
+        wf_machine_close(n);
         *out = NULL;
         return wf_fail(err, WF_EIO, "/proc/stat and /proc/meminfo: cannot be read");
     }
@@ -157,7 +157,7 @@ enum wf_status wf_node_open(struct wf_node **out, struct wf_monitor_source *sour
     return WF_OK;
 }
 
-void wf_node_close(struct wf_node *n)
+void wf_machine_close(struct wf_machine *n)
 {
     if (n && n->nvml.library) {
         n->nvml.shutdown();

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "data/formats/csv.h"
 #include "data/file.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tensor/alloc.h"
 
 static const char time_names[] = "Timestamp,time_s,";

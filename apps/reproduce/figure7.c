@@ -8,6 +8,7 @@
 #include "apps/experiment/report.h"
 #include "apps/reproduce/reproduce_private.h"
 #include "apps/scaling/scaling.h"
+#include "data/file.h"
 
 static const struct {
     enum wf_scaling_placement placement;

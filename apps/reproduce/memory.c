@@ -7,6 +7,7 @@
 #include "data/file.h"
 #include "apps/pictures/plot.h"
 #include "apps/reproduce/reproduce_private.h"
+#include "data/windows.h"
 #include "tensor/alloc.h"
 
 enum { BATCH = 64, GIB = 1 << 30 };

@@ -6,7 +6,7 @@
 #include "data/catalog.h"
 #include "data/file.h"
 #include "apps/experiment/experiment.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "apps/reproduce/reproduce_private.h"
 #include "tensor/alloc.h"
 
@@ -14,23 +14,19 @@ const char *const wf_reproduction_names[] = { "table3",  "table4", "figure5",
                                               "figure7", "memory", NULL };
 static const char *const scale_names[] = { "small", "paper", NULL };
 
-#define FIELD(name, type, member, lo, hi, names, help)                                             \
-    {                                                                                              \
-        name, type, offsetof(struct wf_reproduce, member), lo, hi, names, help                     \
-    }
 const struct wf_field wf_reproduce_fields[] = {
-    FIELD("scale", WF_FIELD_ENUM, scale, 0, 0, scale_names,
-          "small: a quarter of an hour on two cores; paper: whole data sets, 100 epochs"),
-    FIELD("data-folder", WF_FIELD_TEXT, data_folder, 0, 0, NULL,
-          "where data sets are looked for; others are simulated"),
-    FIELD("out", WF_FIELD_TEXT, out, 0, 0, NULL, "folder for tables, figures and runs"),
-    FIELD("seeds", WF_FIELD_INT, seeds, 0, WF_GRID_SEEDS, NULL,
-          "runs of each row of table3; 0: 3, at paper scale 5"),
-    FIELD("ranks", WF_FIELD_INTS, ranks, 1, 65536, NULL, "of figure7, to be measured"),
-    FIELD("scaling", WF_FIELD_TEXT, scaling, 0, 0, NULL, "folder of scaling_model's parameters"),
+    WF_FIELD(wf_reproduce, "scale", ENUM, scale, 0, 0, scale_names,
+             "small: a quarter of an hour on two cores; paper: whole data sets, 100 epochs"),
+    WF_FIELD(wf_reproduce, "data-folder", TEXT, data_folder, 0, 0, NULL,
+             "where data sets are looked for; others are simulated"),
+    WF_FIELD(wf_reproduce, "out", TEXT, out, 0, 0, NULL, "folder for tables, figures and runs"),
+    WF_FIELD(wf_reproduce, "seeds", INT, seeds, 0, WF_GRID_SEEDS, NULL,
+             "runs of each row of table3; 0: 3, at paper scale 5"),
+    WF_FIELD(wf_reproduce, "ranks", INTS, ranks, 1, 65536, NULL, "of figure7, to be measured"),
+    WF_FIELD(wf_reproduce, "scaling", TEXT, scaling, 0, 0, NULL,
+             "folder of scaling_model's parameters"),
     { 0 }
 };
-#undef FIELD
 
 struct wf_reproduce wf_reproduce_defaults(void)
 {

@@ -460,6 +460,35 @@ enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
     return WF_OK;
 }
 
+ptrdiff_t wf_series_file_chunk(ptrdiff_t rows, ptrdiff_t width)
+{
+    ptrdiff_t n = CHUNK_BYTES / (ptrdiff_t)sizeof(float) / width;
+    return n < 1 ? 1 : n < rows ? n : rows;
+}
+
+/* The matrix a few rows at a time: whole, it would be larger than anything else in memory. */
+enum wf_status wf_series_writer_graph(struct wf_series_writer *w, ptrdiff_t edges,
+                                      const int *source, const int *target, const float *weight,
+                                      struct wf_error *err)
+{
+    ptrdiff_t N = w->rows.dim[1], step = wf_series_file_chunk(N, N);
+    struct wf_array all = { .elem = WF_F32, .ndim = 2, .dim = { N, N } }, chunk;
+    enum wf_status s = WF_OK;
+    WF_TRY(wf_h5_reserve(w->f, "adjacency", &all, err));
+    WF_TRY(wf_array_alloc(&chunk, WF_F32, 2, (ptrdiff_t[]){ step, N }, err));
+    for (ptrdiff_t r = 0; r < N && s == WF_OK; r += step) {
+        chunk.dim[0] = N - r < step ? N - r : step;
+        chunk.count = chunk.dim[0] * N;
+        memset(chunk.f32, 0, (size_t)chunk.count * sizeof *chunk.f32);
+        for (ptrdiff_t e = 0; e < edges; e++)
+            if (source[e] >= r && source[e] < r + chunk.dim[0])
+                chunk.f32[(source[e] - r) * N + target[e]] += weight[e];
+        s = wf_h5_write_rows(w->f, "adjacency", r, &chunk, err);
+    }
+    wf_array_free(&chunk);
+    return s;
+}
+
 struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w)
 {
     return w->f;
@@ -483,6 +512,16 @@ void wf_series_writer_discard(struct wf_series_writer *w)
     if (!w) return;
     wf_h5_close(w->f);
     wf_free(w);
+}
+
+enum wf_status wf_series_writer_end(struct wf_series_writer *w, enum wf_status s, const char *path,
+                                    struct wf_error *err)
+{
+    if (s == WF_OK)
+        s = wf_series_writer_commit(w, err);
+    else
+        wf_series_writer_discard(w);
+    return wf_file_context(s, path, err);
 }
 
 enum wf_status wf_series_file_write(const char *path, const struct wf_series_file *s,

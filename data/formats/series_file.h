@@ -73,6 +73,9 @@ enum wf_status wf_series_file_choose(struct wf_series_file *s, const struct wf_r
 enum wf_status wf_series_file_keep(struct wf_series_file *s, const struct wf_row_choice *rows,
                                    struct wf_error *err);
 
+/* How many rows of [rows, width] floats a writer is best given at a time: 2 MiB, or one row. */
+ptrdiff_t wf_series_file_chunk(ptrdiff_t rows, ptrdiff_t width);
+
 /* Writes Weft's layout, in place of the old file only once it is complete. */
 enum wf_status wf_series_file_write(const char *path, const struct wf_series_file *s,
                                     struct wf_error *err);
@@ -85,10 +88,17 @@ enum wf_status wf_series_writer_open(struct wf_series_writer **w, const char *pa
                                      const struct wf_series_file *head, struct wf_error *err);
 enum wf_status wf_series_writer_rows(struct wf_series_writer *w, ptrdiff_t rows,
                                      const float *values, struct wf_error *err);
+/* The matrix /adjacency [N, N] of a list of edges, parallel ones added up. */
+enum wf_status wf_series_writer_graph(struct wf_series_writer *w, ptrdiff_t edges,
+                                      const int *source, const int *target, const float *weight,
+                                      struct wf_error *err);
 /* The unfinished file, for datasets that belong beside the series. */
 struct wf_h5 *wf_series_writer_h5(struct wf_series_writer *w);
 enum wf_status wf_series_writer_commit(struct wf_series_writer *w, struct wf_error *err);
 void wf_series_writer_discard(struct wf_series_writer *w);
+/* Commits where s is WF_OK, else discards; the message of a failure begins with path. */
+enum wf_status wf_series_writer_end(struct wf_series_writer *w, enum wf_status s, const char *path,
+                                    struct wf_error *err);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,7 @@ struct place {
 
 struct wf_pde {
     struct wf_pde_config cfg;
-    struct wf_synth_graph graph;
+    struct wf_sensor_graph graph;
     struct wf_pde_grid grid;
     struct place *place; /* [N] */
     int64_t row;
@@ -233,13 +233,13 @@ enum wf_status wf_pde_begin(struct wf_pde **out, const struct wf_pde_config *cfg
 void wf_pde_end(struct wf_pde *p)
 {
     if (!p) return;
-    wf_synth_graph_free(&p->graph);
+    wf_sensor_graph_free(&p->graph);
     wf_pde_grid_free(&p->grid);
     wf_free(p->place);
     wf_free(p);
 }
 
-const struct wf_synth_graph *wf_pde_graph(const struct wf_pde *p)
+const struct wf_sensor_graph *wf_pde_graph(const struct wf_pde *p)
 {
     return &p->graph;
 }

@@ -27,7 +27,8 @@
 #define WF_PDE_H
 
 #include <stdbool.h>
-#include "data/simulate/traffic.h"
+#include <stdint.h>
+#include "data/simulate/sensor_graph.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,7 +42,7 @@ struct wf_pde_config {
     int runs, rows;   /* rows of a run; E = runs * rows */
     int cells;        /* along a side of the grid; 8 .. 1024, 84 at least with advection */
     uint64_t seed;
-    struct wf_synth_watch watch; /* of wf_dataset_pde */
+    struct wf_simulate_watch watch; /* of wf_simulate_pde() */
 };
 
 /* false: no set of this name. The seed is 1. */
@@ -52,7 +53,7 @@ struct wf_pde;
 enum wf_status wf_pde_begin(struct wf_pde **out, const struct wf_pde_config *cfg,
                             struct wf_error *e);
 void wf_pde_end(struct wf_pde *p);
-const struct wf_synth_graph *wf_pde_graph(const struct wf_pde *p);
+const struct wf_sensor_graph *wf_pde_graph(const struct wf_pde *p);
 int wf_pde_channels(const struct wf_pde *p);
 ptrdiff_t wf_pde_rows(const struct wf_pde *p);
 

@@ -20,13 +20,13 @@ static double square(double x)
     return x * x;
 }
 
-static double apart2(const struct wf_synth_graph *g, int i, int j)
+static double apart2(const struct wf_sensor_graph *g, int i, int j)
 {
     return square(g->x[i] - g->x[j]) + square(g->y[i] - g->y[j]);
 }
 
 /* Darts that fall too near to one before are thrown again; at this distance every second hits. */
-static void throw_darts(struct wf_synth_graph *g, uint64_t seed)
+static void throw_darts(struct wf_sensor_graph *g, uint64_t seed)
 {
     double least = square(APART) / g->N;
     for (uint64_t dart = 0, n = 0; n < (uint64_t)g->N; dart++) {
@@ -52,7 +52,7 @@ static int by_place(const void *a, const void *b)
     return p->i != q->i ? p->i - q->i : p->j - q->j;
 }
 
-static void list_pairs(struct pair *p, const struct wf_synth_graph *g)
+static void list_pairs(struct pair *p, const struct wf_sensor_graph *g)
 {
     for (int i = 0; i < g->N; i++) {
         for (int j = i + 1; j < g->N; j++) {
@@ -65,12 +65,12 @@ static void list_pairs(struct pair *p, const struct wf_synth_graph *g)
 }
 
 /* On which side of the line from a to b is c? */
-static bool left(const struct wf_synth_graph *g, int a, int b, int c)
+static bool left(const struct wf_sensor_graph *g, int a, int b, int c)
 {
     return (g->x[b] - g->x[a]) * (g->y[c] - g->y[a]) > (g->y[b] - g->y[a]) * (g->x[c] - g->x[a]);
 }
 
-static bool cross(const struct wf_synth_graph *g, const struct pair *p, const struct pair *q)
+static bool cross(const struct wf_sensor_graph *g, const struct pair *p, const struct pair *q)
 {
     if (p->i == q->i || p->i == q->j || p->j == q->i || p->j == q->j) return false;
     return left(g, p->i, p->j, q->i) != left(g, p->i, p->j, q->j) &&
@@ -78,7 +78,7 @@ static bool cross(const struct wf_synth_graph *g, const struct pair *p, const st
 }
 
 /* Moves the pairs that are joined to the front; returns how many. */
-static int join(struct pair *p, int pairs, int want, const struct wf_synth_graph *g)
+static int join(struct pair *p, int pairs, int want, const struct wf_sensor_graph *g)
 {
     int n = 0;
     for (int k = 0; k < pairs && n < want; k++) {
@@ -89,7 +89,7 @@ static int join(struct pair *p, int pairs, int want, const struct wf_synth_graph
     return n;
 }
 
-static enum wf_status fill(struct wf_synth_graph *g, const struct pair *p, int edges)
+static enum wf_status fill(struct wf_sensor_graph *g, const struct pair *p, int edges)
 {
     g->to = wf_malloc((size_t)edges * sizeof *g->to);
     g->distance = wf_malloc((size_t)edges * sizeof *g->distance);
@@ -108,7 +108,7 @@ static enum wf_status fill(struct wf_synth_graph *g, const struct pair *p, int e
     return WF_OK;
 }
 
-static enum wf_status build(struct wf_synth_graph *g, struct pair *p, int edges, uint64_t seed,
+static enum wf_status build(struct wf_sensor_graph *g, struct pair *p, int edges, uint64_t seed,
                             struct wf_error *e)
 {
     int pairs = g->N * (g->N - 1) / 2;
@@ -125,10 +125,10 @@ static enum wf_status build(struct wf_synth_graph *g, struct pair *p, int edges,
     return wf_fail(e, WF_ENOMEM, "pde: no memory for %d edges", edges);
 }
 
-enum wf_status wf_planar_graph(struct wf_synth_graph *g, int nodes, int edges, uint64_t seed,
+enum wf_status wf_planar_graph(struct wf_sensor_graph *g, int nodes, int edges, uint64_t seed,
                                struct wf_error *e)
 {
-    *g = (struct wf_synth_graph){ .N = nodes };
+    *g = (struct wf_sensor_graph){ .N = nodes };
     if (nodes < 3 || nodes > 2000)
         return wf_fail(e, WF_EINVAL, "pde: nodes is %d, expected 3 to 2000", nodes);
     if (edges < 2 || edges % 2 || edges > 6 * nodes)
@@ -142,6 +142,6 @@ enum wf_status wf_planar_graph(struct wf_synth_graph *g, int nodes, int edges, u
     enum wf_status s = p && g->x && g->y && g->first ? build(g, p, edges, seed, e) : WF_ENOMEM;
     if (s == WF_ENOMEM) wf_fail(e, s, "pde: no memory for the graph of %d nodes", nodes);
     wf_free(p);
-    if (s != WF_OK) wf_synth_graph_free(g);
+    if (s != WF_OK) wf_sensor_graph_free(g);
     return s;
 }

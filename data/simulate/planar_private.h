@@ -7,18 +7,19 @@
  * triangulation.
  *
  * Edges run both ways, without self-loops. Weights are exp(-(distance / sigma)^2) with sigma the
- * mean distance. Freed by wf_synth_graph_free. */
+ * mean distance. Freed by wf_sensor_graph_free. */
 #ifndef WF_PLANAR_H
 #define WF_PLANAR_H
 
-#include "data/simulate/traffic.h"
+#include "data/simulate/sensor_graph.h"
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* nodes: 3 .. 2000; edges: directed ones, even. WF_EINVAL: more than a triangulation has. */
-enum wf_status wf_planar_graph(struct wf_synth_graph *g, int nodes, int edges, uint64_t seed,
+enum wf_status wf_planar_graph(struct wf_sensor_graph *g, int nodes, int edges, uint64_t seed,
                                struct wf_error *e);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
 #include "data/simulate/road_private.h"
+#include "data/simulate/sensor_graph_private.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -260,7 +261,7 @@ static void explore(struct reach *q, const struct wf_roads *r, int from, double 
     }
 }
 
-static enum wf_status add_edge(struct wf_synth_graph *g, ptrdiff_t *room, int to, double miles)
+static enum wf_status add_edge(struct wf_sensor_graph *g, ptrdiff_t *room, int to, double miles)
 {
     ptrdiff_t n = g->first[g->N];
     if (n == *room) {
@@ -277,7 +278,7 @@ static enum wf_status add_edge(struct wf_synth_graph *g, ptrdiff_t *room, int to
     return WF_OK;
 }
 
-static enum wf_status edges_from(struct wf_synth_graph *g, ptrdiff_t *room, struct reach *q,
+static enum wf_status edges_from(struct wf_sensor_graph *g, ptrdiff_t *room, struct reach *q,
                                  const struct wf_roads *r, int i, int own)
 {
     const struct wf_road_link *l = &r->link[own];
@@ -299,7 +300,7 @@ static enum wf_status edges_from(struct wf_synth_graph *g, ptrdiff_t *room, stru
     return status;
 }
 
-static void set_positions(struct wf_synth_graph *g, struct reach *q, const struct wf_roads *r)
+static void set_positions(struct wf_sensor_graph *g, struct reach *q, const struct wf_roads *r)
 {
     for (int k = 0, i = 0; k < r->links; k++) {
         const struct wf_road_link *l = &r->link[k];
@@ -316,7 +317,7 @@ static void set_positions(struct wf_synth_graph *g, struct reach *q, const struc
     q->first_sensor[r->links] = r->sensors;
 }
 
-static enum wf_status set_weights(struct wf_synth_graph *g, bool all)
+static enum wf_status set_weights(struct wf_sensor_graph *g, bool all)
 {
     ptrdiff_t n = g->first[g->N];
     double sum = 0, squares = 0;
@@ -332,11 +333,11 @@ static enum wf_status set_weights(struct wf_synth_graph *g, bool all)
     return g->weight ? WF_OK : WF_ENOMEM;
 }
 
-enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r, int edges,
+enum wf_status wf_roads_graph(struct wf_sensor_graph *g, const struct wf_roads *r, int edges,
                               struct wf_error *e)
 {
     size_t N = (size_t)r->sensors, links = (size_t)r->links;
-    *g = (struct wf_synth_graph){ .N = r->sensors };
+    *g = (struct wf_sensor_graph){ .N = r->sensors };
     struct reach q = { wf_malloc(links * sizeof *q.miles), wf_malloc(links * sizeof *q.link), 0,
                        wf_malloc((links + 1) * sizeof *q.first_sensor) };
     g->x = wf_malloc(N * sizeof *g->x);
@@ -348,21 +349,10 @@ enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r
     for (int k = 0; k < r->links && ok; k++)
         for (int i = q.first_sensor[k]; i < q.first_sensor[k + 1] && ok; i++)
             ok = edges_from(g, &room, &q, r, i, k) == WF_OK;
-    if (ok && edges) ok = wf_roads_nearest(g, edges, CUTOFF) == WF_OK;
+    if (ok && edges) ok = wf_sensor_graph_nearest(g, edges, CUTOFF) == WF_OK;
     ok = ok && set_weights(g, edges > 0) == WF_OK;
     wf_free(q.miles);
     wf_free(q.link);
     wf_free(q.first_sensor);
     return ok ? WF_OK : wf_fail(e, WF_ENOMEM, "synth: no memory for the graph of %d sensors", g->N);
-}
-
-void wf_synth_graph_free(struct wf_synth_graph *g)
-{
-    wf_free(g->x);
-    wf_free(g->y);
-    wf_free(g->first);
-    wf_free(g->to);
-    wf_free(g->distance);
-    wf_free(g->weight);
-    *g = (struct wf_synth_graph){ 0 };
 }

@@ -1,11 +1,12 @@
-/* road.h - the random freeway network under the synthetic traffic (data/simulate/traffic.h); internal.
+/* road.h - the random freeway network under the synthetic traffic (data/simulate/traffic.h);
+ * internal.
  *
  * Junctions on a jittered grid, joined by pairs of one-way links cut into cells of equal length.
  * Sources (on-ramps, and the outer ends of the network) feed cells, off-ramps drain them; where a
  * link ends at a junction its traffic splits over the others but never turns back. Capacities are
  * derived from the peak flows.
  *
- * wf_roads_free frees all of it; wf_roads_graph fills what wf_synth_graph_free frees.
+ * wf_roads_free frees all of it; wf_roads_graph fills what wf_sensor_graph_free frees.
  */
 #ifndef WF_ROAD_H
 #define WF_ROAD_H
@@ -62,13 +63,8 @@ enum wf_status wf_roads_build(struct wf_roads *r, int sensors, uint64_t seed, st
 void wf_roads_free(struct wf_roads *r);
 
 /* edges: so many, the nearest; 0: what lies within the cutoff. */
-enum wf_status wf_roads_graph(struct wf_synth_graph *g, const struct wf_roads *r, int edges,
+enum wf_status wf_roads_graph(struct wf_sensor_graph *g, const struct wf_roads *r, int edges,
                               struct wf_error *e);
-void wf_synth_graph_free(struct wf_synth_graph *g);
-
-/* road_graph.c: keeps the nearest pairs of a graph that has those within the cutoff, others after
- * them; needs 16 bytes for each of N * N pairs where there are others. */
-enum wf_status wf_roads_nearest(struct wf_synth_graph *g, int edges, double cutoff);
 
 /* Random numbers that depend on nothing but their key: what they are for and two counters. */
 enum wf_road_draw {

@@ -44,11 +44,11 @@ struct today {
     double level, morning, evening, surge, surge_size;
 };
 
-struct wf_synth {
-    struct wf_synth_config cfg;
+struct wf_traffic {
+    struct wf_traffic_config cfg;
     struct wf_roads roads;
-    struct wf_synth_graph graph;
-    struct wf_synth_balance balance;
+    struct wf_sensor_graph graph;
+    struct wf_traffic_balance balance;
     int interval_s;
     int steps, hours; /* in an interval; hours at least 1 */
     double dt;        /* seconds */
@@ -66,26 +66,26 @@ struct wf_synth {
     int incidents, blocks;
 };
 
-struct wf_synth_config wf_synth_defaults(void)
+struct wf_traffic_config wf_traffic_defaults(void)
 {
-    return (struct wf_synth_config){ .nodes = 48,
-                                     .days = 28,
-                                     .interval_s = 300,
-                                     .channels = 1,
-                                     .seed = 1,
-                                     .missing = 0.02,
-                                     .noise_mph = 1,
-                                     .demand = 1,
-                                     .incidents = 0.1 };
+    return (struct wf_traffic_config){ .nodes = 48,
+                                       .days = 28,
+                                       .interval_s = 300,
+                                       .channels = 1,
+                                       .seed = 1,
+                                       .missing = 0.02,
+                                       .noise_mph = 1,
+                                       .demand = 1,
+                                       .incidents = 0.1 };
 }
 
 /* Of a row, in seconds. */
-static int interval_of(const struct wf_synth_config *c)
+static int interval_of(const struct wf_traffic_config *c)
 {
     return c->interval_s ? c->interval_s : HOUR;
 }
 
-static enum wf_status check_time(const struct wf_synth_config *c, struct wf_error *e)
+static enum wf_status check_time(const struct wf_traffic_config *c, struct wf_error *e)
 {
     int s = interval_of(c);
     bool within = s >= 60 && s <= HOUR && DAY % s == 0;
@@ -105,7 +105,7 @@ static enum wf_status check_time(const struct wf_synth_config *c, struct wf_erro
     return WF_OK;
 }
 
-static enum wf_status check_graph(const struct wf_synth_config *c, struct wf_error *e)
+static enum wf_status check_graph(const struct wf_traffic_config *c, struct wf_error *e)
 {
     if (c->channels < 1 || c->channels > 3)
         return wf_fail(e, WF_EINVAL, "synth: channels is %d, expected 1 to 3", c->channels);
@@ -115,7 +115,7 @@ static enum wf_status check_graph(const struct wf_synth_config *c, struct wf_err
     return WF_OK;
 }
 
-static enum wf_status check(const struct wf_synth_config *c, struct wf_error *e)
+static enum wf_status check(const struct wf_traffic_config *c, struct wf_error *e)
 {
     if (c->nodes < 2 || c->nodes > 100000)
         return wf_fail(e, WF_EINVAL, "synth: nodes is %d, expected 2 to 100000", c->nodes);
@@ -143,12 +143,12 @@ static double most(double a, double b)
     return a > b ? a : b;
 }
 
-static double now(const struct wf_synth *s)
+static double now(const struct wf_traffic *s)
 {
     return (double)s->row * s->interval_s;
 }
 
-static void plan_demand(struct wf_synth *s, uint32_t day)
+static void plan_demand(struct wf_traffic *s, uint32_t day)
 {
     uint64_t seed = s->cfg.seed;
     double all = 1 + DAY_SPREAD * wf_road_normal(seed, WF_DRAW_DAY, day, 0);
@@ -178,13 +178,13 @@ static int poisson(double mean, double u)
     return n;
 }
 
-static void add_incident(struct wf_synth *s, int cell, double from, double seconds, double share)
+static void add_incident(struct wf_traffic *s, int cell, double from, double seconds, double share)
 {
     s->flutter[s->incidents] = 0;
     s->incident[s->incidents++] = (struct incident){ cell, from, from + seconds, share };
 }
 
-static void plan_incidents(struct wf_synth *s, uint32_t day)
+static void plan_incidents(struct wf_traffic *s, uint32_t day)
 {
     double start = (double)day * DAY, u[4];
     uint64_t seed = s->cfg.seed;
@@ -219,7 +219,7 @@ static double profile(const struct today *t, bool inbound, bool weekend, double 
 }
 
 /* Each source's demand wanders about its plan, forgetting over some 40 minutes. */
-static void set_demand(struct wf_synth *s, double seconds)
+static void set_demand(struct wf_traffic *s, double seconds)
 {
     double hour = fmod(seconds / 3600, 24), keep = exp(-s->dt * TICK_STEPS / DRIFT_S);
     double day = 1 / ((1 + exp((6 - hour) / 0.5)) * (1 + exp((hour - 21) / 0.8)));
@@ -234,14 +234,14 @@ static void set_demand(struct wf_synth *s, double seconds)
     }
 }
 
-static void close_lanes(struct wf_synth *s, const struct incident *i, double seconds, double more)
+static void close_lanes(struct wf_traffic *s, const struct incident *i, double seconds, double more)
 {
     if (seconds >= i->from && seconds < i->to)
         s->share[i->cell] = least(s->share[i->cell], most(0.1, i->share * (1 + more)));
 }
 
 /* What gets through a narrow place varies, and every change runs back through its queue. */
-static void set_incidents(struct wf_synth *s, double seconds)
+static void set_incidents(struct wf_traffic *s, double seconds)
 {
     double keep = exp(-s->dt * TICK_STEPS / FLUTTER_S), push = sqrt(1 - keep * keep);
     for (int c = 0; c < s->roads.cells; c++) s->share[c] = 1;
@@ -254,7 +254,7 @@ static void set_incidents(struct wf_synth *s, double seconds)
 }
 
 /* What each cell could send and could take in this step (Daganzo 1994, eq. 3). */
-static void set_limits(struct wf_synth *s)
+static void set_limits(struct wf_traffic *s)
 {
     double go = WF_ROAD_FREE * s->dt / (3600 * WF_ROAD_CELL);
     double wave = WF_ROAD_WAVE * s->dt / (3600 * WF_ROAD_CELL);
@@ -274,7 +274,7 @@ static void set_limits(struct wf_synth *s)
 
 /* From a cell (or nothing, -1) and an on-ramp into the next cell: they share what it takes by
  * priority (Daganzo 1995, eq. 9). */
-static void pass(struct wf_synth *s, int from, int src)
+static void pass(struct wf_traffic *s, int from, int src)
 {
     int to = s->roads.source[src].cell;
     double straight = from < 0 ? 0 : s->send[from], take = s->receive[to];
@@ -315,7 +315,7 @@ static void merge(double got[], const double want[], const double weight[], int 
 
 /* First in, first out: a vehicle that cannot enter its road holds up those behind it, so the worst
  * served of its directions sets the pace of a whole incoming road. */
-static void cross(struct wf_synth *s, const struct wf_road_junction *j)
+static void cross(struct wf_traffic *s, const struct wf_road_junction *j)
 {
     double pace[WF_ROAD_LEGS] = { 1, 1, 1, 1 };
     int last[WF_ROAD_LEGS];
@@ -340,7 +340,7 @@ static void cross(struct wf_synth *s, const struct wf_road_junction *j)
 
 /* From each cell into the next as if there were no on-ramps and no junctions, which pass() and
  * cross() then do over; no off-ramp lies right before one. */
-static void pass_all(struct wf_synth *s)
+static void pass_all(struct wf_traffic *s)
 {
     const double *restrict leave = s->roads.leave, *restrict send = s->send;
     const double *restrict receive = s->receive + 1;
@@ -357,7 +357,7 @@ static void pass_all(struct wf_synth *s)
     s->balance.left += left;
 }
 
-static void advance(struct wf_synth *s)
+static void advance(struct wf_traffic *s)
 {
     const struct wf_roads *r = &s->roads;
     set_limits(s);
@@ -387,9 +387,9 @@ static void advance(struct wf_synth *s)
 }
 
 /* Up and down alternate so that the chain is down for the share `missing` of the time. */
-static bool is_down(struct wf_synth *s, int i)
+static bool is_down(struct wf_traffic *s, int i)
 {
-    const struct wf_synth_config *c = &s->cfg;
+    const struct wf_traffic_config *c = &s->cfg;
     double u[4];
     double length = most(most(1, OUTAGE_S / s->interval_s), c->missing / (1 - c->missing));
     double fall = c->missing / (1 - c->missing) / length;
@@ -402,9 +402,9 @@ static bool is_down(struct wf_synth *s, int i)
 }
 
 /* Mean speed over time and vehicles, with the sensor's error. */
-static double speed(const struct wf_synth *s, int i)
+static double speed(const struct wf_traffic *s, int i)
 {
-    const struct wf_synth_config *c = &s->cfg;
+    const struct wf_traffic_config *c = &s->cfg;
     double v = WF_ROAD_FREE;
     if (s->present[i] > 0) v = s->moved[i] / s->present[i] * WF_ROAD_CELL * 3600 / s->dt;
     v += c->noise_mph * wf_road_normal(c->seed, WF_DRAW_NOISE, (uint32_t)s->row, (uint32_t)i);
@@ -412,9 +412,9 @@ static double speed(const struct wf_synth *s, int i)
 }
 
 /* One sensor's channels. Counts err by the share by which a free vehicle's speed does. */
-static void read_sensor(struct wf_synth *s, int i, float *out)
+static void read_sensor(struct wf_traffic *s, int i, float *out)
 {
-    const struct wf_synth_config *c = &s->cfg;
+    const struct wf_traffic_config *c = &s->cfg;
     double value[3] = { speed(s, i), s->moved[i] * 3600 / s->interval_s,
                         s->present[i] / s->steps / WF_ROAD_CELL };
     bool down = is_down(s, i);
@@ -428,14 +428,14 @@ static void read_sensor(struct wf_synth *s, int i, float *out)
 }
 
 /* A day begins at the start of a row, or of an hour in one. */
-static void plan_day(struct wf_synth *s, int64_t second)
+static void plan_day(struct wf_traffic *s, int64_t second)
 {
     if (second % DAY) return;
     plan_demand(s, (uint32_t)(second / DAY));
     plan_incidents(s, (uint32_t)(second / DAY));
 }
 
-void wf_synth_step(struct wf_synth *s, float *row)
+void wf_traffic_step(struct wf_traffic *s, float *row)
 {
     int N = s->roads.sensors;
     double start = now(s);
@@ -455,7 +455,7 @@ void wf_synth_step(struct wf_synth *s, float *row)
     s->row++;
 }
 
-static enum wf_status make_state(struct wf_synth *s, struct wf_error *e)
+static enum wf_status make_state(struct wf_traffic *s, struct wf_error *e)
 {
     size_t cells = (size_t)s->roads.cells, sources = (size_t)s->roads.sources;
     size_t N = (size_t)s->roads.sensors, incidents = (size_t)s->roads.links * INCIDENTS_PER_LINK;
@@ -484,12 +484,12 @@ static enum wf_status make_state(struct wf_synth *s, struct wf_error *e)
     return WF_OK;
 }
 
-enum wf_status wf_synth_begin(struct wf_synth **out, const struct wf_synth_config *cfg,
-                              struct wf_error *e)
+enum wf_status wf_traffic_begin(struct wf_traffic **out, const struct wf_traffic_config *cfg,
+                                struct wf_error *e)
 {
     *out = NULL;
     WF_TRY(check(cfg, e));
-    struct wf_synth *s = wf_calloc(1, sizeof *s);
+    struct wf_traffic *s = wf_calloc(1, sizeof *s);
     if (!s) return wf_fail(e, WF_ENOMEM, "synth: no memory");
     s->cfg = *cfg;
     s->interval_s = interval_of(cfg);
@@ -502,15 +502,15 @@ enum wf_status wf_synth_begin(struct wf_synth **out, const struct wf_synth_confi
     if (status == WF_OK)
         *out = s;
     else
-        wf_synth_end(s);
+        wf_traffic_end(s);
     return status;
 }
 
-void wf_synth_end(struct wf_synth *s)
+void wf_traffic_end(struct wf_traffic *s)
 {
     if (!s) return;
     wf_roads_free(&s->roads);
-    wf_synth_graph_free(&s->graph);
+    wf_sensor_graph_free(&s->graph);
     wf_free(s->pool);
     wf_free(s->today);
     wf_free(s->down);
@@ -518,24 +518,24 @@ void wf_synth_end(struct wf_synth *s)
     wf_free(s);
 }
 
-const struct wf_synth_graph *wf_synth_graph(const struct wf_synth *s)
+const struct wf_sensor_graph *wf_traffic_graph(const struct wf_traffic *s)
 {
     return &s->graph;
 }
 
-int64_t wf_synth_t0(void)
+int64_t wf_traffic_t0(void)
 {
     return 1704067200; /* Monday 2024-01-01 00:00 */
 }
 
-ptrdiff_t wf_synth_rows(const struct wf_synth *s)
+ptrdiff_t wf_traffic_rows(const struct wf_traffic *s)
 {
     if (s->cfg.rows) return (ptrdiff_t)s->cfg.rows;
     return (ptrdiff_t)s->cfg.days * DAY / s->interval_s;
 }
 
-enum wf_status wf_synth_block(struct wf_synth *s, int sensor, double share, double seconds,
-                              struct wf_error *e)
+enum wf_status wf_traffic_block(struct wf_traffic *s, int sensor, double share, double seconds,
+                                struct wf_error *e)
 {
     if (sensor < 0 || sensor >= s->cfg.nodes)
         return wf_fail(e, WF_EINVAL, "synth: block of sensor %d, expected 0 to %d", sensor,
@@ -553,9 +553,9 @@ enum wf_status wf_synth_block(struct wf_synth *s, int sensor, double share, doub
     return WF_OK;
 }
 
-struct wf_synth_balance wf_synth_balance(const struct wf_synth *s)
+struct wf_traffic_balance wf_traffic_balance(const struct wf_traffic *s)
 {
-    struct wf_synth_balance b = s->balance;
+    struct wf_traffic_balance b = s->balance;
     for (int c = 0; c < s->roads.cells; c++) b.stored += s->vehicles[c];
     return b;
 }

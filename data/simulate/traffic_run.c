@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static enum wf_status reserve(struct wf_synth_data *d, size_t channels, struct wf_error *e)
+static enum wf_status reserve(struct wf_traffic_data *d, size_t channels, struct wf_error *e)
 {
     size_t N = (size_t)d->N, E = (size_t)d->E;
     d->values = wf_calloc(E, N * channels * sizeof *d->values);
@@ -12,11 +12,11 @@ static enum wf_status reserve(struct wf_synth_data *d, size_t channels, struct w
     d->x = wf_malloc(N * sizeof *d->x);
     d->y = wf_malloc(N * sizeof *d->y);
     if (d->values && d->distance && d->adjacency && d->x && d->y) return WF_OK;
-    wf_synth_data_free(d);
+    wf_traffic_data_free(d);
     return wf_fail(e, WF_ENOMEM, "synth: no memory for %zu rows of %zu sensors", E, N);
 }
 
-static void fill_graph(struct wf_synth_data *d, const struct wf_synth_graph *g)
+static void fill_graph(struct wf_traffic_data *d, const struct wf_sensor_graph *g)
 {
     size_t N = (size_t)d->N;
     memcpy(d->x, g->x, N * sizeof *d->x);
@@ -30,31 +30,32 @@ static void fill_graph(struct wf_synth_data *d, const struct wf_synth_graph *g)
     }
 }
 
-enum wf_status wf_synth_run(const struct wf_synth_config *cfg, struct wf_synth_data *out,
-                            struct wf_error *e)
+enum wf_status wf_traffic_run(const struct wf_traffic_config *cfg, struct wf_traffic_data *out,
+                              struct wf_error *e)
 {
-    struct wf_synth *s;
-    *out = (struct wf_synth_data){ 0 };
-    WF_TRY(wf_synth_begin(&s, cfg, e));
-    *out = (struct wf_synth_data){
-        .E = wf_synth_rows(s), .N = cfg->nodes, .interval_s = cfg->interval_s, .t0 = wf_synth_t0()
-    };
+    struct wf_traffic *s;
+    *out = (struct wf_traffic_data){ 0 };
+    WF_TRY(wf_traffic_begin(&s, cfg, e));
+    *out = (struct wf_traffic_data){ .E = wf_traffic_rows(s),
+                                     .N = cfg->nodes,
+                                     .interval_s = cfg->interval_s,
+                                     .t0 = wf_traffic_t0() };
     enum wf_status status = reserve(out, (size_t)cfg->channels, e);
     if (status == WF_OK) {
-        fill_graph(out, wf_synth_graph(s));
+        fill_graph(out, wf_traffic_graph(s));
         ptrdiff_t width = (ptrdiff_t)out->N * cfg->channels;
-        for (ptrdiff_t t = 0; t < out->E; t++) wf_synth_step(s, out->values + t * width);
+        for (ptrdiff_t t = 0; t < out->E; t++) wf_traffic_step(s, out->values + t * width);
     }
-    wf_synth_end(s);
+    wf_traffic_end(s);
     return status;
 }
 
-void wf_synth_data_free(struct wf_synth_data *d)
+void wf_traffic_data_free(struct wf_traffic_data *d)
 {
     wf_free(d->values);
     wf_free(d->distance);
     wf_free(d->adjacency);
     wf_free(d->x);
     wf_free(d->y);
-    *d = (struct wf_synth_data){ 0 };
+    *d = (struct wf_traffic_data){ 0 };
 }

@@ -339,8 +339,8 @@ enum wf_status wf_cpu_attention_bwd(struct wf_backend *be, const struct wf_atten
     if (z.L == 0 || z.S == 0) return WF_OK;
     wf_real *all = scratch(be, grad_room_size(&z));
     if (!all) return WF_ENOMEM;
-    bool add_q = wf_tensor_adds(grad->dq), add_k = wf_tensor_adds(grad->dk);
-    bool add_v = wf_tensor_adds(grad->dv);
+    bool add_q = wf_grad_claim(grad->dq), add_k = wf_grad_claim(grad->dk);
+    bool add_v = wf_grad_claim(grad->dv);
 #pragma omp parallel for schedule(static)
     for (ptrdiff_t i = 0; i < z.groups * z.heads; i++) {
         struct job j = job_of(in, y, lse, i);

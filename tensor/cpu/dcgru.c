@@ -203,9 +203,9 @@ enum wf_status wf_cpu_dcgru_bwd(struct wf_backend *be, const struct wf_dcgru_gra
     struct cell k = { .rz = rz, .c = c, .dy = dy, .dx = grad->dx, .dh = grad->dh };
     struct wf_workers w;
     plan(&k, in, grad);
-    k.plan[CAND].add[0] = wf_tensor_adds(grad->dx);
+    k.plan[CAND].add[0] = wf_grad_claim(grad->dx);
     k.plan[CAND].add[1] = false;
-    k.add_h = wf_tensor_adds(grad->dh);
+    k.add_h = wf_grad_claim(grad->dh);
     if (k.plan[GATES].B == 0 || k.plan[GATES].N == 0) return WF_OK;
     WF_TRY(wf_dconv_allocate(be, k.plan, 2, temp_size(&k), &w));
 #pragma omp parallel num_threads(w.threads)

@@ -522,7 +522,7 @@ enum wf_status wf_cpu_dconv_bwd(struct wf_backend *be, const struct wf_dconv_gra
     struct wf_dconv_plan *d = &c.d;
     struct wf_workers w;
     wf_dconv_plan_init(d, in, grad, WF_LANES);
-    for (int k = 0; k < 2; k++) d->add[k] = wf_tensor_adds(grad->dx[k]);
+    for (int k = 0; k < 2; k++) d->add[k] = wf_grad_claim(grad->dx[k]);
     if (d->B == 0 || d->N == 0) return WF_OK;
     WF_TRY(wf_dconv_allocate(be, d, 1, 0, &w));
 #pragma omp parallel num_threads(w.threads)

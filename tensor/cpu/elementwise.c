@@ -219,7 +219,7 @@ enum wf_status wf_cpu_unary_bwd(struct wf_backend *be, enum wf_unary f, struct w
                                 const struct wf_tensor *dy)
 {
     (void)be;
-    struct unary_grad d = { f, wf_tensor_adds(dx) };
+    struct unary_grad d = { f, wf_grad_claim(dx) };
     wf_cpu_loop(4, (const struct wf_tensor *const[]){ dx, x, y, dy }, false, &d, unary_bwd_body);
     return WF_OK;
 }
@@ -319,7 +319,7 @@ enum wf_status wf_cpu_binary_bwd(struct wf_backend *be, enum wf_binary f, struct
                                  const struct wf_tensor *b, const struct wf_tensor *dy)
 {
     (void)be;
-    struct binary_grads d = { f, { wf_tensor_adds(da), wf_tensor_adds(db) } };
+    struct binary_grads d = { f, { wf_grad_claim(da), wf_grad_claim(db) } };
     wf_cpu_loop(5, (const struct wf_tensor *const[]){ dy, a, b, da, db }, false, &d,
                 binary_bwd_body);
     return WF_OK;
@@ -373,7 +373,7 @@ enum wf_status wf_cpu_lerp_bwd(struct wf_backend *be, struct wf_tensor *da, stru
                                const struct wf_tensor *dy)
 {
     (void)be;
-    bool add[] = { wf_tensor_adds(da), wf_tensor_adds(db), wf_tensor_adds(dw) };
+    bool add[] = { wf_grad_claim(da), wf_grad_claim(db), wf_grad_claim(dw) };
     wf_cpu_loop(7, (const struct wf_tensor *const[]){ dy, a, b, w, da, db, dw }, false, add,
                 lerp_bwd_body);
     return WF_OK;

@@ -188,7 +188,7 @@ enum wf_status wf_cpu_softmax_bwd(struct wf_backend *be, struct wf_tensor *dx,
     (void)be;
     int last = y->ndim - 1;
     ptrdiff_t n = y->shape[last], rows = n ? wf_tensor_count(y) / n : 0;
-    bool add = wf_tensor_adds(dx);
+    bool add = wf_grad_claim(dx);
 #pragma omp parallel for schedule(static) if (rows * n > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *a = row_of(y, r), *d = row_of(dy, r);

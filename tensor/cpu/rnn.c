@@ -65,8 +65,8 @@ enum wf_status wf_cpu_gru_bwd(struct wf_backend *be, const struct wf_gru_grad *g
 {
     (void)be;
     ptrdiff_t rows = rows_of(gates), H = dy->shape[2];
-    bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
-         add_h = wf_tensor_adds(grad->dh);
+    bool add_a = wf_grad_claim(grad->da), add_b = wf_grad_claim(grad->db),
+         add_h = wf_grad_claim(grad->dh);
 #pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *b = row(in->b, r), *h = row(in->h, r), *gate = row(gates, r),
@@ -119,8 +119,8 @@ enum wf_status wf_cpu_gru_reset_bwd(struct wf_backend *be, const struct wf_gru_g
 {
     (void)be;
     ptrdiff_t rows = rows_of(drh), H = drh->shape[2];
-    bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
-         add_h = wf_tensor_adds(grad->dh);
+    bool add_a = wf_grad_claim(grad->da), add_b = wf_grad_claim(grad->db),
+         add_h = wf_grad_claim(grad->dh);
 #pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *h = row(in->h, i), *gate_z = row(z, i), *gate_r = row(r, i),
@@ -167,8 +167,8 @@ enum wf_status wf_cpu_gru_blend_bwd(struct wf_backend *be, const struct wf_gru_g
 {
     (void)be;
     ptrdiff_t rows = rows_of(dy), H = dy->shape[2];
-    bool add_a = wf_tensor_adds(grad->da), add_b = wf_tensor_adds(grad->db),
-         add_h = wf_tensor_adds(grad->dh), add_z = wf_tensor_adds(grad->dz);
+    bool add_a = wf_grad_claim(grad->da), add_b = wf_grad_claim(grad->db),
+         add_h = wf_grad_claim(grad->dh), add_z = wf_grad_claim(grad->dz);
 #pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (ptrdiff_t i = 0; i < rows; i++) {
         const wf_real *h = row(in->h, i), *gate = row(in->z, i), *now = row(u, i),
@@ -278,9 +278,9 @@ enum wf_status wf_cpu_lstm_bwd(struct wf_backend *be, const struct wf_lstm_grad 
         if (sums == NULL) return WF_ENOMEM;
         memset(sums, 0, CHUNKS * (size_t)size * sizeof *sums);
     }
-    s.add_a = wf_tensor_adds(grad->da);
-    s.add_b = wf_tensor_adds(grad->db);
-    s.add_c = wf_tensor_adds(grad->dc);
+    s.add_a = wf_grad_claim(grad->da);
+    s.add_b = wf_grad_claim(grad->db);
+    s.add_c = wf_grad_claim(grad->dc);
 #pragma omp parallel for schedule(static) if (rows * H > 8192)
     for (int k = 0; k < CHUNKS; k++)
         for (ptrdiff_t r = rows * k / CHUNKS; r < rows * (k + 1) / CHUNKS; r++)

@@ -246,7 +246,7 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
         mean_ez[c] = given ? 0 : mean_ez[c] / n * (double)rstd[c];
     }
     const wf_real *w = in->w ? in->w->data : NULL;
-    bool add = wf_tensor_adds(dx);
+    bool add = wf_grad_claim(dx);
 #pragma omp parallel for schedule(static) if (A * C * D > 16384)
     for (ptrdiff_t a = 0; a < A; a++) {
         const wf_real *x = in->x->data + a * C * D, *d = dy + a * C * D;
@@ -275,7 +275,7 @@ static void rows_bwd(struct wf_tensor *dx, const struct wf_norm_in *in,
 {
     ptrdiff_t rows = stat->shape[1], D = in->x->shape[2];
     const wf_real *w = in->w ? in->w->data : NULL;
-    bool add = wf_tensor_adds(dx);
+    bool add = wf_grad_claim(dx);
 #pragma omp parallel for schedule(static) if (rows * D > 16384)
     for (ptrdiff_t r = 0; r < rows; r++) {
         const wf_real *x = in->x->data + r * D, *d = dy + r * D;

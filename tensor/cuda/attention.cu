@@ -67,7 +67,7 @@ static struct side side_of(const struct wf_tensor *t, int heads)
 static struct side side_of_grad(struct wf_tensor *d, int heads)
 {
     struct side s = side_of(d, heads);
-    s.add = wf_tensor_adds(d);
+    s.add = wf_grad_claim(d);
     return s;
 }
 

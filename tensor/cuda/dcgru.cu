@@ -193,9 +193,9 @@ extern "C" enum wf_status wf_cuda_dcgru_bwd(struct wf_backend *be, const struct 
     k.dx = grad->dx;
     k.dh = grad->dh;
     if (!cell_init(&k, be, in, grad)) return WF_OK;
-    k.plan[CAND].add[0] = wf_tensor_adds(grad->dx);
+    k.plan[CAND].add[0] = wf_grad_claim(grad->dx);
     k.plan[CAND].add[1] = false;
-    k.add_h = wf_tensor_adds(grad->dh);
+    k.add_h = wf_grad_claim(grad->dh);
     WF_TRY(wf_dconv_allocate(k.plan, 2, 2 * k.H, &k.temp));
     for (int first = 0; first < k.plan[GATES].B; first += k.plan[GATES].tile)
         WF_TRY(backward(&k, first));

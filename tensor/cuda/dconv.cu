@@ -560,7 +560,7 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
     wf_real *none;
     wf_dconv_plan_init(d, be, in, grad);
     if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
-    for (int k = 0; k < 2; k++) d->add[k] = wf_tensor_adds(grad->dx[k]);
+    for (int k = 0; k < 2; k++) d->add[k] = wf_grad_claim(grad->dx[k]);
     WF_TRY(wf_dconv_allocate(d, 1, 0, &none));
     for (int first = 0; first < d->B; first += d->tile) {
         struct wf_tile tile = tile_at(d, first, y, dy);

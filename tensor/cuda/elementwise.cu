@@ -186,7 +186,7 @@ extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary
                                             const struct wf_tensor *y, const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { dx, x, y, dy };
-    bool add = wf_tensor_adds(dx);
+    bool add = wf_grad_claim(dx);
 #define RUN(F) wf_map<1>(be, op, unary_bwd<F>{ add })
     SWITCH_UNARY(f, RUN);
 #undef RUN
@@ -288,7 +288,7 @@ extern "C" enum wf_status wf_cuda_binary_bwd(struct wf_backend *be, enum wf_bina
                                              const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { da, db, a, b, dy };
-    bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db);
+    bool add_a = wf_grad_claim(da), add_b = wf_grad_claim(db);
 #define RUN(F) wf_map<2>(be, op, binary_bwd<F>{ { add_a, add_b } })
     SWITCH_BINARY(f, RUN);
 #undef RUN
@@ -329,7 +329,7 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
                                            const struct wf_tensor *w, const struct wf_tensor *dy)
 {
     const struct wf_tensor *op[] = { da, db, dw, a, b, w, dy };
-    bool add_a = wf_tensor_adds(da), add_b = wf_tensor_adds(db), add_w = wf_tensor_adds(dw);
+    bool add_a = wf_grad_claim(da), add_b = wf_grad_claim(db), add_w = wf_grad_claim(dw);
     return wf_map<3>(be, op, lerp_bwd{ { add_a, add_b, add_w } });
 }
 

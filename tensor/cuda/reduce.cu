@@ -181,7 +181,7 @@ extern "C" enum wf_status wf_cuda_softmax_bwd(struct wf_backend *be, struct wf_t
     const struct wf_tensor *op[] = { dx, y, dy };
     struct rows<3> r = rows_of(op);
     if (r.n == 0 || r.lead.count == 0) return WF_OK;
-    bool add = wf_tensor_adds(dx);
+    bool add = wf_grad_claim(dx);
     if (r.n > LONG)
         return LAUNCH(be, softmax_bwd_long, (unsigned)r.lead.count, LONG_BLOCK, 0, r, add);
     int group = wf_group_for(r.n);

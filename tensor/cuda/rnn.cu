@@ -107,10 +107,10 @@ static void set_gradients(struct step *s, const struct wf_gru_grad *grad, int ga
     s->db = gates_of(grad->db, gates);
     s->dh = wf_columns_of(grad->dh);
     s->dz = wf_columns_of(grad->dz);
-    s->add_a = wf_tensor_adds(grad->da);
-    s->add_b = wf_tensor_adds(grad->db);
-    s->add_h = wf_tensor_adds(grad->dh);
-    s->add_z = wf_tensor_adds(grad->dz);
+    s->add_a = wf_grad_claim(grad->da);
+    s->add_b = wf_grad_claim(grad->db);
+    s->add_h = wf_grad_claim(grad->dh);
+    s->add_z = wf_grad_claim(grad->dz);
 }
 
 static __global__ void gru_bwd_kernel(const __grid_constant__ struct step p)
@@ -422,8 +422,8 @@ extern "C" enum wf_status wf_cuda_lstm_bwd(struct wf_backend *be, const struct w
     p.db = gates_of(grad->db, GATES);
     p.dh = wf_columns_of(grad->dc);
     if (grad->dp) WF_TRY(add_peepholes(be, &p, grad->dp, dh));
-    p.add_a = wf_tensor_adds(grad->da);
-    p.add_b = wf_tensor_adds(grad->db);
-    p.add_h = wf_tensor_adds(grad->dc);
+    p.add_a = wf_grad_claim(grad->da);
+    p.add_b = wf_grad_claim(grad->db);
+    p.add_h = wf_grad_claim(grad->dc);
     return LAUNCH(be, lstm_bwd_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }

@@ -498,7 +498,7 @@ extern "C" enum wf_status wf_cuda_standardize_bwd(struct wf_backend *be, struct 
     n.dy = dy->data;
     n.dx = dx ? dx->data : NULL;
     if (n.rows * n.D == 0) return WF_OK;
-    n.add = wf_tensor_adds(dx);
+    n.add = wf_grad_claim(dx);
     struct keep_sums done = { n, dw ? dw->data : NULL, db ? db->data : NULL, NULL, NULL, false };
     return in->per_d ? rows_bwd(be, n, in, done) : columns_bwd(be, n, in, done);
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "apps/dataset/fetch.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tests/kit/leaks.h"
 #include "tests/kit/outcome.h"
 #include "tests/kit/program.h"

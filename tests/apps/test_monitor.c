@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "data/formats/csv.h"
 #include "apps/kit/machine.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tests/kit/leaks.h"
 #include "tests/kit/outcome.h"
 #include "tests/kit/program.h"
@@ -89,10 +89,10 @@ Test(monitor, lines_of_another_source_are_left_alone)
 Test(monitor, a_node_is_read)
 {
     struct wf_error err = { 0 };
-    struct wf_node *node;
+    struct wf_machine *node;
     struct wf_monitor_source source;
     double v[WF_MONITOR_VALUES], until;
-    ok(wf_node_open(&node, &source, &err));
+    ok(wf_machine_open(&node, &source, &err));
     cr_expect(strncmp(source.names, "node_cpu_percent,node_mb,gpu0_mb,gpu0_percent", 45) == 0);
     cr_assert_geq(source.count, 4);
     source.read(node, v);
@@ -100,8 +100,8 @@ Test(monitor, a_node_is_read)
     source.read(node, v);
     cr_expect(v[0] > 0 && v[0] <= 100, "%g %%", v[0]);
     cr_expect(v[1] > 1 && v[1] < 1e9, "%g MB", v[1]);
-    wf_node_close(node);
-    EACH_ALLOCATION_FAILS(err, wf_node_open(&node, &source, &err), wf_node_close(node));
+    wf_machine_close(node);
+    EACH_ALLOCATION_FAILS(err, wf_machine_open(&node, &source, &err), wf_machine_close(node));
     expect_no_leaks();
 }
 

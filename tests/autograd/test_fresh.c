@@ -153,7 +153,7 @@ static void odd_vjp(struct wf_tape *g, const struct wf_node *n)
     if (n->i[0] == 2) cr_expect_eq(wf_tape_grad_fresh(g, n->in[0]), d);
     if (n->i[0] == 3) d = wf_tape_grad_fresh(g, n->in[0]->base);
     cr_expect(!d->fresh);
-    WF_RUN(g, wfk_affine(g->be, d, n->out->grad, 3, 0, wf_tensor_adds(d)));
+    WF_RUN(g, wfk_affine(g->be, d, n->out->grad, 3, 0, wf_grad_claim(d)));
 }
 
 Test(fresh, no_gradient_is_fresh_after_the_vjp_that_asked_or_when_it_asks_again)
@@ -183,7 +183,7 @@ Test(fresh, a_sweep_may_start_anywhere)
     for (int i = 0; i < 3 * WF_MAXIN; i++) y[i] = wf_affine(g, &s.leaf, 1, 0);
     for (int i = 0; i < 3 * WF_MAXIN; i++) {
         struct wf_tensor *d = i % 2 ? wf_tape_grad(g, y[i]) : wf_tape_grad_fresh(g, y[i]);
-        wf_tensor_adds(d);
+        wf_grad_claim(d);
         WF_RUN(g, wfk_fill(g->be, d, 1));
     }
     wf_tape_sweep(g);

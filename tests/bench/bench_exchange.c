@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "dist/dist.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 
 enum { ROUNDS = 400, COUNT = 372353 };
 

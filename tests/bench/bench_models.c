@@ -83,15 +83,13 @@ struct options {
     bool profile;
 };
 
-static const struct wf_field fields[] = {
-    { "batch", WF_FIELD_INT, offsetof(struct options, batch), 0, RIG_BATCH, NULL,
-      "windows of a step; 0: as many as the row has" },
-    { "groups", WF_FIELD_INT, offsetof(struct options, groups), 1, RIG_GROUPS, NULL,
-      "of steps, of which the median counts" },
-    { "profile", WF_FIELD_BOOL, offsetof(struct options, profile), 0, 1, NULL,
-      "show the kernels that take longest" },
-    { 0 }
-};
+static const struct wf_field fields[] = { WF_FIELD(options, "batch", INT, batch, 0, RIG_BATCH, NULL,
+                                                   "windows of a step; 0: as many as the row has"),
+                                          WF_FIELD(options, "groups", INT, groups, 1, RIG_GROUPS,
+                                                   NULL, "of steps, of which the median counts"),
+                                          WF_FIELD(options, "profile", BOOL, profile, 0, 1, NULL,
+                                                   "show the kernels that take longest"),
+                                          { 0 } };
 
 static void print_kernels(const struct count *total)
 {

@@ -15,7 +15,8 @@
 #include <string.h>
 #include "data/dataset.h"
 #include "apps/kit/cli.h"
-#include "dist/progress.h"
+#include "data/simulate/simulate_file.h"
+#include "dist/clock.h"
 #include "tensor/alloc.h"
 #include "tests/bench/rig.h"
 
@@ -28,17 +29,14 @@ struct options {
 };
 
 static const struct wf_field fields[] = {
-    { "nodes", WF_FIELD_INT, offsetof(struct options, nodes), 2, 100000, NULL, "sensors" },
-    { "rows", WF_FIELD_INT, offsetof(struct options, rows), 0, 1e7, NULL,
-      "of the series; 0: a year on a device, a week on the CPU" },
-    { "edges", WF_FIELD_INT, offsetof(struct options, edges), 0, 1e8, NULL,
-      "of the graph; 0: as dense as PEMS-BAY's" },
-    { "batch", WF_FIELD_INT, offsetof(struct options, batch), 1, RIG_BATCH, NULL,
-      "windows of a step" },
-    { "steps", WF_FIELD_INT, offsetof(struct options, steps), 0, 1e6, NULL,
-      "measured, on a device at least; 0: 200 there, 5 on the CPU" },
-    { "file", WF_FIELD_TEXT, offsetof(struct options, file), 0, 0, NULL,
-      "written, loaded, removed" },
+    WF_FIELD(options, "nodes", INT, nodes, 2, 100000, NULL, "sensors"),
+    WF_FIELD(options, "rows", INT, rows, 0, 1e7, NULL,
+             "of the series; 0: a year on a device, a week on the CPU"),
+    WF_FIELD(options, "edges", INT, edges, 0, 1e8, NULL, "of the graph; 0: as dense as PEMS-BAY's"),
+    WF_FIELD(options, "batch", INT, batch, 1, RIG_BATCH, NULL, "windows of a step"),
+    WF_FIELD(options, "steps", INT, steps, 0, 1e6, NULL,
+             "measured, on a device at least; 0: 200 there, 5 on the CPU"),
+    WF_FIELD(options, "file", TEXT, file, 0, 0, NULL, "written, loaded, removed"),
     { 0 }
 };
 
@@ -46,13 +44,13 @@ static const struct wf_field fields[] = {
 static void make_graph(struct wf_dataset *ds, const struct options *o)
 {
     struct wf_error err = { 0 };
-    struct wf_synth_config cfg = wf_synth_defaults();
-    struct wf_synth *synth;
+    struct wf_traffic_config cfg = wf_traffic_defaults();
+    struct wf_traffic *synth;
     cfg.nodes = o->nodes;
     cfg.days = 1;
     cfg.edges = o->edges;
-    rig_need(wf_synth_begin(&synth, &cfg, &err), &err);
-    const struct wf_synth_graph *g = wf_synth_graph(synth);
+    rig_need(wf_traffic_begin(&synth, &cfg, &err), &err);
+    const struct wf_sensor_graph *g = wf_traffic_graph(synth);
     ds->edges = (int)g->first[g->N];
     ds->source = wf_malloc((size_t)ds->edges * sizeof *ds->source);
     ds->target = wf_malloc((size_t)ds->edges * sizeof *ds->target);
@@ -64,7 +62,7 @@ static void make_graph(struct wf_dataset *ds, const struct options *o)
             ds->target[k] = g->to[k];
             ds->weight[k] = g->weight[k];
         }
-    wf_synth_end(synth);
+    wf_traffic_end(synth);
 }
 
 static void write_file(const struct options *o)

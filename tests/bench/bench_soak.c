@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include "data/file.h"
 #include "apps/kit/cli.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tests/bench/rig.h"
 
 struct options {
@@ -39,9 +39,8 @@ int main(int argc, char **argv)
     static struct rig r;
     const struct rig_work work = { "dcrnn-pgt", "hidden=8\n",   24,   120, 8,
                                    600,         WF_COMPAT_NONE, NULL, NULL };
-    static const struct wf_field fields[] = { { "steps", WF_FIELD_INT,
-                                                offsetof(struct options, steps), 0, 1e9, NULL,
-                                                "how many; 0: as many as suit the backend" },
+    static const struct wf_field fields[] = { WF_FIELD(options, "steps", INT, steps, 0, 1e9, NULL,
+                                                       "how many; 0: as many as suit the backend"),
                                               { 0 } };
     struct options o = { .device.device = WF_DEVICE_CPU };
     struct wf_cli cli;

@@ -111,10 +111,9 @@ static bool wanted(const struct row *row, const struct wf_cli *cli)
 int main(int argc, char **argv)
 {
     static const struct wf_field fields[] = {
-        { "batch", WF_FIELD_INT, offsetof(struct options, batch), 1, RIG_BATCH, NULL,
-          "windows of a step" },
-        { "groups", WF_FIELD_INT, offsetof(struct options, groups), 1, RIG_GROUPS, NULL,
-          "of steps, of which the median counts" },
+        WF_FIELD(options, "batch", INT, batch, 1, RIG_BATCH, NULL, "windows of a step"),
+        WF_FIELD(options, "groups", INT, groups, 1, RIG_GROUPS, NULL,
+                 "of steps, of which the median counts"),
         { 0 }
     };
     struct options o = { .device.device = WF_DEVICE_CPU, .batch = 64, .groups = 7 };

@@ -1,6 +1,6 @@
 #include "tests/bench/count.h"
 #include <string.h>
-#include "dist/progress.h"
+#include "dist/clock.h"
 
 enum {
 #define K(name, params, args) COUNT_##name,

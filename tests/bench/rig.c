@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "data/dataset.h"
-#include "dist/progress.h"
+#include "dist/clock.h"
 #include "tests/bench/peak.h"
 
-const struct wf_field rig_fields[] = {
-    { "device", WF_FIELD_ENUM, offsetof(struct rig_device, device), 0, 0, wf_device_names,
-      "what computes" },
-    { "precision", WF_FIELD_ENUM, offsetof(struct rig_device, precision), 0, 0, wf_precision_names,
-      "of products on a GPU" },
-    { 0 }
-};
+const struct wf_field rig_fields[] = { WF_FIELD(rig_device, "device", ENUM, device, 0, 0,
+                                                wf_device_names, "what computes"),
+                                       WF_FIELD(rig_device, "precision", ENUM, precision, 0, 0,
+                                                wf_precision_names, "of products on a GPU"),
+                                       { 0 } };
 
 void rig_need(enum wf_status s, const struct wf_error *err)
 {

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "apps/dataset/describe.h"
 #include "data/catalog.h"
 #include "data/formats/csv.h"
 #include "apps/experiment/experiment.h"
+#include "data/simulate/simulate_file.h"
 #include "tensor/alloc.h"
 #include "tests/kit/program.h"
 #include "tests/kit/scratch.h"
@@ -229,13 +231,13 @@ Test(catalog, another_data_set_is_refused)
 /* A day of simulated traffic in the folder of data. */
 static void simulate(const char *name, int nodes)
 {
-    struct wf_synth_config cfg = wf_synth_defaults();
+    struct wf_traffic_config cfg = wf_traffic_defaults();
     char path[300];
     cfg.nodes = nodes;
     cfg.days = 1;
     snprintf(path, sizeof path, "data/%s", name);
     scratch_folder("data");
-    OK(wf_dataset_synth(scratch(path), &cfg, &err));
+    OK(wf_simulate_traffic(scratch(path), &cfg, &err));
 }
 
 Test(catalog, a_stand_in_is_taken_and_says_so)

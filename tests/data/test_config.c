@@ -20,13 +20,13 @@ struct sample {
 };
 
 static const struct wf_field fields[] = {
-    { "count", WF_FIELD_INT, offsetof(struct sample, count), 1, 10, NULL, "how many" },
-    { "seed", WF_FIELD_SEED, offsetof(struct sample, seed), 0, 0, NULL, "of draws" },
-    { "rate", WF_FIELD_DOUBLE, offsetof(struct sample, rate), 0, 1, NULL, "how fast" },
-    { "on", WF_FIELD_BOOL, offsetof(struct sample, on), 0, 1, NULL, "whether" },
-    { "colour", WF_FIELD_ENUM, offsetof(struct sample, colour), 0, 0, colours, "which" },
-    { "text", WF_FIELD_TEXT, offsetof(struct sample, text), 0, 0, NULL, "what" },
-    { "list", WF_FIELD_INTS, offsetof(struct sample, list), 0, 99, NULL, "when" },
+    WF_FIELD(sample, "count", INT, count, 1, 10, NULL, "how many"),
+    WF_FIELD(sample, "seed", SEED, seed, 0, 0, NULL, "of draws"),
+    WF_FIELD(sample, "rate", DOUBLE, rate, 0, 1, NULL, "how fast"),
+    WF_FIELD(sample, "on", BOOL, on, 0, 1, NULL, "whether"),
+    WF_FIELD(sample, "colour", ENUM, colour, 0, 0, colours, "which"),
+    WF_FIELD(sample, "text", TEXT, text, 0, 0, NULL, "what"),
+    WF_FIELD(sample, "list", INTS, list, 0, 99, NULL, "when"),
     { 0 }
 };
 

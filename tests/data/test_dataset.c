@@ -2,9 +2,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "apps/dataset/describe.h"
 #include "data/dataset.h"
 #include "data/formats/h5.h"
 #include "data/formats/series_file.h"
+#include "data/simulate/simulate_file.h"
 #include "tests/kit/leaks.h"
 #include "tests/kit/scratch.h"
 
@@ -407,9 +409,9 @@ Test(dataset, what_cannot_be_written_leaves_nothing)
     expect_no_leaks();
 }
 
-static struct wf_synth_config small(void)
+static struct wf_traffic_config small(void)
 {
-    struct wf_synth_config cfg = wf_synth_defaults();
+    struct wf_traffic_config cfg = wf_traffic_defaults();
     cfg.nodes = 12;
     cfg.days = 2;
     return cfg;
@@ -417,12 +419,12 @@ static struct wf_synth_config small(void)
 
 Test(dataset, synthetic_traffic_in_a_file_is_the_simulation)
 {
-    struct wf_synth_config cfg = small();
-    struct wf_synth_data want;
+    struct wf_traffic_config cfg = small();
+    struct wf_traffic_data want;
     struct wf_dataset ds;
     struct wf_dataset_source src = source(scratch("synth.h5"), "");
-    OK(wf_dataset_synth(scratch("synth.h5"), &cfg, &err));
-    OK(wf_synth_run(&cfg, &want, &err));
+    OK(wf_simulate_traffic(scratch("synth.h5"), &cfg, &err));
+    OK(wf_traffic_run(&cfg, &want, &err));
     OK(load(&ds, &src));
     cr_assert(ds.series.E == want.E && ds.series.N == 12 && ds.series.time_s[0] == want.t0);
     for (ptrdiff_t i = 0; i < want.E * 12; i++)
@@ -434,9 +436,9 @@ Test(dataset, synthetic_traffic_in_a_file_is_the_simulation)
     for (int e = 0; e < edges; e++)
         cr_assert_eq(ds.weight[e], want.adjacency[ds.source[e] * 12 + ds.target[e]]);
     wf_dataset_free(&ds);
-    wf_synth_data_free(&want);
+    wf_traffic_data_free(&want);
     cfg.nodes = 1;
-    FAILS(WF_EINVAL, wf_dataset_synth(scratch("synth.h5"), &cfg, &err));
+    FAILS(WF_EINVAL, wf_simulate_traffic(scratch("synth.h5"), &cfg, &err));
     expect_no_leaks();
 }
 
@@ -444,7 +446,7 @@ Test(dataset, synthetic_traffic_in_a_file_is_the_simulation)
 
 Test(dataset, every_failed_allocation_is_clean)
 {
-    struct wf_synth_config cfg = small();
+    struct wf_traffic_config cfg = small();
     struct wf_dataset ds;
     struct wf_dataset_source src = source(
         text_file("s.csv", SERIES), text_file("d.csv", "from,to,cost\na,b,1\nb,c,2\nc,a,9\n"));
@@ -454,7 +456,7 @@ Test(dataset, every_failed_allocation_is_clean)
     src.pgt = src.day_channel = true;
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
     cfg.days = 1;
-    EACH_ALLOCATION_FAILS(err, wf_dataset_synth(scratch("t.h5"), &cfg, &err), (void)0);
+    EACH_ALLOCATION_FAILS(err, wf_simulate_traffic(scratch("t.h5"), &cfg, &err), (void)0);
     src = source(scratch("t.h5"), "");
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
     OK(load(&ds, &src));

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include "apps/dataset/describe.h"
 #include "data/dataset.h"
 #include "tests/kit/leaks.h"
 #include "tests/kit/scratch.h"

@@ -9,6 +9,7 @@
 #include "data/simulate/planar_private.h"
 #include "data/simulate/road_private.h"
 #include "data/formats/series_file.h"
+#include "data/simulate/simulate_file.h"
 #include "tests/kit/leaks.h"
 #include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
@@ -33,18 +34,18 @@ static struct wf_pde *begin(struct wf_pde_config c)
 
 /* ---- shapes and graphs ---- */
 
-static double side(const struct wf_synth_graph *g, int a, int b, int c)
+static double side(const struct wf_sensor_graph *g, int a, int b, int c)
 {
     return (g->x[b] - g->x[a]) * (g->y[c] - g->y[a]) - (g->y[b] - g->y[a]) * (g->x[c] - g->x[a]);
 }
 
-static bool cross(const struct wf_synth_graph *g, int a, int b, int c, int d)
+static bool cross(const struct wf_sensor_graph *g, int a, int b, int c, int d)
 {
     if (a == c || a == d || b == c || b == d) return false;
     return side(g, a, b, c) * side(g, a, b, d) < 0 && side(g, c, d, a) * side(g, c, d, b) < 0;
 }
 
-static void expect_planar(const struct wf_synth_graph *g)
+static void expect_planar(const struct wf_sensor_graph *g)
 {
     for (int a = 0; a < g->N; a++)
         for (ptrdiff_t k = g->first[a]; k < g->first[a + 1]; k++)
@@ -54,7 +55,7 @@ static void expect_planar(const struct wf_synth_graph *g)
                               g->to[k], c, g->to[m]);
 }
 
-static void expect_symmetric(const struct wf_synth_graph *g)
+static void expect_symmetric(const struct wf_sensor_graph *g)
 {
     for (int a = 0; a < g->N; a++) {
         for (ptrdiff_t k = g->first[a]; k < g->first[a + 1]; k++) {
@@ -69,7 +70,7 @@ static void expect_symmetric(const struct wf_synth_graph *g)
     }
 }
 
-static void expect_connected(const struct wf_synth_graph *g)
+static void expect_connected(const struct wf_sensor_graph *g)
 {
     static int queue[2000];
     static bool seen[2000];
@@ -96,7 +97,7 @@ Test(pde, each_set_has_its_shape_and_a_planar_connected_graph)
                  { "wave-equation", 325, 1858, 1728, 1 } };
     for (int i = 0; i < 3; i++) {
         struct wf_pde *p = begin(named(sets[i].name));
-        const struct wf_synth_graph *g = wf_pde_graph(p);
+        const struct wf_sensor_graph *g = wf_pde_graph(p);
         cr_assert(g->N == sets[i].nodes && g->first[g->N] == sets[i].edges);
         cr_assert(wf_pde_rows(p) == sets[i].rows && wf_pde_channels(p) == sets[i].channels);
         expect_symmetric(g);
@@ -111,10 +112,10 @@ Test(pde, each_set_has_its_shape_and_a_planar_connected_graph)
 
 Test(pde, a_graph_goes_from_one_edge_to_a_triangulation)
 {
-    struct wf_synth_graph g;
+    struct wf_sensor_graph g;
     ok(wf_planar_graph(&g, 50, 2, 3, &err));
     cr_assert_eq(g.first[50], 2);
-    wf_synth_graph_free(&g);
+    wf_sensor_graph_free(&g);
     fails(wf_planar_graph(&g, 50, 300, 3, &err), WF_EINVAL, "edges is 300, expected at most");
     int most = 0;
     cr_assert_eq(sscanf(strstr(err.message, "most"), "most %d", &most), 1);
@@ -122,7 +123,7 @@ Test(pde, a_graph_goes_from_one_edge_to_a_triangulation)
     /* A triangulation of n places, h of them on the hull, has 3n - 3 - h edges. */
     cr_assert(most / 2 <= 3 * 50 - 6 && most / 2 >= 3 * 50 - 3 - 25, "%d", most);
     expect_planar(&g);
-    wf_synth_graph_free(&g);
+    wf_sensor_graph_free(&g);
     fails(wf_planar_graph(&g, 50, 3, 3, &err), WF_EINVAL, "edges is 3, expected an even number");
     fails(wf_planar_graph(&g, 2, 2, 3, &err), WF_EINVAL, "nodes is 2");
     expect_no_leaks();
@@ -437,11 +438,11 @@ Test(pde, a_file_says_that_it_is_synthetic_and_is_whole_or_not_there)
     int64_t mark = 0;
     int stop = 7;
     const char *path = scratch("si.h5");
-    c.watch = (struct wf_synth_watch){ stop_at, &stop };
-    fails(wf_dataset_pde(path, &c, &err), WF_EINTR, "si.h5: interrupted after 7 of 12 rows");
+    c.watch = (struct wf_simulate_watch){ stop_at, &stop };
+    fails(wf_simulate_pde(path, &c, &err), WF_EINTR, "si.h5: interrupted after 7 of 12 rows");
     cr_assert_eq(scratch_count(), 0);
     stop = 13;
-    ok(wf_dataset_pde(path, &c, &err));
+    ok(wf_simulate_pde(path, &c, &err));
     ok(wf_series_file_read(&s, path, NULL, NULL, &err));
     cr_assert(s.E == 12 && s.N == 30 && s.C == 2 && s.interval_s == 0 && !s.times_ns);
     struct wf_pde *p = begin(c);
@@ -456,6 +457,6 @@ Test(pde, a_file_says_that_it_is_synthetic_and_is_whole_or_not_there)
     ok(wf_h5_attr_int(f, "/", "synthetic", &mark, &err));
     cr_assert_eq(mark, 1);
     wf_h5_close(f);
-    EACH_ALLOCATION_FAILS(err, wf_dataset_pde(path, &c, &err), (void)0);
+    EACH_ALLOCATION_FAILS(err, wf_simulate_pde(path, &c, &err), (void)0);
     expect_no_leaks();
 }

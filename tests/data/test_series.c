@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "data/series.h"
+#include "data/windows.h"
 #include "tensor/alloc.h"
 
 /* More values than the library copies at a time, so that a batch crosses a border. */

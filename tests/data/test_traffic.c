@@ -6,64 +6,64 @@
 #include <math.h>
 #include <string.h>
 
-static struct wf_synth_config small(void)
+static struct wf_traffic_config small(void)
 {
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.nodes = 20;
     c.days = 2;
     return c;
 }
 
-static struct wf_synth *begin(struct wf_synth_config c)
+static struct wf_traffic *begin(struct wf_traffic_config c)
 {
-    struct wf_synth *s;
+    struct wf_traffic *s;
     struct wf_error e = { 0 };
-    cr_assert_eq(wf_synth_begin(&s, &c, &e), WF_OK, "%s", e.message);
+    cr_assert_eq(wf_traffic_begin(&s, &c, &e), WF_OK, "%s", e.message);
     return s;
 }
 
-static struct wf_synth_data run(struct wf_synth_config c)
+static struct wf_traffic_data run(struct wf_traffic_config c)
 {
-    struct wf_synth_data d;
+    struct wf_traffic_data d;
     struct wf_error e = { 0 };
-    cr_assert_eq(wf_synth_run(&c, &d, &e), WF_OK, "%s", e.message);
+    cr_assert_eq(wf_traffic_run(&c, &d, &e), WF_OK, "%s", e.message);
     return d;
 }
 
-static size_t bytes(const struct wf_synth_data *d)
+static size_t bytes(const struct wf_traffic_data *d)
 {
     return (size_t)d->E * (size_t)d->N * sizeof *d->values;
 }
 
 Test(synth, the_same_seed_gives_the_same_bits)
 {
-    struct wf_synth_config c = small();
-    struct wf_synth_data a = run(c), b = run(c);
+    struct wf_traffic_config c = small();
+    struct wf_traffic_data a = run(c), b = run(c);
     c.seed++;
-    struct wf_synth_data other = run(c);
+    struct wf_traffic_data other = run(c);
     cr_assert_eq(memcmp(a.values, b.values, bytes(&a)), 0);
     cr_assert_neq(memcmp(a.values, other.values, bytes(&a)), 0);
     cr_assert_eq(memcmp(a.adjacency, b.adjacency, (size_t)(a.N * a.N) * sizeof(float)), 0);
-    wf_synth_data_free(&a);
-    wf_synth_data_free(&b);
-    wf_synth_data_free(&other);
+    wf_traffic_data_free(&a);
+    wf_traffic_data_free(&b);
+    wf_traffic_data_free(&other);
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
 Test(synth, rows_one_by_one_equal_the_whole)
 {
-    struct wf_synth_config c = small();
-    struct wf_synth_data d = run(c);
-    struct wf_synth *s = begin(c);
-    cr_assert_eq(wf_synth_rows(s), 2 * 288);
+    struct wf_traffic_config c = small();
+    struct wf_traffic_data d = run(c);
+    struct wf_traffic *s = begin(c);
+    cr_assert_eq(wf_traffic_rows(s), 2 * 288);
     cr_assert_eq(d.E, 2 * 288);
-    cr_assert_eq(d.t0, wf_synth_t0());
+    cr_assert_eq(d.t0, wf_traffic_t0());
     float row[20];
     for (ptrdiff_t t = 0; t < d.E; t++) {
-        wf_synth_step(s, row);
+        wf_traffic_step(s, row);
         cr_assert_eq(memcmp(row, d.values + t * d.N, sizeof row), 0, "row %td", t);
     }
-    const struct wf_synth_graph *g = wf_synth_graph(s);
+    const struct wf_sensor_graph *g = wf_traffic_graph(s);
     cr_assert_eq(memcmp(g->x, d.x, 20 * sizeof *d.x), 0);
     cr_assert_eq(memcmp(g->y, d.y, 20 * sizeof *d.y), 0);
     for (int i = 0; i < 20; i++)
@@ -73,41 +73,41 @@ Test(synth, rows_one_by_one_equal_the_whole)
             cr_assert_eq(d.adjacency[i * 20 + j], edge ? g->weight[k] : 0);
             k += edge;
         }
-    wf_synth_end(s);
-    wf_synth_data_free(&d);
+    wf_traffic_end(s);
+    wf_traffic_data_free(&d);
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
 Test(synth, the_first_row_is_a_monday_midnight)
 {
-    cr_assert_eq(wf_synth_t0() % 86400, 0);
-    cr_assert_eq((wf_synth_t0() / 86400 + 3) % 7, 0, "1970 began on a Thursday");
+    cr_assert_eq(wf_traffic_t0() % 86400, 0);
+    cr_assert_eq((wf_traffic_t0() / 86400 + 3) % 7, 0, "1970 began on a Thursday");
 }
 
 Test(synth, no_vehicle_is_lost_or_made)
 {
-    struct wf_synth_config c = small();
+    struct wf_traffic_config c = small();
     c.nodes = 60;
-    struct wf_synth *s = begin(c);
+    struct wf_traffic *s = begin(c);
     float row[60];
     double fullest = 0;
-    for (ptrdiff_t t = 0; t < wf_synth_rows(s); t++) {
-        wf_synth_step(s, row);
-        struct wf_synth_balance b = wf_synth_balance(s);
+    for (ptrdiff_t t = 0; t < wf_traffic_rows(s); t++) {
+        wf_traffic_step(s, row);
+        struct wf_traffic_balance b = wf_traffic_balance(s);
         fullest = fmax(fullest, b.stored);
         cr_assert_geq(b.stored, 0);
         cr_assert_leq(fabs(b.entered - b.left - b.stored), 1e-9 * b.entered, "row %td: %g - %g, %g",
                       t, b.entered, b.left, b.stored);
     }
     cr_assert_gt(fullest, 1000);
-    wf_synth_end(s);
+    wf_traffic_end(s);
 }
 
 Test(synth, speeds_stay_within_bounds_and_both_ends_occur)
 {
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.days = 14;
-    struct wf_synth_data d = run(c);
+    struct wf_traffic_data d = run(c);
     ptrdiff_t jammed = 0, n = 0;
     for (ptrdiff_t k = 0; k < d.E * d.N; k++) {
         float v = d.values[k];
@@ -118,11 +118,11 @@ Test(synth, speeds_stay_within_bounds_and_both_ends_occur)
     }
     cr_assert_gt(jammed, n / 20);
     cr_assert_lt(jammed, n / 2);
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&d);
 }
 
 /* Mean over the sensors of one day's readings between two hours. */
-static double mean_speed(const struct wf_synth_data *d, int day, int from, int to)
+static double mean_speed(const struct wf_traffic_data *d, int day, int from, int to)
 {
     double sum = 0;
     ptrdiff_t per_hour = 3600 / d->interval_s, n = 0;
@@ -133,24 +133,24 @@ static double mean_speed(const struct wf_synth_data *d, int day, int from, int t
 
 Test(synth, peaks_are_slow_nights_and_weekends_are_not)
 {
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.days = 7;
     c.missing = 0;
-    struct wf_synth_data d = run(c);
+    struct wf_traffic_data d = run(c);
     double peak = 0, weekend = 0;
     for (int day = 0; day < 5; day++) peak += mean_speed(&d, day, 16, 19) / 5;
     for (int day = 5; day < 7; day++) weekend += mean_speed(&d, day, 16, 19) / 2;
     cr_assert_lt(peak, weekend - 3, "%g, %g", peak, weekend);
     cr_assert_lt(peak, mean_speed(&d, 3, 3, 5) - 10);
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&d);
 }
 
 Test(synth, the_share_of_missing_readings_is_kept_in_stretches)
 {
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.days = 14;
     c.missing = 0.2;
-    struct wf_synth_data d = run(c);
+    struct wf_traffic_data d = run(c);
     double missing = 0, starts = 0;
     for (ptrdiff_t k = 0; k < d.E * d.N; k++) {
         bool now = isnan(d.values[k]), before = k >= d.N && isnan(d.values[k - d.N]);
@@ -160,29 +160,29 @@ Test(synth, the_share_of_missing_readings_is_kept_in_stretches)
     /* Some 1600 outages of 24 rows on average: 10 % is four deviations of their sum. */
     cr_assert_float_eq(missing / (double)(d.E * d.N), 0.2, 0.02);
     cr_assert_float_eq(missing / starts, 24, 2.4);
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&d);
     c.missing = 0;
     d = run(c);
     for (ptrdiff_t k = 0; k < d.E * d.N; k++) cr_assert(!isnan(d.values[k]));
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&d);
 }
 
 /* The first row, after a block, in which the sensor is 10 mph slower than without it, or -1. */
-static void slowed_at(int first[], struct wf_synth_config c, int blocked, double *worst_ahead)
+static void slowed_at(int first[], struct wf_traffic_config c, int blocked, double *worst_ahead)
 {
-    struct wf_synth *free_road = begin(c), *s = begin(c);
+    struct wf_traffic *free_road = begin(c), *s = begin(c);
     float a[48], b[48];
     for (int t = 0; t < 11 * 12; t++) {
-        wf_synth_step(free_road, a);
-        wf_synth_step(s, b);
+        wf_traffic_step(free_road, a);
+        wf_traffic_step(s, b);
     }
-    cr_assert_eq(wf_synth_block(s, blocked, 0.02, 7200, NULL), WF_OK);
-    const struct wf_synth_graph *g = wf_synth_graph(s);
+    cr_assert_eq(wf_traffic_block(s, blocked, 0.02, 7200, NULL), WF_OK);
+    const struct wf_sensor_graph *g = wf_traffic_graph(s);
     for (int i = 0; i < c.nodes; i++) first[i] = -1;
     *worst_ahead = 0;
     for (int t = 0; t < 24; t++) {
-        wf_synth_step(free_road, a);
-        wf_synth_step(s, b);
+        wf_traffic_step(free_road, a);
+        wf_traffic_step(s, b);
         for (int i = 0; i < c.nodes; i++) {
             cr_assert_gt(a[i], 50, "sensor %d without the block", i);
             if (b[i] < a[i] - 10 && first[i] < 0) first[i] = t;
@@ -191,17 +191,17 @@ static void slowed_at(int first[], struct wf_synth_config c, int blocked, double
             if (g->distance[k] > 0)
                 *worst_ahead = fmax(*worst_ahead, (double)(a[g->to[k]] - b[g->to[k]]));
     }
-    wf_synth_end(free_road);
-    wf_synth_end(s);
+    wf_traffic_end(free_road);
+    wf_traffic_end(s);
 }
 
 Test(synth, a_blocked_road_slows_those_behind_one_after_another_and_nobody_ahead)
 {
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.noise_mph = c.missing = c.incidents = 0;
     c.demand = 0.65; /* free flow at eleven, so that the block alone makes the queue */
-    struct wf_synth *s = begin(c);
-    const struct wf_synth_graph *g = wf_synth_graph(s);
+    struct wf_traffic *s = begin(c);
+    const struct wf_sensor_graph *g = wf_traffic_graph(s);
     int tried = 0;
     for (int j = 0; j < c.nodes; j++) {
         int near = -1, far = -1, first[48];
@@ -222,31 +222,31 @@ Test(synth, a_blocked_road_slows_those_behind_one_after_another_and_nobody_ahead
         tried += first[far] > first[near];
     }
     cr_assert_geq(tried, 3);
-    wf_synth_end(s);
+    wf_traffic_end(s);
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
 Test(synth, a_block_of_no_sensor_or_no_time_is_refused)
 {
-    struct wf_synth *s = begin(small());
+    struct wf_traffic *s = begin(small());
     struct wf_error e = { 0 };
-    cr_assert_eq(wf_synth_block(s, -1, 0.5, 60, &e), WF_EINVAL);
-    cr_assert_eq(wf_synth_block(s, 20, 0.5, 60, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_block(s, -1, 0.5, 60, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_block(s, 20, 0.5, 60, &e), WF_EINVAL);
     cr_assert(strstr(e.message, "20"), "%s", e.message);
-    cr_assert_eq(wf_synth_block(s, 0, 1.5, 60, &e), WF_EINVAL);
-    cr_assert_eq(wf_synth_block(s, 0, NAN, 60, &e), WF_EINVAL);
-    cr_assert_eq(wf_synth_block(s, 0, 0.5, 0, &e), WF_EINVAL);
-    for (int i = 0; i < 16; i++) cr_assert_eq(wf_synth_block(s, i, 0.5, 300, &e), WF_OK);
-    cr_assert_eq(wf_synth_block(s, 0, 0.5, 60, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_block(s, 0, 1.5, 60, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_block(s, 0, NAN, 60, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_block(s, 0, 0.5, 0, &e), WF_EINVAL);
+    for (int i = 0; i < 16; i++) cr_assert_eq(wf_traffic_block(s, i, 0.5, 300, &e), WF_OK);
+    cr_assert_eq(wf_traffic_block(s, 0, 0.5, 60, &e), WF_EINVAL);
     float row[20];
-    wf_synth_step(s, row);
-    cr_assert_eq(wf_synth_block(s, 0, 0.5, 60, &e), WF_OK, "those that ended make room");
-    wf_synth_end(s);
+    wf_traffic_step(s, row);
+    cr_assert_eq(wf_traffic_block(s, 0, 0.5, 60, &e), WF_OK, "those that ended make room");
+    wf_traffic_end(s);
 }
 
 Test(synth, distances_follow_the_road_and_weights_the_kernel)
 {
-    struct wf_synth_data d = run(wf_synth_defaults());
+    struct wf_traffic_data d = run(wf_traffic_defaults());
     double sum = 0, squares = 0;
     int n = 0, one_way = 0, linked = 0;
     for (int k = 0; k < d.N * d.N; k++) {
@@ -271,7 +271,7 @@ Test(synth, distances_follow_the_road_and_weights_the_kernel)
     }
     cr_assert_gt(one_way, d.N);
     cr_assert(linked > 3 * d.N / 2 && linked < 10 * d.N, "%d edges", linked);
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&d);
 }
 
 Test(synth, junctions_pass_on_everything_and_turn_nobody_back)
@@ -298,10 +298,10 @@ Test(synth, junctions_pass_on_everything_and_turn_nobody_back)
     for (int k = 0; k < r.links; k++)
         cr_assert_eq(r.leave[r.link[k].first + r.link[k].cells - 1], 0);
     cr_assert_lt(r.sensor[r.sensors - 1], r.cells);
-    struct wf_synth_graph g;
+    struct wf_sensor_graph g;
     cr_assert_eq(wf_roads_graph(&g, &r, 0, NULL), WF_OK);
     cr_assert_eq(g.N, 300);
-    wf_synth_graph_free(&g);
+    wf_sensor_graph_free(&g);
     wf_roads_free(&r);
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -325,7 +325,7 @@ Test(synth, draws_are_uniform_and_normal)
 }
 
 /* The pairs listed are the nearest: none of the roads' pairs that is not has a shorter distance. */
-static void expect_nearest(const struct wf_synth_graph *g, const struct wf_synth_graph *roads,
+static void expect_nearest(const struct wf_sensor_graph *g, const struct wf_sensor_graph *roads,
                            bool loops)
 {
     double farthest = 0;
@@ -351,21 +351,21 @@ Test(synth, a_graph_has_just_the_edges_asked_for)
                   { 15, 225, true },   { 319, 319 * 319, true }, { 675, 690, false },
                   { 12, 1, false },    { 5, 20, true },          { 2, 3, true } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct wf_synth_config c = wf_synth_defaults();
+        struct wf_traffic_config c = wf_traffic_defaults();
         c.nodes = cases[i].nodes;
-        struct wf_synth *roads = begin(c);
+        struct wf_traffic *roads = begin(c);
         c.edges = cases[i].edges;
-        struct wf_synth *s = begin(c);
-        const struct wf_synth_graph *g = wf_synth_graph(s);
+        struct wf_traffic *s = begin(c);
+        const struct wf_sensor_graph *g = wf_traffic_graph(s);
         cr_assert_eq(g->first[c.nodes], c.edges);
         for (int n = 0; n < c.nodes; n++)
             for (ptrdiff_t k = g->first[n]; k < g->first[n + 1]; k++) {
                 cr_assert(k == g->first[n] || g->to[k] > g->to[k - 1]);
                 cr_assert(g->weight[k] > 0 && g->weight[k] <= 1, "%d, edge %td", c.nodes, k);
             }
-        expect_nearest(g, wf_synth_graph(roads), cases[i].loops);
-        wf_synth_end(roads);
-        wf_synth_end(s);
+        expect_nearest(g, wf_traffic_graph(roads), cases[i].loops);
+        wf_traffic_end(roads);
+        wf_traffic_end(s);
     }
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -373,15 +373,15 @@ Test(synth, a_graph_has_just_the_edges_asked_for)
 Test(synth, a_long_row_is_the_mean_of_its_hours)
 {
     enum { HOURS = 5, ROWS = 12 }; /* rows begin at every hour of the day, days within rows */
-    struct wf_synth_config c = small();
+    struct wf_traffic_config c = small();
     c.noise_mph = c.missing = 0;
     c.channels = 3;
     c.rows = HOURS * ROWS;
     c.interval_s = 3600;
-    struct wf_synth_data hours = run(c);
+    struct wf_traffic_data hours = run(c);
     c.rows = ROWS;
     c.interval_s = HOURS * 3600;
-    struct wf_synth_data d = run(c);
+    struct wf_traffic_data d = run(c);
     cr_assert(hours.E == HOURS * ROWS && d.E == ROWS);
     for (ptrdiff_t k = 0; k < d.E * d.N; k++) {
         const float *hour = hours.values + (k / d.N * HOURS * d.N + k % d.N) * 3;
@@ -397,16 +397,16 @@ Test(synth, a_long_row_is_the_mean_of_its_hours)
         /* What passes is what is there times its speed. */
         cr_assert_float_eq((double)row[1], (double)(row[0] * row[2]), 1e-5 * (double)row[1]);
     }
-    wf_synth_data_free(&hours);
-    wf_synth_data_free(&d);
+    wf_traffic_data_free(&hours);
+    wf_traffic_data_free(&d);
 }
 
 Test(synth, further_channels_leave_the_first_as_it_is)
 {
-    struct wf_synth_config c = small();
-    struct wf_synth_data one = run(c);
+    struct wf_traffic_config c = small();
+    struct wf_traffic_data one = run(c);
     c.channels = 3;
-    struct wf_synth_data three = run(c);
+    struct wf_traffic_data three = run(c);
     for (ptrdiff_t k = 0; k < one.E * one.N; k++)
         for (int x = 0; x < 3; x++) {
             float v = three.values[3 * k + x];
@@ -414,8 +414,8 @@ Test(synth, further_channels_leave_the_first_as_it_is)
             if (x == 0 && !isnan(v)) cr_assert_eq(one.values[k], v);
             if (x > 0 && !isnan(v)) cr_assert_geq(v, 0);
         }
-    wf_synth_data_free(&one);
-    wf_synth_data_free(&three);
+    wf_traffic_data_free(&one);
+    wf_traffic_data_free(&three);
 }
 
 ParameterizedTestParameters(synth, any_number_of_sensors_and_any_interval_works)
@@ -430,20 +430,20 @@ ParameterizedTest(int *row, synth, any_number_of_sensors_and_any_interval_works)
         int nodes, interval_s;
     } cases[] = { { 2, 300 },   { 3, 60 },      { 15, 100 },    { 16, 3600 },
                   { 207, 900 }, { 11160, 300 }, { 20, 604800 }, { 20, 25200 } };
-    struct wf_synth_config c = wf_synth_defaults();
+    struct wf_traffic_config c = wf_traffic_defaults();
     c.nodes = cases[*row].nodes;
     c.interval_s = cases[*row].interval_s;
     c.days = c.interval_s > 86400 ? 7 : 1;
     c.missing = 0;
-    struct wf_synth *s = begin(c);
-    cr_assert_eq(wf_synth_rows(s), c.days * 86400 / c.interval_s);
+    struct wf_traffic *s = begin(c);
+    cr_assert_eq(wf_traffic_rows(s), c.days * 86400 / c.interval_s);
     float *values = wf_malloc((size_t)c.nodes * sizeof *values);
     for (int t = 0; t < 10; t++) {
-        wf_synth_step(s, values);
+        wf_traffic_step(s, values);
         for (int i = 0; i < c.nodes; i++) cr_assert(values[i] >= 1 && values[i] < 70);
     }
     wf_free(values);
-    wf_synth_end(s);
+    wf_traffic_end(s);
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
@@ -456,8 +456,8 @@ ParameterizedTestParameters(synth, a_bad_configuration_is_refused_by_name)
 
 ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
 {
-    struct wf_synth_config c[22];
-    for (int i = 0; i < 22; i++) c[i] = wf_synth_defaults();
+    struct wf_traffic_config c[22];
+    for (int i = 0; i < 22; i++) c[i] = wf_traffic_defaults();
     const char *name[22] = { "nodes",      "nodes",      "days",      "days",      "interval_s",
                              "interval_s", "interval_s", "missing",   "missing",   "missing",
                              "noise_mph",  "demand",     "incidents", "incidents", "interval_s",
@@ -487,31 +487,31 @@ ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
     c[20].edges = -1;
     c[21].edges = 48 * 48 + 1;
     struct wf_error e = { 0 };
-    struct wf_synth_data d;
-    struct wf_synth *s;
-    cr_assert_eq(wf_synth_begin(&s, &c[*row], &e), WF_EINVAL);
+    struct wf_traffic_data d;
+    struct wf_traffic *s;
+    cr_assert_eq(wf_traffic_begin(&s, &c[*row], &e), WF_EINVAL);
     cr_assert_null(s);
     cr_assert(strstr(e.message, name[*row]), "%s", e.message);
-    cr_assert_eq(wf_synth_run(&c[*row], &d, &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_run(&c[*row], &d, &e), WF_EINVAL);
     cr_assert_null(d.values);
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
 Test(synth, every_failing_allocation_is_reported_and_leaves_nothing)
 {
-    struct wf_synth_config c = small();
+    struct wf_traffic_config c = small();
     c.days = 1;
     c.interval_s = 3600;
     enum wf_status status = WF_ENOMEM;
     int n = 0;
     for (; status != WF_OK; n++) {
-        struct wf_synth_data d;
+        struct wf_traffic_data d;
         struct wf_error e = { 0 };
         wf_alloc_fail_after(n);
-        status = wf_synth_run(&c, &d, &e);
+        status = wf_traffic_run(&c, &d, &e);
         wf_alloc_fail_after(-1);
         if (status == WF_OK) {
-            wf_synth_data_free(&d);
+            wf_traffic_data_free(&d);
             break;
         }
         cr_assert_eq(status, WF_ENOMEM);

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-#include "data/series.h"
+#include "data/windows.h"
 #include "tensor/alloc.h"
 
 /* Windows that are padded, materialised in part, or held by someone else. */
@@ -105,7 +105,7 @@ Test(windows, of_a_part_are_those_of_base_mode)
     cfg.T = T;
     struct wf_series empty = s;
     empty.values = NULL;
-    cfg.elsewhere = true;
+    cfg.fetched = true;
     FAILS(WF_EINVAL, wf_windows_materialise(&empty, &cfg, NULL, &to, &err));
     SAYS("no values");
     wf_series_free(&s);
@@ -155,7 +155,7 @@ static struct wf_series clock_only(void)
     return s;
 }
 
-Test(windows, from_elsewhere_make_the_same_batches)
+Test(windows, that_are_fetched_make_the_same_batches)
 {
     struct wf_series s = make(), none = clock_only();
     struct owners o = share_out(&s);
@@ -163,7 +163,7 @@ Test(windows, from_elsewhere_make_the_same_batches)
     struct wf_batch a = { 0 }, b = { 0 };
     struct wf_window_config cfg = config();
     OK(wf_windows_init(&here, &s, cfg, &scaler, B, &err));
-    cfg.base = cfg.elsewhere = true;
+    cfg.base = cfg.fetched = true;
     OK(wf_windows_init(&there, &none, cfg, &scaler, B, &err));
     there.fetch = fetch;
     there.fetch_ctx = &o;
@@ -188,7 +188,7 @@ Test(windows, from_elsewhere_make_the_same_batches)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-Test(windows, from_elsewhere_need_someone_who_fetches_and_a_clock)
+Test(windows, that_are_fetched_need_someone_who_fetches_and_a_clock)
 {
     struct wf_series s = make(), none = clock_only();
     struct wf_windows w;
@@ -200,7 +200,7 @@ Test(windows, from_elsewhere_need_someone_who_fetches_and_a_clock)
     w.fetch = fetch;
     FAILS(WF_EINVAL, wf_windows_batch(&w, &b, starts, 1));
     wf_windows_free(&w);
-    cfg.elsewhere = true;
+    cfg.fetched = true;
     OK(wf_windows_init(&w, &none, cfg, &scaler, B, &err));
     FAILS(WF_EINVAL, wf_windows_batch(&w, &b, starts, 1));
     wf_windows_free(&w);
@@ -211,13 +211,13 @@ Test(windows, from_elsewhere_need_someone_who_fetches_and_a_clock)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-Test(windows, from_elsewhere_are_staged_for_one_batch_and_fail_cleanly)
+Test(windows, that_are_fetched_are_staged_for_one_batch_and_fail_cleanly)
 {
     struct wf_series none = clock_only();
     struct wf_windows w;
     struct wf_window_config cfg = config();
     long held = wf_alloc_live(), k = 0;
-    cfg.elsewhere = true;
+    cfg.fetched = true;
     for (;; k++) {
         wf_alloc_fail_after(k);
         enum wf_status rc = wf_windows_init(&w, &none, cfg, &scaler, B, &err);
@@ -290,10 +290,10 @@ Test(windows, weights_that_are_not_those_of_the_rows_are_refused)
     FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
     struct wf_series right = weights(E, 1);
     cfg.weights = &right;
-    cfg.elsewhere = true;
+    cfg.fetched = true;
     FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
-    SAYS("those from elsewhere come without a graph that changes");
-    cfg.elsewhere = false;
+    SAYS("fetched ones come without a graph that changes");
+    cfg.fetched = false;
     long held = wf_alloc_live(), k = 0;
     for (;; k++) {
         wf_alloc_fail_after(k);

@@ -1,6 +1,6 @@
-/* Several ranks: the program tests/dist/ranks/ranks.c under mpirun, compared with one rank. Suite ranks
- * has them on this machine; suite hosts, where namespaces are permitted, each on a host of its own,
- * which the others reach by TCP alone (tests/scripts/netns.sh). */
+/* Several ranks: the program tests/dist/ranks/ranks.c under mpirun, compared with one rank. Suite
+ * ranks has them on this machine; suite hosts, where namespaces are permitted, each on a host of
+ * its own, which the others reach by TCP alone (tests/scripts/netns.sh). */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "data/dataset.h"
 #include "data/formats/series_file.h"
+#include "data/simulate/simulate_file.h"
 #include "dist/sampler.h"
 #include "tensor/alloc.h"
 #include "tests/kit/leaks.h"
@@ -36,8 +37,8 @@ static int on_ranks(int P, const char *format, ...)
     va_end(ap);
     snprintf(log, sizeof log, "%s", scratch("log"));
     if (P > 0 && apart)
-        snprintf(mpi, sizeof mpi, "bash '%s/tests/scripts/netns.sh' -t %d -n %d", WEFT_SOURCE_DIR, patience,
-                 P);
+        snprintf(mpi, sizeof mpi, "bash '%s/tests/scripts/netns.sh' -t %d -n %d", WEFT_SOURCE_DIR,
+                 patience, P);
     else if (P > 0)
         snprintf(mpi, sizeof mpi,
                  "mpirun --allow-run-as-root --oversubscribe --bind-to none --timeout %d -n %d",
@@ -59,12 +60,12 @@ static int on_ranks(int P, const char *format, ...)
 /* Simulated traffic in `data`; 200 windows a day to train on. */
 static void traffic(int days)
 {
-    struct wf_synth_config cfg = wf_synth_defaults();
+    struct wf_traffic_config cfg = wf_traffic_defaults();
     struct wf_error err = { 0 };
     cfg.nodes = 7;
     cfg.days = days;
     snprintf(data, sizeof data, "%s", scratch("road.h5"));
-    cr_assert_eq(wf_dataset_synth(data, &cfg, &err), WF_OK, "%s", err.message);
+    cr_assert_eq(wf_simulate_traffic(data, &cfg, &err), WF_OK, "%s", err.message);
 }
 
 /* A test of both suites. */
@@ -370,9 +371,12 @@ Test(ranks, short_epochs_are_the_beginning_of_whole_ones)
 {
     struct wf_error err = { 0 };
     for (int own = 0; own < 2; own++) {
-        struct wf_sampler whole = {
-            .shuffle = true, .own_windows = own, .ranks = 2, .batch = 3, .windows = 40, .seed = 5
-        };
+        struct wf_sampler whole = { .shuffle = true,
+                                    .windows_are_local = own,
+                                    .ranks = 2,
+                                    .batch = 3,
+                                    .windows = 40,
+                                    .seed = 5 };
         struct wf_sampler part = whole;
         struct wf_draw da, db;
         int a[3], b[3], steps = 0;

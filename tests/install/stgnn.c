@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "data/series.h"
+#include "data/windows.h"
 #include "nn/checkpoint.h"
 #include "nn/batch.h"
 #include "nn/gcn.h"

@@ -133,9 +133,8 @@ static int run_folder(struct wf_backend *be, const char *dir)
 
 int main(int argc, char **argv)
 {
-    static const struct wf_field fields[] = { { "device", WF_FIELD_ENUM,
-                                                offsetof(struct wf_device_choice, device), 0, 0,
-                                                wf_device_names, "what computes" },
+    static const struct wf_field fields[] = { WF_FIELD(wf_device_choice, "device", ENUM, device, 0,
+                                                       0, wf_device_names, "what computes"),
                                               { 0 } };
     struct wf_device_choice choice = { .device = WF_DEVICE_CPU };
     struct wf_config options = { fields, &choice, "parity [--device D] [DIR]" };

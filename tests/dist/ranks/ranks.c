@@ -94,7 +94,7 @@ static enum wf_status joined(struct wf_experiment *x, const char *out, int count
         int lo, hi, n = x->place.all.count[WF_TRAIN];
         wf_share(n, P, p, &lo, &hi);
         s[p] = (struct wf_sampler){ .shuffle = true,
-                                    .own_windows = true,
+                                    .windows_are_local = true,
                                     .ranks = P,
                                     .rank = p,
                                     .batch = B,
@@ -171,7 +171,7 @@ static enum wf_status count_windows(struct wf_experiment *x, double *seen, struc
     for (int part = WF_VALID; part <= WF_TEST; part++) {
         hi = x->split.count[part];
         lo = 0;
-        if (!x->place.own_windows) wf_share(hi, x->dist->size, x->dist->rank, &lo, &hi);
+        if (!x->place.windows_are_local) wf_share(hi, x->dist->size, x->dist->rank, &lo, &hi);
         for (int i = lo; i < hi; i++) {
             t->start[0] = x->split.first[part] + i;
             WF_TRY(count_batch(x, &(struct wf_draw){ 1, 1, 1 }, seen, err));

@@ -1,6 +1,7 @@
+/* sensor_graph.c - a graph of the nearest pairs, as many as were asked for. */
 #include <math.h>
 #include <stdlib.h>
-#include "data/simulate/road_private.h"
+#include "data/simulate/sensor_graph_private.h"
 #include "tensor/alloc.h"
 
 struct pair {
@@ -22,7 +23,7 @@ static int by_place(const void *a, const void *b)
 }
 
 /* All pairs, or those the graph has; without self-loops where they are not wanted. */
-static ptrdiff_t list(struct pair *out, const struct wf_synth_graph *g, bool all, bool loops,
+static ptrdiff_t list(struct pair *out, const struct wf_sensor_graph *g, bool all, bool loops,
                       double cutoff)
 {
     ptrdiff_t n = 0;
@@ -41,7 +42,7 @@ static ptrdiff_t list(struct pair *out, const struct wf_synth_graph *g, bool all
     return n;
 }
 
-static enum wf_status take(struct wf_synth_graph *g, const struct pair *p, ptrdiff_t edges)
+static enum wf_status take(struct wf_sensor_graph *g, const struct pair *p, ptrdiff_t edges)
 {
     int *to = wf_realloc(g->to, (size_t)edges * sizeof *to);
     if (to) g->to = to;
@@ -58,7 +59,7 @@ static enum wf_status take(struct wf_synth_graph *g, const struct pair *p, ptrdi
     return WF_OK;
 }
 
-enum wf_status wf_roads_nearest(struct wf_synth_graph *g, int edges, double cutoff)
+enum wf_status wf_sensor_graph_nearest(struct wf_sensor_graph *g, int edges, double cutoff)
 {
     ptrdiff_t N = g->N, near = g->first[N];
     bool loops = edges >= 2 * N || edges > N * (N - 1), all = edges > (loops ? near : near - N);
@@ -70,4 +71,15 @@ enum wf_status wf_roads_nearest(struct wf_synth_graph *g, int edges, double cuto
     enum wf_status s = take(g, p, edges);
     wf_free(p);
     return s;
+}
+
+void wf_sensor_graph_free(struct wf_sensor_graph *g)
+{
+    wf_free(g->x);
+    wf_free(g->y);
+    wf_free(g->first);
+    wf_free(g->to);
+    wf_free(g->distance);
+    wf_free(g->weight);
+    *g = (struct wf_sensor_graph){ 0 };
 }

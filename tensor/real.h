@@ -3,6 +3,10 @@
 #ifndef WF_REAL_H
 #define WF_REAL_H
 
+#ifdef WF_NO_REAL
+#error "This file is compiled once for both precisions, so it must not know wf_real (see CMakeLists.txt)."
+#endif
+
 #ifdef WF_DOUBLE
 typedef double wf_real;
 #define WF_REAL_EPS  2.220446049250313e-16

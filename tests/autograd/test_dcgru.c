@@ -1,9 +1,9 @@
 /* The diffusion convolutional GRU cell in one op against the same cell made of other ops. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <omp.h>
 #include "nn/layers.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/rows.h"
 
 enum { X, H, GATES, GATES_BIAS, CAND, CAND_BIAS, VALUE, LEAVES = VALUE + 2 };
 
@@ -130,18 +130,11 @@ static void run(struct fixture *f,
     }
 }
 
-ParameterizedTestParameters(dcgru, is_the_cell_made_of_other_ops)
-{
-    static int index[ROWS];
-    for (int i = 0; i < ROWS; i++) index[i] = i;
-    return cr_make_param_array(int, index, ROWS);
-}
-
-ParameterizedTest(int *row, dcgru, is_the_cell_made_of_other_ops)
+TEST_ROWS(dcgru, is_the_cell_made_of_other_ops, ROWS)
 {
     struct fixture f;
     struct wf_tensor *want[1 + LEAVES], *one[1 + LEAVES], *got[1 + LEAVES];
-    init(&f, &rows[*row]);
+    init(&f, &rows[row]);
     run(&f, composed, want);
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);

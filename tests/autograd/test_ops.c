@@ -1,5 +1,4 @@
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "tensor/rng.h"
 #include "tests/kit/cases.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/rows.h"
 
 static enum wf_status check(struct case_run *r, double *worst, int *which, struct wf_error *err)
 {
@@ -17,14 +17,7 @@ static enum wf_status check(struct case_run *r, double *worst, int *which, struc
     return wf_gradcheck_run(&c, wf_backend_cpu(), worst, which, err);
 }
 
-#define FOR_EVERY_ROW(test)                                                                        \
-    ParameterizedTestParameters(ops, test)                                                         \
-    {                                                                                              \
-        static int row[256];                                                                       \
-        for (int i = 0; i < op_cases_count; i++) row[i] = i;                                       \
-        return cr_make_param_array(int, row, (size_t)op_cases_count);                              \
-    }                                                                                              \
-    ParameterizedTest(int *row, ops, test)
+#define FOR_EVERY_ROW(test) TEST_ROWS(ops, test, op_cases_count)
 
 static void expect_gradient(int row, enum case_inputs how)
 {
@@ -43,19 +36,19 @@ static void expect_gradient(int row, enum case_inputs how)
 
 FOR_EVERY_ROW(gradient_equals_finite_differences)
 {
-    expect_gradient(*row, CASE_LEAVES);
+    expect_gradient(row, CASE_LEAVES);
     expect_no_leaks();
 }
 
 FOR_EVERY_ROW(gradient_is_right_for_strided_inputs)
 {
-    expect_gradient(*row, CASE_STRIDED);
+    expect_gradient(row, CASE_STRIDED);
     expect_no_leaks();
 }
 
 FOR_EVERY_ROW(gradient_reads_nothing_of_fresh_memory)
 {
-    expect_gradient(*row, CASE_FRESH);
+    expect_gradient(row, CASE_FRESH);
     expect_no_leaks();
 }
 
@@ -69,7 +62,7 @@ FOR_EVERY_ROW(every_failing_allocation_is_clean)
         cr_assert(n < 2000);
         wf_alloc_fail_after(n);
         enum wf_status s =
-            case_run_init(&r, wf_backend_cpu(), &op_cases[*row], CASE_LEAVES, false, &err);
+            case_run_init(&r, wf_backend_cpu(), &op_cases[row], CASE_LEAVES, false, &err);
         if (s == WF_OK) s = check(&r, &worst, &which, &err);
         wf_alloc_fail_after(-1);
         case_run_free(&r);
@@ -89,7 +82,7 @@ FOR_EVERY_ROW(bits_do_not_depend_on_threads)
     struct wf_error err = { 0 };
     double worst;
     int which;
-    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[*row], CASE_LEAVES, false, &err),
+    cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[row], CASE_LEAVES, false, &err),
                  WF_OK);
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);

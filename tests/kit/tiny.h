@@ -3,9 +3,9 @@
 #ifndef WF_TINY_H
 #define WF_TINY_H
 
-#include <criterion/parameterized.h>
 #include "dist/trainer.h"
 #include "nn/graph.h"
+#include "tests/kit/rows.h"
 
 enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3, TINY_EDGES = 2 * TINY_NODES };
 
@@ -22,19 +22,12 @@ struct tiny_config {
 /* One of the small configurations of all models; .model is NULL behind the last. A model that has
  * none of its own follows with its defaults. */
 struct tiny_config tiny_model(int row);
+int tiny_model_count(void);
 /* The same on a graph that changes; false where the model reads no graph, or none of these. */
 bool tiny_changing(int row, struct tiny_config *config);
 
 /* A test of each of them. */
-#define FOR_EVERY_MODEL(suite, test)                                                               \
-    ParameterizedTestParameters(suite, test)                                                       \
-    {                                                                                              \
-        static int row[128];                                                                       \
-        int n = 0;                                                                                 \
-        for (; n < 128 && tiny_model(n).model; n++) row[n] = n;                                    \
-        return cr_make_param_array(int, row, (size_t)n);                                           \
-    }                                                                                              \
-    ParameterizedTest(int *row, suite, test)
+#define FOR_EVERY_MODEL(suite, test) TEST_ROWS(suite, test, tiny_model_count())
 
 struct tiny {
     struct wf_series series, weights;

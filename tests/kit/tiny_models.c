@@ -89,6 +89,13 @@ struct tiny_config tiny_model(int row)
     return (struct tiny_config){ 0 };
 }
 
+int tiny_model_count(void)
+{
+    int n = 0;
+    while (tiny_model(n).model) n++;
+    return n;
+}
+
 bool tiny_changing(int row, struct tiny_config *config)
 {
     *config = tiny_model(row);

@@ -25,7 +25,7 @@ FOR_EVERY_MODEL(check, every_model_forecasts)
 {
     struct wf_check c;
     struct wf_error err = { 0 };
-    struct wf_check_config cfg = config_of(*row);
+    struct wf_check_config cfg = config_of(row);
     MUST(wf_check_init(&c, &cfg, &err));
     MUST(wf_check_smoke(&c, &err));
     wf_check_free(&c);

@@ -1,9 +1,9 @@
 /* Attention against loops; multi-head attention against its definition. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <omp.h>
 #include "nn/attention.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/rows.h"
 
 static const double bar = sizeof(wf_real) == 8 ? 1e-12 : 2e-5;
 
@@ -68,16 +68,9 @@ static struct wf_tensor *build(struct wf_tape *g, struct wf_tensor **in, const v
     return wf_attention(g, in[0], in[1], in[2], make_mask(g, r), r->H, 1.7);
 }
 
-ParameterizedTestParameters(attention, agrees_with_loops_and_has_their_gradient)
+TEST_ROWS(attention, agrees_with_loops_and_has_their_gradient, ROWS)
 {
-    static int row[ROWS];
-    for (int i = 0; i < ROWS; i++) row[i] = i;
-    return cr_make_param_array(int, row, ROWS);
-}
-
-ParameterizedTest(int *row, attention, agrees_with_loops_and_has_their_gradient)
-{
-    struct row r = rows[*row];
+    struct row r = rows[row];
     struct dense d;
     dense_init(&d);
     struct wf_tensor *q = dense_input(&d, 1, 3, wf_dims(r.G, r.L, r.H * r.d));

@@ -1,9 +1,9 @@
 /* Convolution against loops. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include "nn/conv.h"
 #include "nn/embedding.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/rows.h"
 
 struct row {
     int x[4], out; /* [B, H, W, C] */
@@ -64,16 +64,9 @@ static struct wf_tensor *build(struct wf_tape *g, struct wf_tensor **in, const v
     return wf_conv_op(g, in[0], in[1], r->cfg.no_bias ? NULL : in[2], &r->cfg);
 }
 
-ParameterizedTestParameters(conv, agrees_with_loops_and_has_their_gradient)
+TEST_ROWS(conv, agrees_with_loops_and_has_their_gradient, ROWS)
 {
-    static int row[ROWS];
-    for (int i = 0; i < ROWS; i++) row[i] = i;
-    return cr_make_param_array(int, row, ROWS);
-}
-
-ParameterizedTest(int *row, conv, agrees_with_loops_and_has_their_gradient)
-{
-    const struct row *r = &rows[*row];
+    const struct row *r = &rows[row];
     struct dense d;
     struct wf_conv l;
     dense_init(&d);

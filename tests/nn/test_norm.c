@@ -1,8 +1,8 @@
 /* Batch and layer normalisation against sums in double. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include "nn/norm.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/rows.h"
 
 static const double bar = sizeof(wf_real) == 8 ? 1e-12 : 2e-5;
 
@@ -56,17 +56,10 @@ static const struct batch_row batches[] = {
 };
 enum { BATCHES = sizeof batches / sizeof *batches };
 
-ParameterizedTestParameters(norm, batch_norm_has_the_moments_of_the_batch)
-{
-    static int row[BATCHES];
-    for (int i = 0; i < BATCHES; i++) row[i] = i;
-    return cr_make_param_array(int, row, BATCHES);
-}
-
-ParameterizedTest(int *row, norm, batch_norm_has_the_moments_of_the_batch)
+TEST_ROWS(norm, batch_norm_has_the_moments_of_the_batch, BATCHES)
 {
     static struct naive m;
-    struct batch_row r = batches[*row];
+    struct batch_row r = batches[row];
     struct dense d;
     struct wf_batch_norm l;
     int axis = r.axis < 0 ? r.ndim - 1 : r.axis, C = r.shape[axis];

@@ -1,10 +1,10 @@
 /* test_optim.c - optimizers against numbers worked out in double by PyTorch's formulas. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <string.h>
 #include "nn/optim.h"
 #include "tensor/alloc.h"
+#include "tests/kit/rows.h"
 
 enum { STEPS = 3, COUNT = 7 }; /* two parameters: [2, 2] and [3] */
 
@@ -71,20 +71,13 @@ static bool padding_is_zero(const struct wf_params *ps, const wf_real *block)
     return true;
 }
 
-ParameterizedTestParameters(optim, follows_pytorch)
-{
-    static int row[sizeof sequence / sizeof *sequence];
-    for (int i = 0; i < (int)(sizeof row / sizeof *row); i++) row[i] = i;
-    return cr_make_param_array(int, row, sizeof row / sizeof *row);
-}
-
 /* A few roundings per step on values of size one. */
-ParameterizedTest(int *row, optim, follows_pytorch)
+TEST_ROWS(optim, follows_pytorch, sizeof sequence / sizeof *sequence)
 {
     struct wf_params ps = two_params();
     struct wf_optim o;
     struct wf_error err = { 0 };
-    cr_assert_eq(wf_optim_init(&o, &ps, sequence[*row].cfg, &err), WF_OK, "%s", err.message);
+    cr_assert_eq(wf_optim_init(&o, &ps, sequence[row].cfg, &err), WF_OK, "%s", err.message);
     for (int i = 0; i < COUNT; i++) *scalar(&ps, false, i) = (wf_real)first[i];
     for (int t = 0; t < STEPS; t++) {
         struct wf_step step = { .step = (uint64_t)t, .lr = rate[t] };
@@ -94,9 +87,9 @@ ParameterizedTest(int *row, optim, follows_pytorch)
             cr_assert_float_eq((double)o.norm.data[0], gradient_norm[t], 40 * WF_REAL_EPS);
     }
     for (int i = 0; i < COUNT; i++)
-        cr_expect_float_eq((double)*scalar(&ps, false, i), sequence[*row].want[i], 40 * WF_REAL_EPS,
+        cr_expect_float_eq((double)*scalar(&ps, false, i), sequence[row].want[i], 40 * WF_REAL_EPS,
                            "scalar %d: %.17g, expected %.17g", i, (double)*scalar(&ps, false, i),
-                           sequence[*row].want[i]);
+                           sequence[row].want[i]);
     cr_expect(padding_is_zero(&ps, ps.value.data));
     cr_expect(padding_is_zero(&ps, o.m.data));
     if (o.v.data) cr_expect(padding_is_zero(&ps, o.v.data));

@@ -1,10 +1,10 @@
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "nn/params.h"
 #include "tensor/alloc.h"
+#include "tests/kit/rows.h"
 
 static const struct wf_init one = { .kind = WF_INIT_CONSTANT, .gain = 1 };
 static const struct wf_init uniform = { .kind = WF_INIT_UNIFORM, .gain = 1 };
@@ -78,23 +78,16 @@ static const struct {
     { { WF_INIT_XAVIER_NORMAL, 1, 0, 0 }, INFINITY, 0.0632455532033676 },
 };
 
-ParameterizedTestParameters(params, start_with_the_bounds_and_moments_of_their_rule)
-{
-    static int row[sizeof rule / sizeof *rule];
-    for (int i = 0; i < (int)(sizeof row / sizeof *row); i++) row[i] = i;
-    return cr_make_param_array(int, row, sizeof row / sizeof *row);
-}
-
 /* 60000 draws: the mean strays by deviation / 245, the deviation by at most 0.3 %, the kurtosis by
  * 0.02; five times that is allowed. The largest of so many uniform draws is within 0.1 % of the
  * bound. */
-ParameterizedTest(int *row, params, start_with_the_bounds_and_moments_of_their_rule)
+TEST_ROWS(params, start_with_the_bounds_and_moments_of_their_rule, sizeof rule / sizeof *rule)
 {
     struct wf_params ps;
     wf_params_init(&ps, wf_backend_cpu());
-    struct wf_tensor *w = wf_params_add(&ps, "w", 2, wf_dims(200, 300), rule[*row].init);
+    struct wf_tensor *w = wf_params_add(&ps, "w", 2, wf_dims(200, 300), rule[row].init);
     cr_assert_eq(wf_params_commit(&ps, 42, NULL), WF_OK);
-    double n = 60000, sum = 0, sum2 = 0, sum4 = 0, top = 0, d = rule[*row].deviation;
+    double n = 60000, sum = 0, sum2 = 0, sum4 = 0, top = 0, d = rule[row].deviation;
     for (int i = 0; i < 60000; i++) {
         double x = (double)w->data[i];
         sum += x;
@@ -102,12 +95,12 @@ ParameterizedTest(int *row, params, start_with_the_bounds_and_moments_of_their_r
         sum4 += x * x * x * x;
         top = fmax(top, fabs(x));
     }
-    bool normal = isinf(rule[*row].bound);
+    bool normal = isinf(rule[row].bound);
     cr_expect_float_eq(sum / n, 0, 5 * d / 245);
     cr_expect_float_eq(sqrt(sum2 / n), d, 0.015 * d);
     cr_expect_float_eq(sum4 / n / (d * d * d * d), normal ? 3 : 1.8, 0.1);
-    cr_expect_leq(top, rule[*row].bound * (1 + WF_REAL_EPS));
-    cr_expect_geq(top, normal ? 3.5 * d : 0.999 * rule[*row].bound);
+    cr_expect_leq(top, rule[row].bound * (1 + WF_REAL_EPS));
+    cr_expect_geq(top, normal ? 3.5 * d : 0.999 * rule[row].bound);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -217,29 +210,22 @@ static const struct {
     { "v", 1, { 2 }, { WF_INIT_XAVIER_NORMAL, 1, -1, 0 }, "fans -1 and 0" },
 };
 
-ParameterizedTestParameters(params, refuse_bad_declarations)
-{
-    static int row[sizeof refused / sizeof *refused];
-    for (int i = 0; i < (int)(sizeof row / sizeof *row); i++) row[i] = i;
-    return cr_make_param_array(int, row, sizeof row / sizeof *row);
-}
-
-ParameterizedTest(int *row, params, refuse_bad_declarations)
+TEST_ROWS(params, refuse_bad_declarations, sizeof refused / sizeof *refused)
 {
     struct wf_params ps;
     struct wf_error err = { 0 };
     wf_params_init(&ps, wf_backend_cpu());
     wf_params_add(&ps, "w", 1, wf_dims(2), one);
     wf_params_add_state(&ps, "state", 1, wf_dims(2), 0);
-    struct wf_tensor *bad = wf_params_add(&ps, refused[*row].name, refused[*row].ndim,
-                                          refused[*row].shape, refused[*row].init);
+    struct wf_tensor *bad = wf_params_add(&ps, refused[row].name, refused[row].ndim,
+                                          refused[row].shape, refused[row].init);
     cr_expect_eq(wf_tensor_count(bad), 0);
-    cr_expect(strstr(ps.error.message, refused[*row].says), "%s", ps.error.message);
+    cr_expect(strstr(ps.error.message, refused[row].says), "%s", ps.error.message);
     cr_expect_eq(wf_tensor_count(wf_params_add(&ps, "later", 1, wf_dims(2), one)), 0);
     cr_expect_eq(wf_params_add_state(&ps, "", 1, wf_dims(2), 0), bad);
     cr_expect_eq(ps.count, 2);
     cr_expect_eq(wf_params_commit(&ps, 1, &err), WF_EINVAL);
-    cr_expect(strstr(err.message, refused[*row].says), "%s", err.message);
+    cr_expect(strstr(err.message, refused[row].says), "%s", err.message);
     cr_expect_null(ps.value.data);
     wf_params_free(&ps);
     cr_assert_eq(wf_alloc_live(), 0);

@@ -1,6 +1,5 @@
 /* The diffusion convolution against loops over dense matrices in double. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "tensor/alloc.h"
 #include "tensor/backend.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/rows.h"
 
 TestSuite(dconv);
 
@@ -250,17 +250,10 @@ static void check_forward(const struct fixture *f)
     wf_free(Y);
 }
 
-ParameterizedTestParameters(dconv, agrees_with_dense_matrices)
-{
-    static int index[ROWS];
-    for (int i = 0; i < ROWS; i++) index[i] = i;
-    return cr_make_param_array(int, index, ROWS);
-}
-
-ParameterizedTest(int *row, dconv, agrees_with_dense_matrices)
+TEST_ROWS(dconv, agrees_with_dense_matrices, ROWS)
 {
     struct fixture f;
-    init(&f, rows[*row]);
+    init(&f, rows[row]);
     struct wf_dconv_in in = input(&f);
     cr_assert_eq(wfk_dconv(f.be, &f.y, &in), WF_OK);
     check_forward(&f);
@@ -400,18 +393,11 @@ static enum wf_status backward(struct fixture *f, unsigned wanted)
     return wfk_dconv_bwd(f->be, &d, &in, &f->y, &f->dy);
 }
 
-ParameterizedTestParameters(dconv, adds_the_gradients_that_are_wanted)
-{
-    static int index[ROWS];
-    for (int i = 0; i < ROWS; i++) index[i] = i;
-    return cr_make_param_array(int, index, ROWS);
-}
-
-ParameterizedTest(int *row, dconv, adds_the_gradients_that_are_wanted)
+TEST_ROWS(dconv, adds_the_gradients_that_are_wanted, ROWS)
 {
     static const unsigned wanted[] = { 15, 14, 255, 3, 12, 1, 16 };
     struct fixture f;
-    init(&f, rows[*row]);
+    init(&f, rows[row]);
     struct wf_dconv_in in = input(&f);
     cr_assert_eq(wfk_dconv(f.be, &f.y, &in), WF_OK);
     struct reference ref = reference(&f);
@@ -430,17 +416,10 @@ ParameterizedTest(int *row, dconv, adds_the_gradients_that_are_wanted)
     done(&f);
 }
 
-ParameterizedTestParameters(dconv, gives_the_same_bits_on_any_number_of_threads)
-{
-    static int index[ROWS];
-    for (int i = 0; i < ROWS; i++) index[i] = i;
-    return cr_make_param_array(int, index, ROWS);
-}
-
-ParameterizedTest(int *row, dconv, gives_the_same_bits_on_any_number_of_threads)
+TEST_ROWS(dconv, gives_the_same_bits_on_any_number_of_threads, ROWS)
 {
     struct fixture f;
-    init(&f, rows[*row]);
+    init(&f, rows[row]);
     struct wf_dconv_in in = input(&f);
     struct wf_tensor old[GRADS], one[2][GRADS];
     save(&f, old);

@@ -1,12 +1,12 @@
 /* Dense and sparse products against loops in double. */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 #include "tensor/alloc.h"
 #include "tensor/backend.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/rows.h"
 
 TestSuite(products);
 
@@ -81,16 +81,9 @@ static struct wf_tensor operand(int G, int rows, int cols, bool transposed, int 
     return t;
 }
 
-ParameterizedTestParameters(products, gemm_agrees_with_loops_on_any_number_of_threads)
+TEST_ROWS(products, gemm_agrees_with_loops_on_any_number_of_threads, GEMMS)
 {
-    static int index[GEMMS];
-    for (int i = 0; i < GEMMS; i++) index[i] = i;
-    return cr_make_param_array(int, index, GEMMS);
-}
-
-ParameterizedTest(int *row, products, gemm_agrees_with_loops_on_any_number_of_threads)
-{
-    struct gemm_row r = gemms[*row];
+    struct gemm_row r = gemms[row];
     struct wf_tensor a = operand(r.G, r.M, r.K, r.ta, r.gap);
     struct wf_tensor b = operand(r.shared ? 1 : r.G, r.K, r.N, r.tb, 0);
     struct wf_tensor c = noise(3, wf_dims(r.G, r.M, r.N));
@@ -226,17 +219,10 @@ static double product(const struct sparse_case *s, int b, int i, int c)
     return sum;
 }
 
-ParameterizedTestParameters(products, spmm_agrees_with_loops_and_keeps_to_its_view)
-{
-    static int index[SPARSE];
-    for (int i = 0; i < SPARSE; i++) index[i] = i;
-    return cr_make_param_array(int, index, SPARSE);
-}
-
-ParameterizedTest(int *row, products, spmm_agrees_with_loops_and_keeps_to_its_view)
+TEST_ROWS(products, spmm_agrees_with_loops_and_keeps_to_its_view, SPARSE)
 {
     struct sparse_case s;
-    sparse_init(&s, sparse[*row]);
+    sparse_init(&s, sparse[row]);
     struct sparse_row r = s.r;
     int N = s.y.shape[1], width = r.C + r.gap, height = N + r.gap;
     size_t bytes = (size_t)(r.B * height * width) * sizeof(wf_real);
@@ -258,16 +244,9 @@ ParameterizedTest(int *row, products, spmm_agrees_with_loops_and_keeps_to_its_vi
     sparse_done(&s);
 }
 
-ParameterizedTestParameters(products, gradient_of_the_values_is_added_in_one_order)
+TEST_ROWS(products, gradient_of_the_values_is_added_in_one_order, SPARSE)
 {
-    static int index[SPARSE];
-    for (int i = 0; i < SPARSE; i++) index[i] = i;
-    return cr_make_param_array(int, index, SPARSE);
-}
-
-ParameterizedTest(int *row, products, gradient_of_the_values_is_added_in_one_order)
-{
-    struct sparse_row r = sparse[*row];
+    struct sparse_row r = sparse[row];
     r.transpose = false;
     struct sparse_case s;
     sparse_init(&s, r);

@@ -1,8 +1,8 @@
 #include "data/simulate/traffic.h"
 #include "data/simulate/road_private.h"
 #include "tensor/alloc.h"
+#include "tests/kit/rows.h"
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <string.h>
 
@@ -418,21 +418,15 @@ Test(synth, further_channels_leave_the_first_as_it_is)
     wf_traffic_data_free(&three);
 }
 
-ParameterizedTestParameters(synth, any_number_of_sensors_and_any_interval_works)
-{
-    static int rows[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
-    return cr_make_param_array(int, rows, sizeof rows / sizeof *rows);
-}
-
-ParameterizedTest(int *row, synth, any_number_of_sensors_and_any_interval_works)
+TEST_ROWS(synth, any_number_of_sensors_and_any_interval_works, 8)
 {
     const struct {
         int nodes, interval_s;
     } cases[] = { { 2, 300 },   { 3, 60 },      { 15, 100 },    { 16, 3600 },
                   { 207, 900 }, { 11160, 300 }, { 20, 604800 }, { 20, 25200 } };
     struct wf_traffic_config c = wf_traffic_defaults();
-    c.nodes = cases[*row].nodes;
-    c.interval_s = cases[*row].interval_s;
+    c.nodes = cases[row].nodes;
+    c.interval_s = cases[row].interval_s;
     c.days = c.interval_s > 86400 ? 7 : 1;
     c.missing = 0;
     struct wf_traffic *s = begin(c);
@@ -447,14 +441,7 @@ ParameterizedTest(int *row, synth, any_number_of_sensors_and_any_interval_works)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-ParameterizedTestParameters(synth, a_bad_configuration_is_refused_by_name)
-{
-    static int rows[] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
-                          11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 };
-    return cr_make_param_array(int, rows, sizeof rows / sizeof *rows);
-}
-
-ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
+TEST_ROWS(synth, a_bad_configuration_is_refused_by_name, 22)
 {
     struct wf_traffic_config c[22];
     for (int i = 0; i < 22; i++) c[i] = wf_traffic_defaults();
@@ -489,10 +476,10 @@ ParameterizedTest(int *row, synth, a_bad_configuration_is_refused_by_name)
     struct wf_error e = { 0 };
     struct wf_traffic_data d;
     struct wf_traffic *s;
-    cr_assert_eq(wf_traffic_begin(&s, &c[*row], &e), WF_EINVAL);
+    cr_assert_eq(wf_traffic_begin(&s, &c[row], &e), WF_EINVAL);
     cr_assert_null(s);
-    cr_assert(strstr(e.message, name[*row]), "%s", e.message);
-    cr_assert_eq(wf_traffic_run(&c[*row], &d, &e), WF_EINVAL);
+    cr_assert(strstr(e.message, name[row]), "%s", e.message);
+    cr_assert_eq(wf_traffic_run(&c[row], &d, &e), WF_EINVAL);
     cr_assert_null(d.values);
     cr_assert_eq(wf_alloc_live(), 0);
 }

@@ -105,10 +105,36 @@ quiet_threads()
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 }
 
-# skipped PROGRAM: the tests it skipped, with their reasons; those a filter left out have none.
+# progress PROGRAM: reads Criterion's TAP from a running program and says where it is, on a terminal
+# in one line, else in a line every ten seconds. A test of many rows may report more than once.
+progress()
+{
+    local line suite= total=0 n=0 last= began=$SECONDS told=$SECONDS text
+    while IFS= read -r line; do
+        case $line in
+        1..*) total=${line#1..} ;;
+        *'# SKIP test was skipped'*) total=$((total - 1)) ;; # by a filter
+        'ok - '* | 'not ok - '*)
+            suite=${line#*ok - } suite=${suite%% *}
+            if [ "$suite" != "$last" ]; then n=$((n + 1)) last=$suite; fi
+            text=$(printf '   %3d s  test %d of %d: %s' $((SECONDS - began)) "$n" "$total" "${suite/::/\/}")
+            if [ -t 2 ]; then
+                printf '\r\033[K%s' "${text:0:100}" >&2
+            elif [ $((SECONDS - told)) -ge 10 ]; then
+                told=$SECONDS
+                printf '%s\n' "$text" >&2
+            fi
+            ;;
+        esac
+    done
+    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+}
+
+# skipped PROGRAM: the reasons of the tests it skipped, a line each; those a filter left out have none.
 skipped()
 {
-    sed -n '/# SKIP test was skipped$/d; s/^ok - \(.*# SKIP\)/   \1/p' "$1.tap"
+    sed -n '/# SKIP test was skipped$/d; s/^ok - .*# SKIP *//p' "$1.tap" | sort | uniq -c |
+        sed 's/^ *\([0-9]*\) /   \1 skipped: /'
 }
 
 # run_tests PROGRAM ARGS..: Criterion returns 0 where nothing ran, so its log is read too.
@@ -118,10 +144,9 @@ run_tests()
     shift
     quiet_threads
     echo "== $program"
-    "$program" -j"$JOBS" --tap="$program.tap" "$@" 2>&1 | tee "$log" || rc=$?
-    skipped "$program" >"$program.skipped"
-    printf '\n   skipped: %s\n' "$(wc -l <"$program.skipped")"
-    cat "$program.skipped"
+    : >"$program.tap"
+    { "$program" -j"$JOBS" --tap=/dev/fd/3 "$@" 3> >(tee "$program.tap" | progress "$program") 2>&1 | tee "$log"; } || rc=$?
+    skipped "$program" | tee "$program.skipped"
     if ! grep -q 'Tested: [1-9]' "$log"; then
         echo "$program: no test ran" >&2
         return 1

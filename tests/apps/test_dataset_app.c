@@ -39,10 +39,10 @@ Test(dataset_app, a_simulated_set_is_described_and_converted)
 Test(dataset_app, a_stand_in_by_name_has_the_shape_of_the_set)
 {
     const char *said = program_said;
-    works("synth chickenpox");
-    works("info data/chickenpox.h5");
-    cr_assert(strstr(said, "521 steps, 20 nodes, 1 channel;"), "%s", said);
-    cr_assert(strstr(said, "20 nodes, 102 edges, 20 of them self-loops"), "%s", said);
+    works("synth pedalme");
+    works("info data/pedalme.h5");
+    cr_assert(strstr(said, "35 steps, 15 nodes, 1 channel;"), "%s", said);
+    cr_assert(strstr(said, "15 nodes, 225 edges, 15 of them self-loops"), "%s", said);
     works("synth --days 7 chickenpox --data-folder made/here --interval 900 --edges 0");
     works("info made/here/chickenpox.h5");
     cr_assert(strstr(said, "672 steps, 20 nodes") && strstr(said, "every 900 s; no gaps"));

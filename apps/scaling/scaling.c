@@ -8,67 +8,69 @@ const char *const wf_scaling_names[] = { "ddp", "index", "partitioned", "ddp-bat
 
 /* ---- parameters ---- */
 
-#define AT(member) offsetof(struct wf_scaling, member)
-#define TEXT(name, member, help)                                                                   \
-    {                                                                                              \
-        name, WF_FIELD_TEXT, AT(member), 0, 0, NULL, help                                          \
-    }
-#define YES(name, member, help)                                                                    \
-    {                                                                                              \
-        name, WF_FIELD_BOOL, AT(member), 0, 1, NULL, help                                          \
-    }
-#define COUNT(name, member, least, help)                                                           \
-    {                                                                                              \
-        name, WF_FIELD_INT, AT(member), least, 2e9, NULL, help                                     \
-    }
-#define REAL(name, member, least, most, help)                                                      \
-    {                                                                                              \
-        name, WF_FIELD_DOUBLE, AT(member), least, most, NULL, help                                 \
-    }
+enum { MOST = 2000000000 }; /* the largest count */
 
 /* A field whose least value is above its default, 0, has to be set. */
 static const struct wf_field machine_fields[] = {
-    TEXT("title", title, "of the pictures"),
-    COUNT("ranks-per-node", ranks_per_node, 1, "ranks on a node, at most"),
-    COUNT("units-per-node", units_per_node, 1,
-          "GPUs or cores of a node: more ranks than that share them"),
-    REAL("latency", latency, 0, 10, "of a message between nodes, s"),
-    REAL("bandwidth", bandwidth, 1, 1e15, "of a node's links, shared by its ranks, bytes/s"),
-    REAL("node-latency", node_latency, 0, 10, "of a message inside a node, s"),
-    REAL("node-bandwidth", node_bandwidth, 1, 1e15,
-         "from one rank to another inside a node, bytes/s"),
-    REAL("fetch-latency", fetch_latency, 0, 10, "a rank's own time for each window it fetches, s"),
-    REAL("upload-bandwidth", upload_bandwidth, 0, 1e15,
-         "host to GPU, of a rank, bytes/s; 0: windows are used where they are"),
-    REAL("copy-bandwidth", copy_bandwidth, 1, 1e15,
-         "at which a rank writes materialised windows, bytes/s"),
-    REAL("file-bandwidth", file_bandwidth, 1, 1e15, "of a rank that reads, bytes/s"),
-    REAL("file-cap", file_cap, 1, 1e15, "of all ranks that read, bytes/s"),
-    REAL("start", start, 0, 1e6, "of the processes and MPI, s"),
-    REAL("start-rank", start_rank, 0, 1e3, "the same, more for each rank, s"),
-    REAL("contention", contention, 0, 100,
-         "share by which a step is longer when all units of a node are busy"),
-    YES("shared-copy", shared_copy, "index: ranks of a node read and hold one copy together"),
+    WF_FIELD(wf_scaling, "title", TEXT, title, 0, 0, NULL, "of the pictures"),
+    WF_FIELD(wf_scaling, "ranks-per-node", INT, ranks_per_node, 1, MOST, NULL,
+             "ranks on a node, at most"),
+    WF_FIELD(wf_scaling, "units-per-node", INT, units_per_node, 1, MOST, NULL,
+             "GPUs or cores of a node: more ranks than that share them"),
+    WF_FIELD(wf_scaling, "latency", DOUBLE, latency, 0, 10, NULL, "of a message between nodes, s"),
+    WF_FIELD(wf_scaling, "bandwidth", DOUBLE, bandwidth, 1, 1e15, NULL,
+             "of a node's links, shared by its ranks, bytes/s"),
+    WF_FIELD(wf_scaling, "node-latency", DOUBLE, node_latency, 0, 10, NULL,
+             "of a message inside a node, s"),
+    WF_FIELD(wf_scaling, "node-bandwidth", DOUBLE, node_bandwidth, 1, 1e15, NULL,
+             "from one rank to another inside a node, bytes/s"),
+    WF_FIELD(wf_scaling, "fetch-latency", DOUBLE, fetch_latency, 0, 10, NULL,
+             "a rank's own time for each window it fetches, s"),
+    WF_FIELD(wf_scaling, "upload-bandwidth", DOUBLE, upload_bandwidth, 0, 1e15, NULL,
+             "host to GPU, of a rank, bytes/s; 0: windows are used where they are"),
+    WF_FIELD(wf_scaling, "copy-bandwidth", DOUBLE, copy_bandwidth, 1, 1e15, NULL,
+             "at which a rank writes materialised windows, bytes/s"),
+    WF_FIELD(wf_scaling, "file-bandwidth", DOUBLE, file_bandwidth, 1, 1e15, NULL,
+             "of a rank that reads, bytes/s"),
+    WF_FIELD(wf_scaling, "file-cap", DOUBLE, file_cap, 1, 1e15, NULL,
+             "of all ranks that read, bytes/s"),
+    WF_FIELD(wf_scaling, "start", DOUBLE, start, 0, 1e6, NULL, "of the processes and MPI, s"),
+    WF_FIELD(wf_scaling, "start-rank", DOUBLE, start_rank, 0, 1e3, NULL,
+             "the same, more for each rank, s"),
+    WF_FIELD(wf_scaling, "contention", DOUBLE, contention, 0, 100, NULL,
+             "share by which a step is longer when all units of a node are busy"),
+    WF_FIELD(wf_scaling, "shared-copy", BOOL, shared_copy, 0, 1, NULL,
+             "index: ranks of a node read and hold one copy together"),
     { 0 }
 };
 static const struct wf_field work_fields[] = {
-    COUNT("rows", rows, 1, "time steps of the series"),
-    COUNT("sensors", nodes, 1, "N: nodes of the graph"),
-    COUNT("channels", channels, 1, "C: values of a node at a time step"),
-    COUNT("value-bytes", value_bytes, 1, "bytes of a value in memory"),
-    COUNT("input-steps", T, 1, "T: steps a forecast sees"),
-    COUNT("horizon", Q, 1, "Q: steps to forecast"),
-    COUNT("windows", windows, 1, "to train on"),
-    COUNT("valid-windows", valid_windows, 0, "to validate on, each epoch"),
-    COUNT("batch-size", batch, 1, "windows of a rank in a step"),
-    COUNT("epochs", epochs, 1, "of the whole run"),
-    COUNT("buckets", buckets, 1, "messages the gradient is sent in"),
-    REAL("step", step, 1e-9, 1e6, "computing time of a training step of a batch, measured, s"),
-    REAL("valid-step", valid_step, 0, 1e6, "the same of a validation step, s"),
-    REAL("fixed-share", fixed_share, 0, 1, "of a step: does not shrink with the batch"),
-    REAL("epoch-fixed", epoch_fixed, 0, 1e6, "of an epoch, whatever the ranks: checkpoint, s"),
-    REAL("gradient-bytes", gradient_bytes, 1, 1e12, "parameters times their bytes"),
-    REAL("file-bytes", file_bytes, 1, 1e15, "of the series in its file"),
+    WF_FIELD(wf_scaling, "rows", INT, rows, 1, MOST, NULL, "time steps of the series"),
+    WF_FIELD(wf_scaling, "sensors", INT, nodes, 1, MOST, NULL, "N: nodes of the graph"),
+    WF_FIELD(wf_scaling, "channels", INT, channels, 1, MOST, NULL,
+             "C: values of a node at a time step"),
+    WF_FIELD(wf_scaling, "value-bytes", INT, value_bytes, 1, MOST, NULL,
+             "bytes of a value in memory"),
+    WF_FIELD(wf_scaling, "input-steps", INT, T, 1, MOST, NULL, "T: steps a forecast sees"),
+    WF_FIELD(wf_scaling, "horizon", INT, Q, 1, MOST, NULL, "Q: steps to forecast"),
+    WF_FIELD(wf_scaling, "windows", INT, windows, 1, MOST, NULL, "to train on"),
+    WF_FIELD(wf_scaling, "valid-windows", INT, valid_windows, 0, MOST, NULL,
+             "to validate on, each epoch"),
+    WF_FIELD(wf_scaling, "batch-size", INT, batch, 1, MOST, NULL, "windows of a rank in a step"),
+    WF_FIELD(wf_scaling, "epochs", INT, epochs, 1, MOST, NULL, "of the whole run"),
+    WF_FIELD(wf_scaling, "buckets", INT, buckets, 1, MOST, NULL,
+             "messages the gradient is sent in"),
+    WF_FIELD(wf_scaling, "step", DOUBLE, step, 1e-9, 1e6, NULL,
+             "computing time of a training step of a batch, measured, s"),
+    WF_FIELD(wf_scaling, "valid-step", DOUBLE, valid_step, 0, 1e6, NULL,
+             "the same of a validation step, s"),
+    WF_FIELD(wf_scaling, "fixed-share", DOUBLE, fixed_share, 0, 1, NULL,
+             "of a step: does not shrink with the batch"),
+    WF_FIELD(wf_scaling, "epoch-fixed", DOUBLE, epoch_fixed, 0, 1e6, NULL,
+             "of an epoch, whatever the ranks: checkpoint, s"),
+    WF_FIELD(wf_scaling, "gradient-bytes", DOUBLE, gradient_bytes, 1, 1e12, NULL,
+             "parameters times their bytes"),
+    WF_FIELD(wf_scaling, "file-bytes", DOUBLE, file_bytes, 1, 1e15, NULL,
+             "of the series in its file"),
     { 0 }
 };
 

@@ -85,7 +85,7 @@ static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
     char text[80];
     double now = wf_now();
     bool line = b->p.terminal ? done == total && b->p.drawn > 0 : now - b->told > SECONDS;
-    if (!line && (!b->p.terminal || now - b->p.drawn < 0.1)) return !wf_cli_stop;
+    if (!line && (!b->p.terminal || now - b->p.drawn < 0.1)) return !wf_cli_stopped();
     snprintf(text, sizeof text, "row %td of %td", done, total);
     b->p.total = (int)total;
     if (line) {
@@ -94,7 +94,7 @@ static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
     } else {
         wf_progress_show(&b->p, (int)done, text);
     }
-    return !wf_cli_stop;
+    return !wf_cli_stopped();
 }
 
 static void bar_start(struct bar *b, struct wf_simulate_watch *w)
@@ -183,7 +183,7 @@ static bool show_bytes(void *ctx, int64_t done, int64_t total)
     char text[WF_CONFIG_TEXT];
     double now = wf_now();
     if (d->first < 0 || done < d->first) d->first = done;
-    if (total == 0) return !wf_cli_stop;
+    if (total == 0) return !wf_cli_stopped();
     snprintf(text, sizeof text, "%s %.1f of %.1f MB", d->file, 1e-6 * (double)done,
              1e-6 * (double)total);
     p->first = (int)(d->first >> 10);
@@ -193,7 +193,7 @@ static bool show_bytes(void *ctx, int64_t done, int64_t total)
         wf_progress_line(p, text);
         d->bar.told = now;
     }
-    return !wf_cli_stop;
+    return !wf_cli_stopped();
 }
 
 static enum wf_status fetch_file(const char *path, const char *url,

@@ -88,11 +88,11 @@ static int follow(const struct job *j)
             pid_t ended = waitpid(j->child, &status, WNOHANG);
             if (ended == j->child)
                 return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-            if (wf_cli_stop == SIGTERM && !told) { /* a terminal's SIGINT reaches both */
+            if (wf_cli_stopped() == SIGTERM && !told) { /* a terminal's SIGINT reaches both */
                 kill(j->child, SIGTERM);
                 told = true;
             }
-        } else if (wf_cli_stop || (j->pid && !runs(j->pid))) {
+        } else if (wf_cli_stopped() || (j->pid && !runs(j->pid))) {
             return 0;
         }
         nanosleep(&moment, NULL);

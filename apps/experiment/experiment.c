@@ -246,7 +246,7 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
     t.graph = &x->graph;
     t.out = x->cfg.out;
     t.config_text = x->text;
-    t.stop = &wf_cli_stop;
+    t.stop = wf_cli_stop_flag();
     t.log = log;
     enum wf_status s = wf_trainer_init(&t, err);
     if (s == WF_OK) x->trainer = t;

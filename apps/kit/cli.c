@@ -4,20 +4,31 @@
 #include <string.h>
 #include "tensor/alloc.h"
 
-volatile sig_atomic_t wf_cli_stop;
+static volatile sig_atomic_t stop; /* the number of the signal; 0: none has come */
 
 static void on_signal(int number)
 {
-    wf_cli_stop = number;
+    stop = number;
     signal(number, SIG_DFL);
 }
 
 void wf_cli_catch_signals(void)
 {
     struct sigaction a = { .sa_handler = on_signal };
+    stop = 0;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     sigaction(SIGUSR1, &a, NULL);
+}
+
+int wf_cli_stopped(void)
+{
+    return stop;
+}
+
+const volatile sig_atomic_t *wf_cli_stop_flag(void)
+{
+    return &stop;
 }
 
 int wf_cli_fail(const char *program, const struct wf_error *err)

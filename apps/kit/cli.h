@@ -37,10 +37,14 @@ enum wf_status wf_cli_parse(int argc, char **argv, const struct wf_config *c, in
 /* "PROGRAM: message" on stderr; returns the program's exit code 1. */
 int wf_cli_fail(const char *program, const struct wf_error *err);
 
-/* Becomes non-zero at SIGINT, SIGTERM or SIGUSR1 (which batch systems send before time is up) once
- * wf_cli_catch_signals() was called; a second SIGINT ends the program at once. */
-extern volatile sig_atomic_t wf_cli_stop;
+/* From now on SIGINT, SIGTERM and SIGUSR1 (which batch systems send before time is up) only set a
+ * flag; the same signal a second time ends the program at once. Clears the flag. */
 void wf_cli_catch_signals(void);
+/* The number of the signal that has come since then; 0: none, go on. */
+int wf_cli_stopped(void);
+/* The flag itself, for those who are given a pointer and look at it now and then: non-zero once
+ * wf_cli_stopped() is. */
+const volatile sig_atomic_t *wf_cli_stop_flag(void);
 
 #ifdef __cplusplus
 }

@@ -114,8 +114,8 @@ static int wait_for(pid_t pid)
     bool told = false;
     pid_t ended;
     while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
-        if (wf_cli_stop && !told) kill(pid, SIGTERM);
-        told = told || wf_cli_stop;
+        if (wf_cli_stopped() && !told) kill(pid, SIGTERM);
+        told = told || wf_cli_stopped();
         nanosleep(&moment, NULL);
     }
     return status;
@@ -145,11 +145,11 @@ static enum wf_status run_command(const struct wf_trial *t, struct wf_error *err
     if (t->overflow || !split(words, argv))
         return wf_fail(err, WF_EINVAL, "%s: the command is too long", t->folder);
     file_in(t, "log.txt", log);
-    if (wf_cli_stop) return wf_fail(err, WF_EINTR, "stopped before %s", t->folder);
+    if (wf_cli_stopped()) return wf_fail(err, WF_EINTR, "stopped before %s", t->folder);
     int rc = wf_spawn(&pid, NULL, argv, log);
     if (rc != 0) return wf_fail(err, WF_EIO, "%s: %s", argv[0], strerror(rc));
     int status = wait_for(pid);
-    if (wf_cli_stop) return wf_fail(err, WF_EINTR, "stopped in %s", t->folder);
+    if (wf_cli_stopped()) return wf_fail(err, WF_EINTR, "stopped in %s", t->folder);
     if (status == 0) return WF_OK;
     last_line(log, line, sizeof line);
     if (WIFSIGNALED(status))

@@ -33,8 +33,8 @@ void wf_trial_options(struct wf_trial *t, const char *lines);
 
 bool wf_trial_done(const struct wf_trial *t);
 
-/* WF_EIO: it failed; the message has its last line. WF_EINTR: it was stopped, or wf_cli_stop is
- * set, and can go on. */
+/* WF_EIO: it failed; the message has its last line. WF_EINTR: it was stopped, or a signal
+ * came before it began (wf_cli_stopped), and can go on. */
 enum wf_status wf_trial_run(const struct wf_trial *t, struct wf_error *err);
 
 /* The column of that name in the first row of a CSV file in the folder. */

@@ -26,11 +26,11 @@ int main(int argc, char **argv)
     struct wf_traffic_config synth = wf_traffic_defaults();
     struct wf_config extra = { fields, &synth, "Synthetic traffic" };
     struct wf_app app = { .about = "train DCRNN on synthetic road traffic",
-                          .preset = "model=dcrnn\ndata=" DATA "\nout=results/demo\nmode=index\n"
-                                    "hidden=32\nlayers=1\nsampling=False\nepochs=8\n"
-                                    "batch-size=64\nlr=0.01\neps=0.001\nclip=5\n"
-                                    "schedule=multistep\nmilestones=4,6,7\ngamma=0.3\nhops=2\n"
-                                    "day-of-week=True\nquantity=speed\nunits=mph\n",
+                          .settings = "model=dcrnn\ndata=" DATA "\nout=results/demo\nmode=index\n"
+                                      "hidden=32\nlayers=1\nsampling=False\nepochs=8\n"
+                                      "batch-size=64\nlr=0.01\neps=0.001\nclip=5\n"
+                                      "schedule=multistep\nmilestones=4,6,7\ngamma=0.3\nhops=2\n"
+                                      "day-of-week=True\nquantity=speed\nunits=mph\n",
                           .extra = &extra,
                           .prepare = make_data };
     return wf_experiment_main(argc, argv, &app);

@@ -4,11 +4,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct wf_app app = {
-        .about = "train DCRNN on METR-LA",
-        .preset = "model=dcrnn-pgt\ndataset=metr-la\nout=results/metr-la\n"
-                  "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
-    };
+    static const struct wf_app app = { .about = "train DCRNN on METR-LA",
+                                       .preset = "pgt-dcrnn",
+                                       .settings = "dataset=metr-la\nout=results/metr-la\n" };
     return wf_experiment_main(argc, argv, &app);
 }

@@ -4,11 +4,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct wf_app app = {
-        .about = "train DCRNN on the whole of PeMS",
-        .preset = "model=dcrnn-pgt\ndataset=pems\nout=results/pems\n"
-                  "mode=base\nepochs=30\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
-    };
+    static const struct wf_app app = { .about = "train DCRNN on the whole of PeMS",
+                                       .preset = "pgt-dcrnn",
+                                       .settings = "dataset=pems\nout=results/pems\nepochs=30\n" };
     return wf_experiment_main(argc, argv, &app);
 }

@@ -6,9 +6,8 @@ int main(int argc, char **argv)
 {
     static const struct wf_app app = {
         .about = "train DCRNN on PeMS-All-LA",
-        .preset = "model=dcrnn-pgt\ndataset=pems-all-la\nout=results/pems-all-la\n"
-                  "mode=base\nepochs=30\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
+        .preset = "pgt-dcrnn",
+        .settings = "dataset=pems-all-la\nout=results/pems-all-la\nepochs=30\n"
     };
     return wf_experiment_main(argc, argv, &app);
 }

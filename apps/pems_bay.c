@@ -4,11 +4,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct wf_app app = {
-        .about = "train DCRNN on PEMS-BAY",
-        .preset = "model=dcrnn-pgt\ndataset=pems-bay\nout=results/pems-bay\n"
-                  "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
-    };
+    static const struct wf_app app = { .about = "train DCRNN on PEMS-BAY",
+                                       .preset = "pgt-dcrnn",
+                                       .settings = "dataset=pems-bay\nout=results/pems-bay\n" };
     return wf_experiment_main(argc, argv, &app);
 }

@@ -8,9 +8,8 @@ int main(int argc, char **argv)
     static const struct wf_word words[] = { { "mode", "dask", "ddp" }, { NULL, NULL, NULL } };
     static const struct wf_app app = {
         .about = "train on several ranks, each with the whole series",
-        .preset = "model=dcrnn-pgt\ndataset=pems-bay\nout=results/pems-ddp\n"
-                  "mode=index\nepochs=30\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n",
+        .preset = "pgt-dcrnn",
+        .settings = "dataset=pems-bay\nout=results/pems-ddp\nmode=index\nepochs=30\n",
         .words = words
     };
     return wf_experiment_main(argc, argv, &app);

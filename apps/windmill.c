@@ -4,11 +4,9 @@
 
 int main(int argc, char **argv)
 {
-    static const struct wf_app app = {
-        .about = "train DCRNN on the output of windmills",
-        .preset = "model=dcrnn-pgt\ndataset=windmill-large\nout=results/windmill\n"
-                  "mode=base\nepochs=100\nbatch-size=64\nlr=0.001\neps=1e-8\nclip=0\n"
-                  "schedule=constant\nhops=2\n"
-    };
+    static const struct wf_app app = { .about = "train DCRNN on the output of windmills",
+                                       .preset = "pgt-dcrnn",
+                                       .settings =
+                                           "dataset=windmill-large\nout=results/windmill\n" };
     return wf_experiment_main(argc, argv, &app);
 }

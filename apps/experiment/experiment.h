@@ -86,17 +86,19 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
 /* A configuration under a name: --preset NAME, see presets.def. NULL: unknown. */
 const char *wf_preset_text(const char *name);
 
-/* What makes an app of all this. */
+/* What makes a program of all this. */
 struct wf_app {
-    const char *about, *preset;
-    const struct wf_config *extra; /* options of the app's own; may be NULL */
+    const char *about;             /* one line for --help */
+    const char *preset;            /* name of the preset it starts from; NULL: the defaults */
+    const char *settings;          /* lines "option=value" that are set on top of the preset */
+    const struct wf_config *extra; /* options of the program's own; may be NULL */
     const struct wf_word *words;   /* other words for values; may be NULL */
-    enum wf_status (*prepare)(void *at, FILE *log,
-                              struct wf_error *err); /* with extra->at, first */
+    /* Called before the data are loaded, on rank 0, with extra->at; may be NULL. */
+    enum wf_status (*prepare)(void *at, FILE *log, struct wf_error *err);
 };
 
-/* The main() of an app: options over its preset, then train, test, report. Returns the exit code.
- */
+/* The main() of a program: takes app's preset and settings, then the command line's options; trains,
+ * tests and reports. Returns the exit code. */
 int wf_experiment_main(int argc, char **argv, const struct wf_app *app);
 
 #ifdef __cplusplus

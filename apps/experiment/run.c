@@ -87,16 +87,20 @@ static enum wf_status add_dataset(char lines[LINES], const char *option, struct 
     return WF_OK;
 }
 
-/* The app's preset, then --dataset, --preset, --model. */
-static enum wf_status start(struct wf_experiment *x, int argc, char **argv, const char *preset,
-                            struct wf_error *err)
+/* Takes, in this order, the program's preset and settings, --dataset, --preset and --model. */
+static enum wf_status start(struct wf_experiment *x, int argc, char **argv,
+                            const struct wf_app *app, struct wf_error *err)
 {
-    char lines[LINES] = "", more[2 * WF_CONFIG_TEXT];
+    char lines[LINES] = "", own[LINES] = "", more[2 * WF_CONFIG_TEXT];
+    const char *preset = app->preset ? wf_preset_text(app->preset) : "";
     const char *name = early_option(argc, argv, "preset"), *named = "";
     const char *model = early_option(argc, argv, "model");
     if (name && !(named = wf_preset_text(name)))
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
-    add_lines(lines, preset, model ? model : name ? "" : NULL);
+    WF_CHECK(preset);
+    add_lines(own, preset, NULL);
+    add_lines(own, app->settings, NULL);
+    add_lines(lines, own, model ? model : name ? "" : NULL);
     WF_TRY(add_dataset(lines, early_option(argc, argv, "dataset"), err));
     add_lines(lines, named, model);
     if (model) {
@@ -286,7 +290,7 @@ int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
     struct wf_error err = { 0 };
     enum wf_status s = wf_dist_init(&dist, &err);
     bool is_root = s != WF_OK || dist.rank == 0;
-    if (s == WF_OK) s = start(&x, argc, argv, app->preset, &err);
+    if (s == WF_OK) s = start(&x, argc, argv, app, &err);
     x.dist = &dist;
     if (s == WF_OK) s = run_ranks(&x, argc, argv, app, &err);
     /* What breaks the ranks apart is known to the one it happened to. */

@@ -1,17 +1,11 @@
-/* worker_monitor - writes what this node uses to a CSV file while a process, a command or a job
- * runs. */
+/* worker_monitor - writes what this node uses to a CSV file while something runs on it. */
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "apps/kit/cli.h"
 #include "apps/kit/machine.h"
-
-extern char **environ;
+#include "apps/kit/process.h"
 
 struct job {
     char out[WF_CONFIG_TEXT];
@@ -19,7 +13,6 @@ struct job {
     int pid;
     bool append;
     char **command; /* after "--"; NULL without one */
-    pid_t child;
 };
 static const struct wf_field fields[] = {
     WF_FIELD(job, "out", TEXT, out, 0, 0, NULL, "CSV file to write; %h stands for the host's name"),
@@ -45,61 +38,25 @@ static enum wf_status file_name(char *path, size_t size, const char *pattern, st
             path[used] = 0;
         }
     }
-    if (used + 1 >= size) return wf_fail(err, WF_EINVAL, "--out %s: too long", pattern);
-    return WF_OK;
+    return used + 1 < size ? WF_OK : wf_fail(err, WF_EINVAL, "--out %s: too long", pattern);
 }
 
-/* A process that has ended and that nobody has waited for yet does not run. */
-static bool runs(int pid)
+/* Waits for what is watched. Returns the exit code: the command's own. */
+static enum wf_status follow(const struct job *j, int *code, struct wf_error *err)
 {
-    char path[64], state = 0;
-    if (kill(pid, 0) != 0 && errno == ESRCH) return false;
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (!f) return false;
-    /* The name, in parentheses, may hold anything, parentheses too. */
-    char text[512];
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = 0;
-    const char *end = strrchr(text, ')');
-    if (!end || sscanf(end + 1, " %c", &state) != 1) return false;
-    return state != 'Z' && state != 'X';
-}
-
-static enum wf_status start(struct job *j, struct wf_error *err)
-{
-    if (j->pid && !runs(j->pid))
+    pid_t child;
+    if (j->pid && !wf_process_runs(j->pid))
         return wf_fail(err, WF_EINVAL, "--pid %d: there is no such process", j->pid);
-    if (!j->command) return WF_OK;
-    int rc = posix_spawnp(&j->child, j->command[0], NULL, NULL, j->command, environ);
-    if (rc != 0) return wf_fail(err, WF_EIO, "%s: %s", j->command[0], strerror(rc));
+    if (!j->command) {
+        wf_process_watch(j->pid);
+        return WF_OK;
+    }
+    WF_TRY(wf_process_start(&child, j->command, err));
+    *code = wf_process_wait(child);
     return WF_OK;
 }
 
-/* Until what is watched has ended, or a signal. Returns the exit code: the command's own. */
-static int follow(const struct job *j)
-{
-    const struct timespec moment = { .tv_nsec = 20000000 };
-    int status = 0;
-    bool told = false;
-    for (;;) {
-        if (j->child) {
-            pid_t ended = waitpid(j->child, &status, WNOHANG);
-            if (ended == j->child)
-                return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-            if (wf_cli_stopped() == SIGTERM && !told) { /* a terminal's SIGINT reaches both */
-                kill(j->child, SIGTERM);
-                told = true;
-            }
-        } else if (wf_cli_stopped() || (j->pid && !runs(j->pid))) {
-            return 0;
-        }
-        nanosleep(&moment, NULL);
-    }
-}
-
-static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
+static enum wf_status watch(const struct job *j, int *code, struct wf_error *err)
 {
     char path[2 * WF_CONFIG_TEXT];
     struct wf_machine *node;
@@ -111,8 +68,7 @@ static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
     };
     enum wf_status s = wf_monitor_start(&m, path, err);
     if (s == WF_OK) {
-        s = start(j, err);
-        if (s == WF_OK) *code = follow(j);
+        s = follow(j, code, err);
         struct wf_error late = { 0 };
         if (wf_monitor_stop(&m, &late) != WF_OK && s == WF_OK)
             s = wf_fail(err, late.status, "%s: %s", path, late.message);
@@ -124,12 +80,10 @@ static enum wf_status watch(struct job *j, int *code, struct wf_error *err)
 /* Cuts the command line at "--"; what follows is the command. */
 static int own_arguments(int argc, char **argv, struct job *j)
 {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--") == 0) {
-            if (i + 1 < argc) j->command = argv + i + 1;
-            return i;
-        }
-    return argc;
+    int i = 1;
+    while (i < argc && strcmp(argv[i], "--") != 0) i++;
+    if (i + 1 < argc) j->command = argv + i + 1;
+    return i;
 }
 
 int main(int argc, char **argv)

@@ -97,8 +97,8 @@ struct wf_app {
     enum wf_status (*prepare)(void *at, FILE *log, struct wf_error *err);
 };
 
-/* The main() of a program: takes app's preset and settings, then the command line's options; trains,
- * tests and reports. Returns the exit code. */
+/* The main() of a program: takes app's preset and settings, then the command line's options;
+ * trains, tests and reports. Returns the exit code. */
 int wf_experiment_main(int argc, char **argv, const struct wf_app *app);
 
 #ifdef __cplusplus

@@ -39,7 +39,8 @@ int wf_cli_fail(const char *program, const struct wf_error *err)
     return 1;
 }
 
-/* Options in the order of fields, then aliases, then help; val is 'o' for all but help. */
+/* Builds the table of getopt: the fields in order, then the aliases, then help. val is 'o' for all
+ * but help. NULL when out of memory. */
 static struct option *options_of(const struct wf_config *c, int n, const struct wf_alias *aliases)
 {
     size_t count = 3;
@@ -57,6 +58,7 @@ static struct option *options_of(const struct wf_config *c, int n, const struct 
     return o;
 }
 
+/* Returns the name of the field that an option of this name, or alias, sets. */
 static const char *field_name(const struct wf_alias *aliases, const char *name)
 {
     for (const struct wf_alias *a = aliases; a && a->alias; a++)

@@ -9,7 +9,8 @@
 
 enum { MAXGPU = (WF_MONITOR_VALUES - 2) / 2 };
 
-/* What is used of NVML's interface, whose header need not be there: results are 0 for success. */
+/* The part of NVML's interface that is used here, since its header need not be installed. Its
+ * functions return 0 for success. */
 struct nvml_memory {
     unsigned long long total, free, used;
 };
@@ -30,7 +31,7 @@ struct wf_machine {
     struct nvml nvml;
     int gpus;
     void *gpu[MAXGPU];
-    double busy, all; /* processor time so far, in the kernel's ticks */
+    double busy, all; /* processor time at the last reading, in the kernel's ticks */
     char names[WF_MONITOR_VALUES * 16];
 };
 
@@ -70,7 +71,7 @@ static void open_gpus(struct wf_machine *n)
     }
 }
 
-/* First line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. */
+/* Reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. */
 static bool processors(double *busy, double *all)
 {
     double t[8];
@@ -116,7 +117,8 @@ static void read_node(void *ctx, double value[WF_MONITOR_VALUES])
     }
 }
 
-/* The GPU that CUDA calls the first; NULL: none, or it goes by another name than its number. */
+/* Returns the GPU that CUDA calls the first. NULL: there is none, or CUDA_VISIBLE_DEVICES names it
+ * by something else than its number. */
 static void *first_visible(const struct wf_machine *n)
 {
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");

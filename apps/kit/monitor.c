@@ -22,7 +22,7 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Resident memory in MB; NaN where it cannot be read. */
+/* Returns the resident memory in MB; NaN where it cannot be read. */
 static double resident_mb(void)
 {
     long total, resident;
@@ -73,7 +73,8 @@ static void *work(void *arg)
     pthread_mutex_lock(&m->lock);
     double due = m->started;
     while (!m->stopping) {
-        /* Of the clock, not of the last line: no drift; and after a suspension no burst. */
+        /* The next line is due by the clock, whenever the last one was written, so that times do
+         * not drift; lines that a suspension of the machine has missed are left out. */
         double late = floor((wf_now() - due) / m->every_s);
         due += m->every_s * (1 + fmax(late, 0));
         struct timespec until = { .tv_sec = (time_t)due,
@@ -110,7 +111,7 @@ static enum wf_status take_earlier(struct wf_monitor *m, const char *bytes, size
     return WF_OK;
 }
 
-/* *keep bytes of the file are whole lines. */
+/* Reads the lines of an earlier run. The first *keep bytes of the file are whole lines. */
 static enum wf_status read_earlier(struct wf_monitor *m, const char *path, size_t *keep,
                                    struct wf_error *err)
 {
@@ -150,7 +151,7 @@ static enum wf_status open_file(struct wf_monitor *m, const char *path, struct w
     return s;
 }
 
-/* Signals are for the threads of the program: this one takes none. */
+/* Signals are for the program's other threads: this one blocks them all. */
 static int start_thread(struct wf_monitor *m)
 {
     sigset_t all, old;

@@ -44,7 +44,7 @@ static void write_csv(const struct wf_table *t, FILE *f)
     }
 }
 
-/* A column whose first value begins like a number. */
+/* Returns whether the first value of a column begins like a number. */
 static bool is_number(const struct wf_table *t, int column)
 {
     const char *first = column + t->columns < t->cells ? t->cell[column + t->columns] : "";

@@ -13,21 +13,21 @@ extern "C" {
 #endif
 
 struct wf_text {
-    FILE *f; /* written to by the caller, who need not look at results */
+    FILE *f; /* the caller writes here and need not check each write */
     char *path, *temporary;
 };
 enum wf_status wf_text_open(struct wf_text *t, const char *path, struct wf_error *err);
-/* WF_EIO when any write since open failed; PATH is then what it was. */
+/* Puts the file in place. WF_EIO when any write since open failed; PATH is then what it was. */
 enum wf_status wf_text_close(struct wf_text *t, struct wf_error *err);
-/* Gives up what was written. */
+/* Closes the file and removes what was written; PATH is what it was. */
 void wf_text_drop(struct wf_text *t);
 
-/* One field of a comma-separated line, quoted where it has to be. */
+/* Writes one field of a comma-separated line, quoted where it has to be. */
 void wf_text_field(FILE *f, const char *s);
-/* Nine digits, or nan. */
+/* Writes x with nine digits, or nan. */
 void wf_text_number(FILE *f, double x);
 
-/* "FOLDER/NAME" + "END", to be freed with wf_free; NULL when out of memory. */
+/* Returns "FOLDER/NAME" + "END", to be freed with wf_free; NULL when out of memory. */
 char *wf_text_path(const char *folder, const char *name, const char *end);
 
 #ifdef __cplusplus

@@ -27,7 +27,8 @@ enum wf_scaling_placement {
 /* "ddp", "index", "partitioned", "ddp-batch", NULL. */
 extern const char *const wf_scaling_names[WF_SCALING_PLACEMENTS + 1];
 
-/* Seconds, bytes, bytes per second; apps/scaling/scaling.c says each field's meaning in its tables. */
+/* Seconds, bytes, bytes per second; apps/scaling/scaling.c says each field's meaning in its
+ * tables. */
 struct wf_scaling {
     char title[WF_CONFIG_TEXT];
     /* the machine */

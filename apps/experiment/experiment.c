@@ -77,7 +77,8 @@ const char *wf_preset_text(const char *name)
     return NULL;
 }
 
-/* The last value of "name=" in lines, up to the line's end; NULL when it is not there. */
+/* Returns where the last value of "name=" in lines begins; it goes on to the line's end. NULL: no
+ * line sets it. */
 static const char *line_value(const char *lines, const char *name)
 {
     const char *value = NULL;
@@ -176,7 +177,7 @@ static enum wf_status open_graph(struct wf_experiment *x, struct wf_error *err)
     struct wf_graph_config gc = graph_config(x);
     gc.hops = x->cfg.hops;
     gc.compat = x->cfg.compat == WF_EXPERIMENT_PGT ? WF_COMPAT_PGT : WF_COMPAT_NONE;
-    if (d->weights.values) gc.dominant = false; /* one eigenvalue would not be that of all steps */
+    if (d->weights.values) gc.dominant = false; /* each step has another eigenvalue */
     return wf_graph_init(&x->graph, x->be, &ed, &gc, err);
 }
 
@@ -225,7 +226,7 @@ enum wf_status wf_experiment_build(struct wf_experiment *x, struct wf_error *err
     return rc == WF_OK ? WF_OK : wf_fail(err, rc, "cannot copy the scaler to %s", x->be->name);
 }
 
-/* A debugging run sees four batches. */
+/* Returns how many windows an epoch trains on. A debugging run sees four batches. */
 static int train_windows(struct wf_experiment *x)
 {
     int n = x->place.all.count[WF_TRAIN], most = 4 * x->train.batch_size * x->dist->size;
@@ -255,7 +256,8 @@ static enum wf_status open_trainer(struct wf_experiment *x, FILE *log, struct wf
 
 enum wf_status wf_experiment_locate(struct wf_experiment *x, struct wf_error *err)
 {
-    bool zero_missing = x->source.zero_missing; /* the entry's settings had their say on it */
+    bool zero_missing =
+        x->source.zero_missing; /* set already, by the entry's settings or an option */
     if (x->source.data[0] || !x->cfg.dataset[0]) return WF_OK;
     WF_TRY(wf_catalog_need(&x->named, x->cfg.dataset, err));
     WF_TRY(wf_catalog_locate(x->named, x->cfg.data_folder, &x->source, err));
@@ -278,7 +280,7 @@ enum wf_status wf_experiment_load(struct wf_experiment *x, struct wf_error *err)
     return open_graph(x, err);
 }
 
-/* What this rank has of the data, and the graph. */
+/* Loads this rank's part of the data, and the graph. */
 static enum wf_status load_placed(struct wf_experiment *x, struct wf_error *err)
 {
     const struct wf_experiment_config *c = &x->cfg;

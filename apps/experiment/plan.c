@@ -1,7 +1,7 @@
 #include "apps/experiment/plan.h"
 #include <string.h>
 
-/* A model of the experiment's kind whose parameters have addresses alone. */
+/* A model of the experiment's kind whose tensors have addresses but no memory. */
 struct rehearsal {
     struct wf_model model;
     struct wf_params params;
@@ -31,7 +31,7 @@ static enum wf_status open_rehearsal(struct rehearsal *r, const struct wf_experi
     return s;
 }
 
-/* The peak of the arena over one step. */
+/* Finds the arena's peak over one step. */
 static enum wf_status rehearse(struct rehearsal *r, const struct wf_experiment *x, int B,
                                bool training, size_t *peak, struct wf_error *err)
 {
@@ -49,7 +49,7 @@ static enum wf_status rehearse(struct rehearsal *r, const struct wf_experiment *
     return g->error.status == WF_OK ? WF_OK : wf_fail(err, g->error.status, "%s", g->error.message);
 }
 
-/* Values, gradients and the moments of the optimizer. */
+/* Returns the bytes of values, gradients, the optimizer's moments and state. */
 static size_t parameter_bytes(const struct wf_experiment *x)
 {
     const struct wf_train_config *c = &x->train;
@@ -85,7 +85,8 @@ size_t wf_plan_total(const struct wf_plan *p)
     return p->parameters + p->series + p->batch + live + p->workspace;
 }
 
-/* Memory grows with the batch by the same bytes per window, but for what the last rounds up. */
+/* Every window adds the same bytes, but for rounding: two plans give an estimate, which is lowered
+ * until its own plan fits. */
 enum wf_status wf_plan_fit(int *B, const struct wf_experiment *x, size_t bytes,
                            struct wf_error *err)
 {

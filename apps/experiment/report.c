@@ -121,7 +121,7 @@ static enum wf_status check_steps(const struct wf_scored *models, int count,
     return WF_OK;
 }
 
-/* Digits after the point, so that the smallest MAE of the table still shows three that matter. */
+/* Returns the digits after the point that show three significant ones of the smallest MAE. */
 static int decimals(const struct wf_scored *models, int count, const struct wf_horizons *h)
 {
     double least = INFINITY;
@@ -134,7 +134,7 @@ static int decimals(const struct wf_scored *models, int count, const struct wf_h
     return (int)fmin(6, 2 - floor(log10(least)));
 }
 
-/* An error as the tables show it; "-" where nothing counted. */
+/* Returns an error as the tables show it; "-" where no value counted. */
 static const char *cell(char text[32], double x, int kind, int digits)
 {
     if (isnan(x)) return "-";
@@ -145,7 +145,7 @@ static const char *cell(char text[32], double x, int kind, int digits)
     return text;
 }
 
-/* The widest cell of the column, its heading included. */
+/* Returns the width of the column's widest cell, its heading included. */
 static int column_width(const struct wf_scored *models, int count, int kind, int step, int digits)
 {
     char text[32];
@@ -157,7 +157,7 @@ static int column_width(const struct wf_scored *models, int count, int kind, int
     return width;
 }
 
-/* Columns of a printed character string, one for each code point of UTF-8. */
+/* Returns how many columns a terminal needs for s: one for each code point of UTF-8. */
 static int columns_of(const char *s)
 {
     int n = 0;
@@ -165,7 +165,7 @@ static int columns_of(const char *s)
     return n;
 }
 
-/* One line: row -2 names the horizons, row -1 the errors, row i is models[i]. */
+/* Prints one line: row -2 names the horizons, row -1 the errors, row i is of models[i]. */
 static void print_line(FILE *out, const struct wf_scored *models, int count,
                        const struct wf_horizons *h, int row, int name_width)
 {
@@ -252,7 +252,7 @@ enum wf_status wf_report_markdown(const char *path, const struct wf_scored *mode
 
 /* ---- the run ---- */
 
-/* "mae_15min": a label without its space. */
+/* Writes a column's name, such as mae_15min; the horizon's label loses its space. */
 static void summary_column(FILE *f, int kind, int step, int interval_s)
 {
     char label[32];

@@ -1,7 +1,7 @@
 /* report.h - the numbers an experiment leaves behind: one row per epoch, one row for the whole run,
  * and the table of test errors.
  *
- * Every file is written whole and then put in place, so that it is never half of one. Columns are
+ * Every file is written whole and then put in place, so that it is never half a file. Columns are
  * listed in dist/README.md. Keeps no copy of names or metrics: they are the caller's. */
 #ifndef WF_REPORT_H
 #define WF_REPORT_H
@@ -21,7 +21,8 @@ struct wf_history {
     int count;
     struct wf_epoch_stats *rows; /* by increasing epoch */
 };
-/* With resume the rows of the file are read back; a file that is not there has none. */
+/* Begins a history. With resume the rows of the file are read back; a file that is not there has
+ * none. Free h with wf_history_free. WF_EFORMAT: the file holds something else. */
 enum wf_status wf_history_open(struct wf_history *h, const char *path, bool resume,
                                struct wf_error *err);
 /* Puts the row in place of all rows of its epoch and later ones, then rewrites the file. */
@@ -29,21 +30,23 @@ enum wf_status wf_history_add(struct wf_history *h, const struct wf_epoch_stats 
                               struct wf_error *err);
 void wf_history_free(struct wf_history *h);
 
-/* Which horizons to show. Step 1 is the first forecast one; step 0 stands for the mean over all. */
+/* The horizons to show. Step 1 is the first that is forecast; step 0 stands for the mean over
+ * all. */
 struct wf_horizons {
     int count;
     const int *step;
-    int interval_s; /* of the data; 0 when unknown */
+    int interval_s; /* seconds between two steps of the data; 0: unknown */
 };
-/* "15 min", "3 h", "step 2" (no clock, or a day and more between steps) or "mean". */
+/* Writes "15 min", "3 h", "step 2" (no clock, or a day and more between steps) or "mean". */
 void wf_horizon_label(char *text, size_t size, int step, int interval_s);
 
 struct wf_scored {
-    const char *name; /* of the model */
+    const char *name; /* the model's name */
     const struct wf_metrics *metrics;
 };
-/* Errors of count models. print: a table to read, on a terminal or in a log; csv: one row per model
- * and horizon; markdown: a table to paste. WF_EINVAL when a step is not among the metrics'. */
+/* These three write the errors of `count` models: print as a table for a terminal or a log, csv
+ * with one row per model and horizon, markdown as a table to paste. WF_EINVAL: a step lies beyond
+ * the metrics' horizon. */
 enum wf_status wf_report_print(FILE *out, const struct wf_scored *models, int count,
                                const struct wf_horizons *h, struct wf_error *err);
 enum wf_status wf_report_csv(const char *path, const struct wf_scored *models, int count,
@@ -54,9 +57,10 @@ enum wf_status wf_report_markdown(const char *path, const struct wf_scored *mode
 /* stats.csv: a header and one row; the reference's columns first. */
 struct wf_summary {
     double preprocessing_s, training_s, total_s;
-    double best_t_mae, best_v_mae, best_pgt_v_mae;       /* the smallest of all epochs */
-    double system_mb, max_system_mb, gpu_mb, max_gpu_mb; /* what there is; what was used */
-    const char *model, *dataset, *mode;                  /* mode: index, base, .. */
+    double best_t_mae, best_v_mae, best_pgt_v_mae; /* smallest of all epochs */
+    double system_mb, gpu_mb;                      /* memory of the machine and of the GPU */
+    double max_system_mb, max_gpu_mb;              /* the most that the run has used of each */
+    const char *model, *dataset, *mode;            /* mode: index, base, .. */
     bool synthetic;
     ptrdiff_t nodes, windows, parameters;
     int64_t steps;

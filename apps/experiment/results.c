@@ -6,6 +6,7 @@
 #include "models/baselines.h"
 #include "tensor/alloc.h"
 
+/* Shows a quarter, a half and all of the horizon, each once, then the mean over all. */
 static void choose_horizons(struct wf_results *r, const struct wf_experiment *x)
 {
     int Q = x->cfg.Q, n = 0;
@@ -32,7 +33,7 @@ static enum wf_status baselines(struct wf_results *r, struct wf_experiment *x, s
     return WF_OK;
 }
 
-/* Simple forecasts and pictures read values one by one. */
+/* Simple forecasts and pictures read values one by one, so the series has to be on the host. */
 static enum wf_status host_series(struct wf_results *r, const struct wf_experiment *x,
                                   struct wf_error *err)
 {
@@ -86,10 +87,10 @@ static enum wf_status write_tables(const struct wf_results *r, const struct wf_e
 
 enum { SENSORS = 3 };
 
-/* One day of the test part (or `steps` rows, where a row is longer than an hour): truth and
- * forecasts made near and far ahead, [N, steps]. */
+/* One day of the test part (60 rows, where a row is longer than an hour): the truth, and forecasts
+ * made a short and a long time ahead, each [N, steps]. */
 struct day {
-    int N, steps, first; /* first row */
+    int N, steps, first; /* first: the series' row where the day begins */
     int near, far;       /* steps ahead, 1-based */
     const struct wf_series *series;
     wf_real *truth, *ahead[2];
@@ -102,12 +103,13 @@ static bool choose_day(struct day *d, const struct wf_experiment *x, const struc
     d->N = s->N;
     d->near = r->step[0];
     d->far = x->cfg.Q;
-    int lo = start + T + d->far - 1, hi = start + count - 1 + T + d->near; /* rows both reach */
+    int lo = start + T + d->far - 1,
+        hi = start + count - 1 + T + d->near; /* rows that both forecasts reach */
     d->steps = s->interval_s > 0 && s->interval_s <= 3600 ? 86400 / s->interval_s : 60;
     if (d->steps > hi - lo) d->steps = hi - lo;
     if (d->steps < 2) return false;
     d->first = hi - d->steps;
-    if (s->time_s && d->steps == 86400 / s->interval_s) { /* from midnight to midnight, a weekday */
+    if (s->time_s && d->steps == 86400 / s->interval_s) { /* rather a weekday, from midnight on */
         for (int e = d->first; e >= lo; e--) {
             int64_t weekday = (s->time_s[e] / 86400 + 3) % 7;
             if (s->time_s[e] % 86400 == 0 && weekday < 5) {
@@ -119,6 +121,7 @@ static bool choose_day(struct day *d, const struct wf_experiment *x, const struc
     return true;
 }
 
+/* Copies what a batch forecasts for the day. */
 static void keep_batch(struct day *d, const struct wf_experiment *x, const int *start, int n,
                        const wf_real *pred)
 {
@@ -158,7 +161,7 @@ static enum wf_status fill_day(struct day *d, struct wf_experiment *x, struct wf
     return status;
 }
 
-/* Sensors whose day varies most, far apart in the list where they can be. */
+/* Takes from each third of the sensors the one whose day varies most. */
 static void choose_sensors(const struct day *d, int sensor[SENSORS])
 {
     for (int k = 0; k < SENSORS; k++) {

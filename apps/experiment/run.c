@@ -1,4 +1,4 @@
-/* run.c - the main() that the experiment apps share. */
+/* run.c - the main() that the experiment programs share. */
 #include <math.h>
 #include <string.h>
 #include "data/file.h"
@@ -15,8 +15,8 @@ static const struct wf_alias aliases[] = { { "m", "mode" },        { "g", "gpu" 
                                            { "bs", "batch-size" }, { "np", "npar" },
                                            { NULL, NULL } };
 
-/* The value of --name in argv before the tables are known: the model decides which options there
- * are, a preset which values they start from. */
+/* Returns the value of --name in argv; NULL: it is not given. Some are needed before the tables are
+ * known: the model decides which options there are, a preset which values they start from. */
 static const char *early_option(int argc, char **argv, const char *name)
 {
     size_t n = strlen(name);
@@ -47,8 +47,9 @@ static void usage(const struct wf_config *tables, int n, const char *program, co
 
 enum { LINES = 4096 };
 
-/* Adds the lines of a preset. With another model than the preset's, what it says of its own model
- * means nothing. */
+/* Appends the lines of a preset to text. Where another model than the preset's is given, lines that
+ * set options of the preset's own model are left out. model NULL: none is given; "":
+ * one that is not known here. */
 static void add_lines(char text[LINES], const char *lines, const char *model)
 {
     const char *own = strstr(lines, "model=");
@@ -68,7 +69,8 @@ static void add_lines(char text[LINES], const char *lines, const char *model)
     }
 }
 
-/* The settings of a data set. Where an option names it, the files of the preset's are out. */
+/* Appends the settings of the data set that the option names, or else the lines. An option also
+ * clears what they say of another data set's files. */
 static enum wf_status add_dataset(char lines[LINES], const char *option, struct wf_error *err)
 {
     const char *at = strstr(lines, "dataset=");
@@ -110,13 +112,13 @@ static enum wf_status start(struct wf_experiment *x, int argc, char **argv,
     return wf_experiment_init(x, lines, err);
 }
 
-/* What run() opens beside the experiment, in the order it is closed. */
+/* What run() keeps beside the experiment. */
 struct watch {
     struct wf_experiment *x;
-    struct wf_machine *node; /* its first GPU */
+    struct wf_machine *node; /* tells the memory of the first GPU */
     struct wf_monitor monitor;
     struct wf_history history;
-    struct wf_error failed; /* of a row that could not be written */
+    struct wf_error failed; /* why a row of the history could not be written */
 };
 
 static void on_epoch(void *ctx, const struct wf_epoch_stats *row)
@@ -132,7 +134,8 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
     const int *count = x->place.all.count;
     const struct wf_monitor *m = &w->monitor;
     char path[WF_CONFIG_TEXT + 32];
-    double peak = wf_file_kib("/proc/self/status", "VmHWM") / 1024; /* between two lines, too */
+    double peak = wf_file_kib("/proc/self/status", "VmHWM") /
+                  1024; /* MiB; catches what the monitor's lines miss */
     struct wf_summary sum = { .preprocessing_s = clock[1] - clock[0],
                               .training_s = clock[2] - clock[1],
                               .total_s = clock[2] - clock[0],
@@ -160,7 +163,7 @@ static enum wf_status summarise(struct watch *w, const struct wf_results *r, con
     return wf_summary_write(path, &sum, &r->horizons, err);
 }
 
-/* Tables and pictures, by rank 0. */
+/* Writes tables and pictures; called on rank 0. */
 static enum wf_status write_results(struct watch *w, const struct wf_results *r,
                                     const double clock[3], struct wf_error *err)
 {
@@ -188,7 +191,7 @@ static void advise(const struct wf_experiment *x, struct wf_error *err)
         snprintf(end, sizeof err->message - used, "; not even one window fits");
 }
 
-/* Train, test, report; the monitor runs. */
+/* Trains, tests and reports, while the monitor runs. */
 static enum wf_status work(struct watch *w, const double started, struct wf_error *err)
 {
     struct wf_experiment *x = w->x;
@@ -251,7 +254,7 @@ static enum wf_status run(struct wf_experiment *x, FILE *log, struct wf_error *e
     return s;
 }
 
-/* Everything between joining the other ranks and leaving them. */
+/* Does everything between joining the other ranks and leaving them. */
 static enum wf_status run_ranks(struct wf_experiment *x, int argc, char **argv,
                                 const struct wf_app *app, struct wf_error *err)
 {
@@ -293,7 +296,7 @@ int wf_experiment_main(int argc, char **argv, const struct wf_app *app)
     if (s == WF_OK) s = start(&x, argc, argv, app, &err);
     x.dist = &dist;
     if (s == WF_OK) s = run_ranks(&x, argc, argv, app, &err);
-    /* What breaks the ranks apart is known to the one it happened to. */
+    /* Only the rank to which an error of communication happened may know of it. */
     bool tells = is_root || s == WF_ECOMM;
     int code = s == WF_OK ? 0 : tells ? wf_cli_fail(argv[0], &err) : 1;
     if (s == WF_ECOMM) wf_dist_abort(&dist);

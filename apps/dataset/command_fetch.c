@@ -6,12 +6,14 @@
 #include "data/file.h"
 #include "dist/clock.h"
 
+/* What is shown of one file's download. */
 struct counter {
     struct wf_bar bar;
     const char *file;
-    int64_t first; /* bytes that were there before; -1: not known yet */
+    int64_t first; /* bytes that were there before this call; -1: not known yet */
 };
 
+/* Shows a bar on a terminal, or a line in a log every so often. Returns false to stop. */
 static bool show_bytes(void *ctx, int64_t done, int64_t total)
 {
     struct counter *d = ctx;
@@ -56,10 +58,10 @@ static enum wf_status fetch_file(const char *path, const char *url,
 }
 
 struct place {
-    char path[2 * WF_CONFIG_TEXT], url[1024];
+    char path[2 * WF_CONFIG_TEXT], url[1024]; /* url "": nothing is to be downloaded */
 };
 
-/* Where the file is from and goes to. One that nobody offers may be there by other means. */
+/* Finds where a file is from and where it goes. One that nobody offers may be there already. */
 static enum wf_status find_place(struct place *to, const struct wf_dataset_job *j,
                                  const struct wf_catalog_entry *e, int i, struct wf_error *err)
 {

@@ -24,7 +24,7 @@ static enum wf_status describe(struct wf_dataset *ds, struct wf_error *err)
     return WF_OK;
 }
 
-/* What is known of it, and what is here. */
+/* Prints what the catalog knows of a data set, then what is in its files, if they are here. */
 static enum wf_status info_named(struct wf_dataset_job *j, const struct wf_catalog_entry *c,
                                  struct wf_error *err)
 {
@@ -56,6 +56,7 @@ enum wf_status wf_dataset_info(struct wf_dataset_job *j, struct wf_error *err)
     return s;
 }
 
+/* Writes an interval in its largest unit, "5 min"; "" for 0. */
 static const char *every(char text[24], int seconds)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* command_simulate.c - dataset synth: stand-ins of known data sets, and road traffic of any shape. */
+/* command_simulate.c - dataset synth: stand-ins of known data sets, and road traffic. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +29,7 @@ static const struct wf_field pde_fields[] = { WF_FIELD(wf_pde_config, "seed", SE
                                                        "of the places and all that happens there"),
                                               { 0 } };
 
+/* Shows a bar on a terminal, or a line in a log every so often. Returns false to stop. */
 static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)
 {
     struct wf_bar *b = ctx;
@@ -77,7 +78,7 @@ static enum wf_status make_pde(const char *path, struct wf_pde_config *c, struct
     return WF_OK;
 }
 
-/* The options once more, on top of what the data set of that name is. */
+/* Parses the options once more, on top of what the named data set has set. */
 static enum wf_status parse_named(struct wf_dataset_job *j, bool pde, struct wf_error *err)
 {
     const struct wf_config c[] = { { pde ? pde_fields : wf_dataset_traffic_fields,
@@ -87,7 +88,7 @@ static enum wf_status parse_named(struct wf_dataset_job *j, bool pde, struct wf_
     return wf_cli_parse(j->argc, j->argv, c, 2, &cli, err);
 }
 
-/* Of the entry's shape and clock, unless options say otherwise. */
+/* Takes shape and clock of the catalog's entry, unless options say otherwise. */
 static enum wf_status take_entry(struct wf_dataset_job *j, const struct wf_catalog_entry *e,
                                  struct wf_error *err)
 {

@@ -32,11 +32,12 @@ void wf_bar_start(struct wf_bar *b)
     b->told = b->p.started;
 }
 
+/* The groups of options; a command takes some of them. */
 enum { OF_SYNTH = 1, OF_SOURCE = 2, OF_FOLDER = 4, OF_FROM = 8 };
 static const struct {
     const char *name, *usage, *what;
-    int arguments;
-    int options; /* those it takes */
+    int arguments; /* how many arguments that are no options it takes */
+    int options;   /* which groups of options it takes */
     enum wf_status (*run)(struct wf_dataset_job *j, struct wf_error *err);
 } commands[] = {
     { "list", "", "names the data sets that are known, and says which are here", 0, OF_FOLDER,

@@ -1,5 +1,4 @@
-/* commands.h - the program dataset: lists, describes, simulates, downloads and converts data
- * sets. */
+/* commands.h - the program `dataset`: lists, describes, makes, fetches and converts data sets. */
 #ifndef WF_COMMANDS_H
 #define WF_COMMANDS_H
 

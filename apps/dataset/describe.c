@@ -35,7 +35,7 @@ static void time_stats(struct wf_dataset_stats *st, const struct wf_series *s)
 }
 
 struct edge {
-    int source, target, at; /* at: in the list */
+    int source, target, at; /* at: place in the list of edges */
 };
 
 static int by_ends(const void *a, const void *b)
@@ -45,7 +45,7 @@ static int by_ends(const void *a, const void *b)
     return (x->target > y->target) - (x->target < y->target);
 }
 
-/* In every step, where there are several. */
+/* Returns whether edges a and b have the same weight, in every step where weights change. */
 static bool same_weight(const struct wf_dataset *ds, int a, int b)
 {
     const struct wf_series *w = &ds->weights;
@@ -78,7 +78,7 @@ static int by_size(const void *a, const void *b)
     return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
 }
 
-/* count [E]: of the edges in each step. */
+/* Counts the edges of each step. count [E] is scratch space, zeros. */
 static void step_stats(struct wf_dataset_stats *st, const struct wf_series *w, int *count)
 {
     for (int64_t i = 0; i < w->E * w->N; i++) {
@@ -92,7 +92,8 @@ static void step_stats(struct wf_dataset_stats *st, const struct wf_series *w, i
     st->step_edges[2] = count[w->E - 1];
 }
 
-/* degree [2, N]: out, in. */
+/* Counts edges at each node. degree [2, N] (out, in; zeros) and edge [edges] are scratch space;
+ * edge is filled for is_symmetric. */
 static void degree_stats(struct wf_dataset_stats *st, const struct wf_dataset *ds, int *degree,
                          struct edge *edge)
 {
@@ -113,7 +114,7 @@ static void degree_stats(struct wf_dataset_stats *st, const struct wf_dataset *d
         if (ds->source[e] == ds->target[e]) continue;
         int ends[] = { ds->source[e], ds->target[e] };
         for (int i = 0; i < 2; i++) {
-            /* Negative marks a node that was counted. */
+            /* A negative degree marks a node that is known to have an edge. */
             st->isolated -= out[ends[i]] >= 0;
             out[ends[i]] = -1;
         }

@@ -18,12 +18,12 @@ struct download {
     const struct wf_fetch *f;
     struct wf_error *err;
     CURL *h;
-    int fd;             /* of the part */
-    int64_t have;       /* bytes of it, all of one version */
-    int64_t first;      /* those of them that were there before */
-    int64_t total;      /* 0: not known */
+    int fd;             /* the part, open for writing */
+    int64_t have;       /* bytes in the part, all of one version */
+    int64_t first;      /* bytes that were in the part before this call */
+    int64_t total;      /* bytes of the whole file; 0: not known */
     bool begun;         /* the answer to this request has been looked at */
-    bool anew;          /* the part is of no use: ask again from byte 0 */
+    bool anew;          /* the part is of no use: the file is asked for again from byte 0 */
     enum wf_status bad; /* why on_bytes gave up; the message is in err */
     char version[VERSION];
     char part[PATH], tag[PATH];
@@ -56,7 +56,7 @@ static enum wf_status hash(EVP_MD_CTX *c, int fd, int64_t size, const struct wf_
     return WF_OK;
 }
 
-/* The digest of the file's bytes, by the method that the published one names. */
+/* Computes the digest of the file's bytes, by the method that the published one names. */
 static enum wf_status digest_of(char hex[HEX], int fd, int64_t size, const struct wf_fetch *f,
                                 struct wf_error *err)
 {
@@ -82,7 +82,7 @@ static enum wf_status digest_of(char hex[HEX], int fd, int64_t size, const struc
     return s;
 }
 
-/* WF_EFORMAT where the digest is not the published one; the message says what was expected. */
+/* Returns WF_EFORMAT where the digest is not the published one; the message has both. */
 static enum wf_status check_digest(int fd, int64_t size, const struct wf_fetch *f,
                                    struct wf_error *err)
 {
@@ -121,7 +121,7 @@ static enum wf_status failed(const struct download *d, const char *path)
     return wf_fail(d->err, WF_EIO, "%s: %s", path, strerror(errno));
 }
 
-/* Holds the part against a second download of the same file. */
+/* Locks the part against a second download of the same file. */
 static enum wf_status lock(struct download *d)
 {
     struct stat held, there;
@@ -129,7 +129,7 @@ static enum wf_status lock(struct download *d)
     if (fstat(d->fd, &held) != 0) return failed(d, d->part);
     if (!S_ISREG(held.st_mode)) return wf_fail(d->err, WF_EIO, "%s: not a regular file", d->part);
     d->have = d->first = (int64_t)held.st_size;
-    /* The other one may have ended, and renamed it, since it was opened here. */
+    /* The other process may have ended, and renamed the part, since the part was opened here. */
     if (!taken && stat(d->part, &there) == 0 && there.st_ino == held.st_ino) return WF_OK;
     return wf_fail(d->err, WF_EIO, "%s: another process is downloading it", d->part);
 }
@@ -156,7 +156,8 @@ static enum wf_status write_version(struct download *d)
     return bad ? failed(d, d->tag) : WF_OK;
 }
 
-/* Before the version is written: a part and a tag never belong to two versions. */
+/* Empties the part. This comes before a new version is written, so that part and tag never belong
+ * to two versions. */
 static enum wf_status empty(struct download *d)
 {
     d->have = d->first = 0;
@@ -191,7 +192,8 @@ static const char *header(const struct download *d, const char *name)
                                                                                   : NULL;
 }
 
-/* What If-Range takes: a strong entity tag, else a date; empty where the server gives neither. */
+/* Takes from the answer what If-Range wants: a strong entity tag, else a date; empty where the
+ * server gives neither. */
 static void version_of(char version[VERSION], const struct download *d)
 {
     const char *tag = header(d, "ETag"), *date = header(d, "Last-Modified");
@@ -206,7 +208,8 @@ static bool same_version(const struct download *d)
     return !now[0] || strcmp(now, d->version) == 0;
 }
 
-/* "bytes 100-199/200"; a star where the server does not know the total. */
+/* Returns whether the answer goes on where the part ends. Its Content-Range is "bytes 100-199/200",
+ * with a star where the server does not know the total. */
 static bool range_goes_on(struct download *d)
 {
     const char *range = header(d, "Content-Range"), *slash = range ? strchr(range, '/') : NULL;
@@ -216,6 +219,7 @@ static bool range_goes_on(struct download *d)
     return same_version(d);
 }
 
+/* Looks at the answer before its first byte is written. */
 static enum wf_status begin(struct download *d)
 {
     long status = 0;
@@ -276,7 +280,7 @@ static bool set_range(struct download *d, struct curl_slist **fields)
     snprintf(range, sizeof range, "%lld-", (long long)d->have);
     snprintf(text, sizeof text, "If-Range: %s", d->version);
     *fields = curl_slist_append(NULL, text);
-    /* CURLOPT_RESUME_FROM would end the transfer where the server sends the whole. */
+    /* CURLOPT_RESUME_FROM would fail where the server sends the whole file. */
     return *fields && SET(CURLOPT_RANGE, range) && SET(CURLOPT_HTTPHEADER, *fields);
 }
 
@@ -295,7 +299,8 @@ static bool set_all(struct download *d)
            SET(CURLOPT_NOPROGRESS, 0L);
 }
 
-/* 416: no byte behind those that are there. They may be all, as after a crash before the rename. */
+/* Status 416 says that the file ends before or where the part ends. Returns false where the part is
+ * the whole file, as after a crash before the rename. */
 static bool past_the_end(struct download *d)
 {
     const char *range = header(d, "Content-Range");
@@ -305,6 +310,7 @@ static bool past_the_end(struct download *d)
     return true;
 }
 
+/* Says what came of a request, whose answer has ended. */
 static enum wf_status judge(struct download *d, CURLcode code)
 {
     long status = 0;
@@ -356,7 +362,7 @@ static enum wf_status transfer(struct download *d)
 
 /* ---- all ---- */
 
-/* Bytes that a next call can go on from stay; the message says so. */
+/* Keeps the bytes that a next call can go on from, and adds that to the message. */
 static enum wf_status give_up(struct download *d, enum wf_status s)
 {
     if (d->have == 0 || !d->version[0]) {

@@ -18,28 +18,30 @@ extern "C" {
 
 struct wf_fetch {
     const char *url, *path; /* the folder of path exists */
-    const char *digest;     /* "sha256:HEX", "md5:HEX"; NULL: none is known */
-    int stall_s;            /* gives up after so long without a byte; 0: 60 */
-    /* May be NULL. Called often: `done` of `total` bytes are there (total 0: not
-     * known). Returns false to stop. */
+    const char *digest;     /* "sha256:HEX" or "md5:HEX"; NULL: none is published */
+    int stall_s;            /* seconds without a byte after which to give up; 0: 60 */
+    /* Called often with the bytes that are there and those of the whole file (0: not known);
+     * returns false to stop. May be NULL. */
     bool (*tell)(void *ctx, int64_t done, int64_t total);
     void *ctx;
 };
 
 struct wf_fetched {
-    bool kept;     /* it was there already; nothing was asked of the server */
-    int64_t size;  /* of the file */
-    int64_t first; /* bytes of an earlier call it went on from */
+    bool kept;     /* the file was there already; no server was asked */
+    int64_t size;  /* bytes of the file */
+    int64_t first; /* bytes that an earlier call had left */
 };
 
-/* WF_EFORMAT: not the published digest; the bytes are dropped. WF_EINTR: tell() said so. WF_EIO:
- * all else, with URL and path; what came so far stays. A file at path that has another digest is
- * left alone and refused. out may be NULL. */
+/* Downloads f->url to f->path. A file that is there already is kept if it has the digest; else it
+ * is left alone and refused. WF_EFORMAT: the digest is not the published one, and the bytes that
+ * came are dropped; WF_EINTR: tell() said so; WF_EIO: all else, with URL and path. What came before
+ * an error of the last two kinds stays for the next call. out may be NULL. */
 enum wf_status wf_fetch_file(struct wf_fetched *out, const struct wf_fetch *f,
                              struct wf_error *err);
 
-/* The address of file i of a set in url: BASE/NAME where base is not NULL, else the catalog's.
- * WF_EINVAL, and how to get it, where there is none, or it is too long. */
+/* Writes the address of file i of a data set into url: BASE/NAME where base is not NULL, else
+ * the catalog's. WF_EINVAL: there is none, and the message says how to get the file; or it is
+ * too long. */
 enum wf_status wf_fetch_url(char *url, size_t size, const struct wf_catalog_entry *entry, int i,
                             const char *base, struct wf_error *err);
 

@@ -1,3 +1,4 @@
+/* shades.c - the picture of a data set in characters. */
 #include <math.h>
 #include "apps/dataset/describe.h"
 
@@ -6,7 +7,7 @@ enum { ROWS = 12, COLUMNS = 60, SHADES = 5 };
 
 static const char *const shade[SHADES] = { " ", "\u2591", "\u2592", "\u2593", "\u2588" };
 
-/* Sums of what is there, and of how many values. */
+/* The cells of the picture: in each the sum of its values, and how many there are. */
 struct cells {
     int rows, columns;
     bool day; /* columns are times of the day */
@@ -41,7 +42,7 @@ static void fill(struct cells *c, const struct wf_series *s)
     }
 }
 
-/* Sums become means, NaN where nothing is there. */
+/* Turns sums into means, NaN where a cell has no value. */
 static void average(struct cells *c)
 {
     for (int y = 0; y < c->rows; y++)
@@ -53,6 +54,7 @@ static void average(struct cells *c)
         }
 }
 
+/* Returns the shade of a mean; "?" where there is none. */
 static const char *glyph(const struct cells *c, double mean)
 {
     if (isnan(mean)) return "?";

@@ -41,7 +41,7 @@ void wf_picture_string(FILE *script, const char *text)
     putc('\'', script);
 }
 
-/* PNG and SVG share the script, so that they show the same. */
+/* Writes what every script begins with. PNG and SVG share it, so that they show the same. */
 static void preamble(FILE *f, const char *name, const char *title)
 {
     fprintf(f,
@@ -123,7 +123,7 @@ static enum wf_status run_gnuplot(struct wf_picture *pic, bool *drawn, struct wf
     return WF_OK;
 }
 
-/* Puts the finished picture in place; without `keep` removes what there is of it. */
+/* Puts the finished picture in place, or without `keep` removes what gnuplot has left of it. */
 static enum wf_status place(struct wf_picture *pic, const char *end, bool keep,
                             struct wf_error *err)
 {

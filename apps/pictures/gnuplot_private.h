@@ -1,6 +1,6 @@
-/* gnuplot.h - one picture in the making: its data file, its script, and the run of gnuplot.
+/* gnuplot_private.h - one picture in the making: its data file, its script, and the run of gnuplot.
  *
- * Private to dist/plot*.c. Strings of the caller reach the script between single quotes only, where
+ * Strings of the caller reach the script between single quotes only, where
  * gnuplot interprets nothing. */
 #ifndef WF_GNUPLOT_H
 #define WF_GNUPLOT_H
@@ -18,13 +18,13 @@ struct wf_picture {
     struct wf_text data, script;
 };
 /* Opens NAME.csv and NAME.gp; the script has chosen terminal, colours and title when this
- * returns. What the caller adds runs once for each kind of file. */
+ * returns. What the caller adds to it runs twice, for PNG and for SVG. */
 enum wf_status wf_picture_begin(struct wf_picture *pic, struct wf_plots *plots, const char *name,
                                 const char *title, struct wf_error *err);
-/* Closes both files and lets gnuplot draw. */
+/* Closes both files and lets gnuplot draw. The caller ends every picture that was begun. */
 enum wf_status wf_picture_end(struct wf_picture *pic, struct wf_error *err);
 
-/* 'text', with whatever gnuplot would take for its own made harmless. */
+/* Writes text in single quotes, so that gnuplot interprets nothing in it. */
 void wf_picture_string(FILE *script, const char *text);
 
 /* Okabe and Ito's colours, which colour-blind people can tell apart; "#rrggbb". */

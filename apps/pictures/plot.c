@@ -8,7 +8,7 @@ enum { MAXPANEL = 6, MAXMODEL = 7 };
 
 /* ---- axes ---- */
 
-/* Smallest and largest number of x; *lo > *hi when there is none. */
+/* Widens the range [*lo, *hi] to hold the n numbers of x, which may be NULL. */
 static void widen(double *lo, double *hi, const wf_real *x, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; x && i < n; i++) {
@@ -25,7 +25,7 @@ static void widen_double(double *lo, double *hi, const double *x, ptrdiff_t n)
     }
 }
 
-/* A range gnuplot can draw: numbers, and some space round them. */
+/* Makes [*lo, *hi] a range that gnuplot can draw: finite, with some space round the values. */
 static void settle(double *lo, double *hi)
 {
     if (!(*lo <= *hi && isfinite(*lo) && isfinite(*hi))) {
@@ -46,7 +46,7 @@ static void axis_label(FILE *f, const char *axis, const char *what, const char *
     fputs(" noenhanced\n", f);
 }
 
-/* 1, 2, 5, 10, 20, 50, ..: the first that makes at most `most` tics of n. */
+/* Returns the first of 1, 2, 5, 10, 20, 50, .. that makes at most `most` tics of n values. */
 static int nice_step(int n, int most)
 {
     int step = 1;
@@ -54,7 +54,7 @@ static int nice_step(int n, int most)
     return step;
 }
 
-/* Hours since midnight of the first day, or the step itself without a clock. */
+/* The axis counts hours since midnight of the first day, or steps where there is no clock. */
 struct time_axis {
     bool clock;
     double first, per_step, last;
@@ -149,7 +149,7 @@ static void forecast_data(FILE *f, const struct wf_plot_forecast *p, const struc
     putc('\n', f);
 }
 
-/* One panel: its name at the left, its two errors at the right, the lines below. */
+/* Draws one panel: its name at the left, its two errors at the right, the lines below. */
 static void forecast_panel(FILE *f, const struct wf_plot_forecast *p, const struct time_axis *a,
                            int s)
 {
@@ -214,7 +214,8 @@ enum wf_status wf_plot_forecast(struct wf_plots *plots, const struct wf_plot_for
 
 /* ---- space and time ---- */
 
-/* Rows of the data file: the truth's sensors, then the forecast's, each a line of all steps. */
+/* Writes a line of all steps for each sensor; the truth comes first in the file, then the
+ * forecast. */
 static void map_data(FILE *f, const struct wf_plot_forecast *p, const wf_real *x)
 {
     for (int s = 0; s < p->sensors; s++)
@@ -258,7 +259,7 @@ enum wf_status wf_plot_space_time(struct wf_plots *plots, const struct wf_plot_f
     double lo = INFINITY, hi = -INFINITY;
     widen(&lo, &hi, p->truth, (ptrdiff_t)p->sensors * p->steps);
     if (!(lo < hi)) settle(&lo, &hi);
-    /* viridis: as bright in grey as in colour */
+    /* the palette viridis, which is as bright in grey as in colour */
     fputs("set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', 3 '#2c718e', 4 '#21908d', "
           "5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 '#fde725')\n"
           "set multiplot\nset lmargin at screen 0.07\nset rmargin at screen 0.90\n"
@@ -278,7 +279,7 @@ enum wf_status wf_plot_space_time(struct wf_plots *plots, const struct wf_plot_f
 
 /* ---- errors by horizon ---- */
 
-/* Heights for the names at the ends of the lines, at least gap apart. */
+/* Finds heights y for the names at the ends of the lines, at least `gap` apart. */
 static void spread(double *y, const struct wf_plot_errors *p, double gap)
 {
     int order[MAXMODEL];

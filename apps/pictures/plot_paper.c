@@ -1,4 +1,4 @@
-/* plot_paper.c - pictures of the paper's reproductions. */
+/* plot_paper.c - pictures for the reproduction of the paper: pairs of runs, and memory. */
 #include <math.h>
 #include "apps/pictures/gnuplot_private.h"
 
@@ -14,7 +14,7 @@ static int longest(const struct wf_plot_pairs *p)
     return most;
 }
 
-/* Columns: epoch, then below and above of each panel. */
+/* Writes the columns epoch, then below and above of each panel. */
 static void pairs_data(FILE *f, const struct wf_plot_pairs *p)
 {
     fputs("epoch", f);

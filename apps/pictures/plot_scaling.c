@@ -1,3 +1,4 @@
+/* plot_scaling.c - the picture of time against ranks. */
 #include <math.h>
 #include "apps/pictures/gnuplot_private.h"
 
@@ -16,7 +17,7 @@ static enum wf_status check(const struct wf_plot_scaling *p, struct wf_error *er
     return WF_OK;
 }
 
-/* Columns: ranks, lines, ideal, marks of each line. Marks are rows of their own. */
+/* Writes the columns ranks, lines, ideal, then marks of each line. Marks are rows of their own. */
 static void data(FILE *f, const struct wf_plot_scaling *p)
 {
     fputs("ranks", f);
@@ -72,8 +73,8 @@ static void axes(FILE *f, const struct wf_plot_scaling *p)
 enum wf_status wf_plot_scaling(struct wf_plots *plots, const struct wf_plot_scaling *p,
                                struct wf_error *err)
 {
-    /* Lines that coincide are told apart by their points: large hollow ones below small full ones.
-     */
+    /* Lines that coincide are told apart by their points: large hollow ones round small full
+     * ones. */
     static const int point[MAXLINE] = { 5, 7, 6, 4, 8, 10 };
     static const double size[MAXLINE] = { 1.3, 1.3, 2.4, 2.4, 2.4, 2.4 };
     struct wf_picture pic;

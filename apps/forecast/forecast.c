@@ -53,7 +53,7 @@ enum wf_status wf_forecast_batch(struct wf_forecast *f, int first, struct wf_tap
 
 /* ---- from a checkpoint ---- */
 
-/* Rows first .. first + rows - 1 of s; those after its end are missing. */
+/* Copies rows first .. first + rows - 1 of s into tail; rows after the end of s are missing. */
 static enum wf_status cut_tail(struct wf_series *tail, const struct wf_series *s, int64_t first,
                                int64_t rows, struct wf_error *err)
 {
@@ -73,6 +73,7 @@ static enum wf_status cut_tail(struct wf_series *tail, const struct wf_series *s
     return rc;
 }
 
+/* Sets an option of the experiment, unless the value is NULL or "". */
 static enum wf_status override(struct wf_experiment *x, const char *name, const char *value,
                                struct wf_error *err)
 {
@@ -80,6 +81,7 @@ static enum wf_status override(struct wf_experiment *x, const char *name, const 
     return wf_config_set(x->tables, WF_EXPERIMENT_TABLES, name, value, err);
 }
 
+/* Loads data and graph as the checkpoint's configuration says. */
 static enum wf_status rebuild(struct wf_experiment *x, const struct wf_forecast_request *r,
                               struct wf_error *err)
 {
@@ -96,12 +98,12 @@ static enum wf_status rebuild(struct wf_experiment *x, const struct wf_forecast_
     return wf_experiment_load(x, err);
 }
 
-/* The windows' rows, and the graph's in them where it changes. */
+/* The rows that the windows take: of the series, and of the edges' weights where they change. */
 struct tail {
     struct wf_series values, weights;
 };
 
-/* The windows' rows in tail, the model over them, and the parameters with their scaler. */
+/* Cuts the rows out, builds the model over them, and loads its parameters with their scaler. */
 static enum wf_status open_tail(struct wf_experiment *x, struct tail *tail,
                                 const struct wf_forecast_request *r, struct wf_error *err)
 {
@@ -129,7 +131,7 @@ static enum wf_status open_tail(struct wf_experiment *x, struct tail *tail,
     return rc == WF_OK ? WF_OK : wf_fail(err, rc, "%s: cannot read the scaler", r->checkpoint);
 }
 
-/* Times of what is forecast, and the last window's rows. */
+/* Keeps the times of what is forecast, and the last window's rows. */
 static enum wf_status remember(struct wf_forecast *f, const struct wf_series *tail,
                                struct wf_error *err)
 {
@@ -187,7 +189,7 @@ static enum wf_status fill(struct wf_forecast *f, struct wf_experiment *x,
     memcpy(f->units, x->cfg.units, sizeof f->units);
     WF_TRY(wf_forecast_alloc(f, x->model.type->name, r->checkpoint, err));
     WF_TRY(remember(f, tail, err));
-    f->nodes = x->data.nodes; /* change hands */
+    f->nodes = x->data.nodes; /* the names change hands */
     x->data.nodes = (struct wf_names){ 0 };
     return run_windows(f, x, err);
 }

@@ -1,4 +1,4 @@
-/* published.c - forecasts of published DCRNN weights on given windows. */
+/* forecast_published.c - forecasts of published DCRNN weights on given windows. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -124,7 +124,7 @@ static enum wf_status read_members(struct given_windows *w, const struct wf_npz 
     enum wf_status s =
         want_shape(&y, path, "truth_mph", 3, (ptrdiff_t[]){ w->x.dim[0], Q, w->x.dim[2] }, err);
     wf_array_free(&y);
-    w->Q = Q <= WF_DCRNN_HORIZON ? (int)Q : INT_MAX; /* which the model refuses */
+    w->Q = Q <= WF_DCRNN_HORIZON ? (int)Q : INT_MAX; /* the model refuses that */
     return s;
 }
 

@@ -1,3 +1,4 @@
+/* forecast_write.c - a forecast as a file and as a picture. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -92,7 +93,7 @@ enum wf_status wf_forecast_write(const char *path, const struct wf_forecast *f,
 
 enum { SENSORS = 3, LABEL = 48 };
 
-/* Three rows of the picture for node i: seen, forecast, last value held. */
+/* Fills the picture's three rows for node i: what was seen, the forecast, the last value held. */
 static void fill_rows(const struct wf_forecast *f, int i, wf_real *seen, wf_real *ahead,
                       wf_real *held)
 {

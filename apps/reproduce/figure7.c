@@ -1,6 +1,6 @@
-/* reproduce_scaling.c - the paper's Figure 7: the data-parallel baseline, whose windows are spread
- * over the ranks, against distributed-index-batching. Measured on the ranks there are, predicted
- * beyond. */
+/* figure7.c - the paper's Figure 7: the data-parallel baseline, whose windows are spread over the
+ * ranks, against distributed-index-batching. Both are measured on this machine's ranks, and
+ * predicted for the paper's. */
 #include <math.h>
 #include <string.h>
 #include "apps/experiment/experiment.h"
@@ -28,7 +28,7 @@ static bool paper(const struct wf_grid *g)
     return g->cfg->scale == WF_SCALE_PAPER;
 }
 
-/* The paper's figure is of the whole of PeMS; small scale takes what table3 does. */
+/* The paper's figure is of the whole of PeMS; small scale takes the data set of table3. */
 static int set_of(const struct wf_grid *g)
 {
     return paper(g) ? WF_GRID_PEMS : WF_GRID_BAY;
@@ -61,7 +61,7 @@ static void plan(struct wf_grid *g)
         }
 }
 
-/* The quickest epoch of a run, and its steps. */
+/* Finds the seconds of a run's quickest epoch, and the steps of an epoch. */
 static enum wf_status epoch_of(const struct wf_trial *t, double *seconds, double *steps,
                                struct wf_error *err)
 {
@@ -114,7 +114,7 @@ static void cell(struct wf_table *t, double x, const char *format)
     wf_table_cell(t, "%s", isnan(x) ? "-" : text);
 }
 
-/* Seconds of an epoch here; minutes of a run predicted for the paper's machine. */
+/* Fills in seconds of an epoch here, and minutes of a run predicted for the paper's machine. */
 static void rows(struct wf_table *t, const struct wf_grid *g, const struct measured *m,
                  const struct wf_scaling *s, const struct wf_ints *predicted)
 {
@@ -173,7 +173,8 @@ static enum wf_status draw(struct wf_grid *g, const struct wf_scaling *s,
     return rc;
 }
 
-/* This machine's ranks by the same model, whose only measured number is a step on one rank. */
+/* Holds the same model, with a step on one rank as its only measured number, against what this
+ * machine's ranks took. */
 static enum wf_status model_here(struct wf_grid *g, const struct measured *m, struct wf_error *err)
 {
     char path[WF_CONFIG_TEXT + 32], folder[WF_CONFIG_TEXT];
@@ -192,7 +193,8 @@ static enum wf_status model_here(struct wf_grid *g, const struct measured *m, st
     s.batch = 32;
     s.windows = (int)steps * s.batch;
     s.valid_windows = s.windows / 10;
-    double batches = steps + s.valid_windows / (double)s.batch / 3; /* forward alone: a third */
+    double batches =
+        steps + s.valid_windows / (double)s.batch / 3; /* a step forward alone takes a third */
     s.step = seconds / batches;
     s.valid_step = s.step / 3;
     s.epoch_fixed = 0;

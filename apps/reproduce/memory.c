@@ -1,4 +1,4 @@
-/* reproduce_memory.c - the memory law: peaks of base and index mode against their formulas. */
+/* memory.c - the memory law: peaks of base and index mode against their formulas. */
 #include <math.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -20,7 +20,7 @@ double wf_memory_law(const struct wf_memory_case *c)
 
 /* ---- one measurement ---- */
 
-/* Values that differ, so that no page is shared or compressed away. */
+/* Writes a series whose values differ, so that no page is shared or compressed away. */
 static enum wf_status write_series(const char *path, const struct wf_memory_case *c,
                                    struct wf_error *err)
 {
@@ -45,7 +45,7 @@ static enum wf_status write_series(const char *path, const struct wf_memory_case
     return s;
 }
 
-/* Loads, fits the scaler, makes the windows and one batch, as training does. */
+/* Loads the series, fits the scaler, makes the windows and one batch, as training does. */
 static enum wf_status hold(struct wf_dataset *d, struct wf_windows *w, const char *path,
                            const struct wf_memory_case *c, struct wf_error *err)
 {
@@ -90,8 +90,8 @@ enum wf_status wf_memory_measure(double *mib, const struct wf_memory_case *c, co
 
 /* ---- the table ---- */
 
-/* By their windows' size; the last two are measured in index mode alone. Two channels: as the
- * reference keeps these, with the time of day. */
+/* The data sets by the size of their windows; the last two are measured in index mode alone. Those
+ * with two channels are held as the reference keeps them, with the time of day. */
 static const struct {
     const char *name;
     int channels;
@@ -111,7 +111,7 @@ static void folder_of(const struct wf_grid *g, int k, bool base, char folder[WF_
              base ? "base" : "index");
 }
 
-/* What fits into two thirds of the memory and of the disk that are free now. */
+/* Returns whether a case fits into two thirds of the memory and of the disk that are free now. */
 static bool fits(const struct wf_memory_case *c, const char *folder)
 {
     struct wf_memory_case file = *c;
@@ -149,7 +149,7 @@ static void plan(struct wf_grid *g)
         }
 }
 
-/* Measured MiB; NaN where nothing was. */
+/* Finds the MiB that were measured; NaN where the case did not fit. */
 static enum wf_status measured(const struct wf_grid *g, int k, bool base, double *mib,
                                struct wf_error *err)
 {
@@ -177,7 +177,7 @@ static void ratio_cell(struct wf_table *t, double mib, double law)
 }
 
 struct point {
-    double law[2], mib[2]; /* of index, of base */
+    double law[2], mib[2]; /* MiB by formula and measured, of index mode and of base mode */
 };
 
 static void row(struct wf_table *t, int k, const struct point *p)

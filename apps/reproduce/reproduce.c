@@ -56,7 +56,8 @@ struct wf_trial *wf_grid_add(struct wf_grid *g, const char *folder, bool *fresh)
     return t;
 }
 
-/* Which data sets serve: the first at hand is taken, else the first is simulated, so many days. */
+/* The data sets that serve for each: the first that is at hand is taken, at paper scale the first
+ * alone. Where none is, the first is simulated for so many days. */
 static const struct {
     const char *name[2];
     int days[2]; /* at small and at paper scale; 0: as many as the set has */
@@ -135,7 +136,7 @@ static const struct wf_part_of_paper *const parts[WF_REPRODUCTIONS] = {
     [WF_FIGURE7] = &wf_figure7_part, [WF_MEMORY] = &wf_memory_part,
 };
 
-/* The processor's name, its cores, the memory. */
+/* Writes the processor's name, its cores and the memory. */
 static void describe_machine(struct wf_grid *g)
 {
     char line[256], name[100] = "processor";

@@ -7,9 +7,10 @@
  *     figure7  minutes of training against ranks, data-parallel baseline against distributed-index
  *     memory   peak memory of loading against the formulas, for six sizes
  *
- * Small scale takes a quarter of an hour on two cores with the data at hand; what is not at hand is
- * simulated, and every table says so. Paper scale is the paper's: whole data sets, 100 epochs. Runs
- * are trials (apps/reproduce/trial.h): what is done is not done again, and a stopped reproduction goes on. */
+ * Small scale takes a quarter of an hour on two cores with the data at hand; a data set that is not
+ * at hand is simulated, and every table says so. Paper scale is the paper's: whole data sets, 100
+ * epochs. Runs are trials (apps/reproduce/trial.h): what is done is not done again, and a
+ * reproduction that was stopped goes on. */
 #ifndef WF_REPRODUCE_H
 #define WF_REPRODUCE_H
 
@@ -30,29 +31,32 @@ struct wf_reproduce {
     enum wf_scale { WF_SCALE_SMALL, WF_SCALE_PAPER } scale;
     char data_folder[WF_CONFIG_TEXT], out[WF_CONFIG_TEXT];
     char scaling[WF_CONFIG_TEXT];  /* folder of the parameter files of apps/scaling_model */
-    int seeds;                     /* runs of each row; 0: the scale's */
-    struct wf_ints ranks;          /* of figure7, measured */
+    int seeds;                     /* runs of each row of table3; 0: as many as the scale has */
+    struct wf_ints ranks;          /* numbers of ranks that figure7 measures */
     char programs[WF_CONFIG_TEXT]; /* folder of the experiment programs */
 };
-extern const struct wf_field wf_reproduce_fields[]; /* all but programs */
+extern const struct wf_field wf_reproduce_fields[]; /* the options: all members but `programs` */
 struct wf_reproduce wf_reproduce_defaults(void);
 
-/* wanted [WF_REPRODUCTIONS]: which. Leaves NAME.csv, NAME.md and pictures NAME.png and .svg in
- * r->out, the runs below it. WF_EINTR: stopped, and goes on when called again. */
+/* Makes those that wanted [WF_REPRODUCTIONS] says. Leaves NAME.csv, NAME.md and pictures NAME.png
+ * and .svg in r->out, the runs below it; says on log how far it is. WF_EINTR: it was stopped, and
+ * goes on when called again. */
 enum wf_status wf_reproduce(const struct wf_reproduce *r, const bool *wanted, FILE *log,
                             struct wf_error *err);
 
-/* What holding windows of a series takes: the process's peak over its size before loading, MiB, of
- * E rows of N nodes with C channels, T steps in and T out, every window materialised or cut from
- * the series (index). Writes the series into folder first and removes it. */
+/* A series, and how its windows are held. */
 struct wf_memory_case {
-    int64_t E;
-    int N, C, T;
-    bool base;
+    int64_t E;   /* rows */
+    int N, C, T; /* nodes, channels; steps that a window has in, and as many out */
+    bool base;   /* every window is materialised; else windows are cut from the series (index) */
 };
+/* Measures the memory that holding the windows takes: the peak of this process over its size before
+ * loading, in MiB. So it has to be a process that has done nothing else. Writes a series into the
+ * folder first, and removes it. */
 enum wf_status wf_memory_measure(double *mib, const struct wf_memory_case *c, const char *folder,
                                  struct wf_error *err);
-/* The paper's formulas in float32, MiB: 2 S T N C 4 bytes with S = E - 2T + 1; E N C 4. */
+/* Returns MiB by the paper's formulas, in float32. Base: 2 S T N C 4 bytes with S = E - 2T + 1;
+ * index: E N C 4 bytes. */
 double wf_memory_law(const struct wf_memory_case *c);
 
 #ifdef __cplusplus

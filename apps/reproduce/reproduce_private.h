@@ -1,5 +1,4 @@
-/* reproduce_private.h - between the reproductions: the data they run on and the trials they need.
- */
+/* reproduce_private.h - what the reproductions share: the data they run on, and their trials. */
 #ifndef WF_REPRODUCE_PRIVATE_H
 #define WF_REPRODUCE_PRIVATE_H
 
@@ -9,36 +8,39 @@
 
 enum { WF_GRID_TRIALS = 128, WF_GRID_SEEDS = 16 };
 
-/* A data set as it is at hand. */
+/* A data set that runs use. */
 struct wf_grid_set {
-    const char *name;            /* in the catalog */
-    char folder[WF_CONFIG_TEXT]; /* --data-folder */
+    const char *name;            /* its name in the catalog */
+    char folder[WF_CONFIG_TEXT]; /* where it is: the programs' --data-folder */
 };
 enum { WF_GRID_CHICKENPOX, WF_GRID_WINDMILL, WF_GRID_BAY, WF_GRID_PEMS, WF_GRID_SETS };
 
+/* Everything that one reproduction runs. */
 struct wf_grid {
     const struct wf_reproduce *cfg;
     FILE *log;
-    int seeds, count;
-    bool cuda;                            /* there is a GPU */
-    struct wf_grid_set set[WF_GRID_SETS]; /* name NULL: nobody has asked for it */
+    int seeds, count;                     /* runs of a row; trials so far */
+    bool cuda;                            /* there is a GPU to compute with */
+    struct wf_grid_set set[WF_GRID_SETS]; /* name NULL: no part has asked for the set */
     struct wf_trial trial[WF_GRID_TRIALS];
-    char machine[160]; /* what it ran on */
+    char machine[160]; /* a line that describes this machine */
 };
 
-/* The trial that is added last, for its words. A folder that is in the grid already is the same
- * trial: `fresh` is false then. */
+/* Adds a trial and returns it, so that its words can be added. A folder that is in the grid already
+ * is the same trial, which has its words: *fresh is false then. */
 struct wf_trial *wf_grid_add(struct wf_grid *g, const char *folder, bool *fresh);
+/* Returns the trial of that folder; NULL: there is none. */
 const struct wf_trial *wf_grid_find(const struct wf_grid *g, const char *folder);
-/* Finds the data set, or adds the trial that simulates it. */
+/* Finds the data set `set` (WF_GRID_ ..), or adds the trial that simulates it. */
 void wf_grid_need(struct wf_grid *g, int set);
-/* A run of an experiment program on a data set: words that all have. */
+/* Adds to a trial the words that all runs of an experiment program on a data set have. */
 void wf_grid_experiment(struct wf_grid *g, struct wf_trial *t, const char *program, int set);
 
-/* " (simulated)" where the data of a trial were made up, else "". */
+/* Finds out whether the data of a finished trial were simulated: *mark is " (simulated)", else
+ * "". */
 enum wf_status wf_grid_mark(const struct wf_trial *t, const char **mark, struct wf_error *err);
 
-/* Each reproduction adds its trials, and when these are done writes what comes of them. */
+/* A part of the paper: plan adds its trials; when all trials are done, write makes the tables. */
 struct wf_part_of_paper {
     void (*plan)(struct wf_grid *g);
     enum wf_status (*write)(struct wf_grid *g, struct wf_error *err);

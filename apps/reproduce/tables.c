@@ -1,4 +1,4 @@
-/* reproduce_tables.c - the paper's Tables 3 and 4 and Figure 5: index-batching beside materialised
+/* tables.c - the paper's Tables 3 and 4 and Figure 5: index-batching beside materialised
  * windows. */
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,8 @@ static const struct wf_trial *trial3(const struct wf_grid *g, int row, int mode,
     return wf_grid_find(g, folder);
 }
 
-/* The reference's statistics, mask, targets and supports: its numbers are asked for. */
+/* Adds a run with the reference's statistics, mask, targets and supports, so that its numbers
+ * compare with the reference's. */
 static void compare(struct wf_grid *g, struct wf_trial *t, const char *program, int set,
                     const char *mode, const char *settings)
 {
@@ -69,7 +70,7 @@ static void plan3(struct wf_grid *g)
 }
 
 struct spread {
-    double mean, deviation; /* of a sample; NaN for one run */
+    double mean, deviation; /* sample standard deviation; NaN for one run */
 };
 
 static enum wf_status spread_of(const struct wf_grid *g, int row, int mode, const char *column,
@@ -102,7 +103,7 @@ static enum wf_status history_of(const struct wf_trial *t, struct wf_history *h,
     return wf_history_open(h, path, true, err);
 }
 
-/* Whether training and validation errors of all epochs are the same numbers in both modes. */
+/* Clears *same unless training and validation errors of all epochs are the same in both modes. */
 static enum wf_status same_curves(const struct wf_grid *g, int row, int seed, bool *same,
                                   struct wf_error *err)
 {
@@ -195,7 +196,7 @@ static enum wf_status draw5(struct wf_grid *g, const struct wf_plot_pairs *c, st
     return s;
 }
 
-/* From epoch to epoch what the reference reports. */
+/* Draws, epoch by epoch, the validation error that the reference reports. */
 static enum wf_status write5(struct wf_grid *g, struct wf_error *err)
 {
     struct wf_history h[SETS][2] = { 0 };

@@ -71,7 +71,8 @@ bool wf_trial_done(const struct wf_trial *t)
     return access(t->product, F_OK) == 0 && same_command(t);
 }
 
-/* What an earlier command left would be taken for this one's. */
+/* Removes what an earlier command left, which would be taken for this one's, and keeps the
+ * command. */
 static enum wf_status begin_anew(const struct wf_trial *t, struct wf_error *err)
 {
     static const char *const left[] = { "per_epoch_stats.csv", "system_stats.csv", "last.h5",
@@ -91,7 +92,7 @@ static enum wf_status begin_anew(const struct wf_trial *t, struct wf_error *err)
     return wf_text_close(&text, err);
 }
 
-/* argv points into words. */
+/* Cuts words at newlines; argv points into them. Returns false where there are too many or none. */
 static bool split(char *words, char *argv[MAXWORD])
 {
     int n = 0;
@@ -105,8 +106,9 @@ static bool split(char *words, char *argv[MAXWORD])
     return n > 0;
 }
 
-/* A signal to this process alone is passed on; one from a terminal both have got. Looked for now
- * and then, because a wait that began just behind a signal would sleep through it. */
+/* Waits for a process and returns its status. A signal is passed on once, as SIGTERM; one that came
+ * from a terminal has reached both already. Signals are looked for now and then, because a wait
+ * that began just after one would sleep through it. */
 static int wait_for(pid_t pid)
 {
     const struct timespec moment = { .tv_nsec = 20000000 };
@@ -121,7 +123,7 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-/* The last line of a log that says something. */
+/* Copies the last line of a log that is not empty. */
 static void last_line(const char *path, char *line, size_t size)
 {
     char *bytes;
@@ -170,7 +172,7 @@ enum wf_status wf_trial_run(const struct wf_trial *t, struct wf_error *err)
 
 /* ---- what it left ---- */
 
-/* Field k of a line, without quotes; false when there are fewer. */
+/* Copies field k of a line, without quotes; returns false when there are fewer. */
 static bool field(const char *line, int k, char *out, size_t size)
 {
     bool quoted = false;

@@ -143,13 +143,14 @@ static int ceil_div(int a, int b)
     return a / b + (a % b != 0);
 }
 
-/* P - 1 messages of a P-th scatter the sums, as many more gather them. */
+/* Ring: P - 1 messages of a P-th each scatter the sums, as many more gather them. */
 static double ring(double bytes, int P, double latency, double bandwidth)
 {
     return 2 * (P - 1) * (latency + bytes / P / bandwidth);
 }
 
-/* Everything to a partner at distance 1, 2, 4, ..; two more messages where P is no power of 2. */
+/* Recursive doubling: each rank sends everything to a partner at distance 1, 2, 4, ..; where P is
+ * no power of 2, two more messages are needed. */
 static double doubling(double bytes, int P, double latency, double bandwidth)
 {
     int rounds = 0;
@@ -158,8 +159,8 @@ static double doubling(double bytes, int P, double latency, double bandwidth)
     return rounds * (latency + bytes / bandwidth);
 }
 
-/* The sum inside the node to where the nodes exchange it, and back: by parts that all ranks send
- * on side by side, or by a tree to one rank. */
+/* Brings the sum inside a node to where the nodes exchange it, and back: by parts that all ranks
+ * send on side by side, or by a tree to one rank. */
 static double to_leader_and_back(double bytes, int P, double latency, double bandwidth)
 {
     int rounds = 0;
@@ -197,7 +198,7 @@ static double fetch_s(const struct wf_scaling *s, int n, int steps, int P)
 
 /* ---- a rank's work ---- */
 
-/* How much longer a step takes with so many ranks on the node. */
+/* Returns how many times as long a step takes with `inside` ranks on the node. */
 static double slowdown(const struct wf_scaling *s, int inside)
 {
     int busy = least(inside, s->units_per_node);
@@ -215,8 +216,8 @@ static bool materialised(enum wf_scaling_placement p)
     return p == WF_SCALING_DDP || p == WF_SCALING_DDP_BATCH;
 }
 
-/* What a rank owns of the series: its share of all windows (ddp), or of those to train, to validate
- * and to test on, each share with its halo. */
+/* Finds what a rank owns of the series: its share of all windows (ddp), or its shares of those to
+ * train, to validate and to test on, each with its halo. */
 static void share_of(const struct wf_scaling *s, enum wf_scaling_placement p, int P, double *rows,
                      double *windows)
 {
@@ -253,7 +254,7 @@ static double once_s(const struct wf_scaling *s, enum wf_scaling_placement p, in
            made;
 }
 
-/* Windows that a rank needs come to where it computes. */
+/* The n windows that a rank needs come to where it computes. */
 static double bring_s(const struct wf_scaling *s, enum wf_scaling_placement p, int n, int steps,
                       int P)
 {

@@ -1,3 +1,4 @@
+/* scaling_report.c - measured epochs; tables and pictures of predicted ones. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

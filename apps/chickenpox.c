@@ -1,5 +1,5 @@
 /* chickenpox - DCRNN on weekly cases of chickenpox in 20 Hungarian counties (standardised). Options
- * and defaults as the reference's experiment. */
+ * and defaults are those of the reference's experiment. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

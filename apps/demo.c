@@ -1,4 +1,5 @@
-/* demo - makes a synthetic road network with its traffic, trains DCRNN on it and compares. */
+/* demo - makes a synthetic road network with its traffic, trains DCRNN on it, and compares its
+ * forecasts with simple ones. */
 #include "apps/experiment/experiment.h"
 #include "data/file.h"
 #include "data/simulate/simulate_file.h"
@@ -6,10 +7,11 @@
 #define DATA "results/demo/road.h5"
 
 static const struct wf_field fields[] = {
-    WF_FIELD(wf_traffic_config, "sensors", INT, nodes, 2, 20000, NULL, "of the network"),
-    WF_FIELD(wf_traffic_config, "days", INT, days, 7, 3650, NULL, "of traffic"),
+    WF_FIELD(wf_traffic_config, "sensors", INT, nodes, 2, 20000, NULL,
+             "sensors of the road network"),
+    WF_FIELD(wf_traffic_config, "days", INT, days, 7, 3650, NULL, "days of traffic"),
     WF_FIELD(wf_traffic_config, "data-seed", SEED, seed, 0, 0, NULL,
-             "of the network and all that happens on it"),
+             "seed of the road network and of all that happens on it"),
     { 0 }
 };
 

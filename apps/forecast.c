@@ -1,4 +1,5 @@
-/* forecast - forecasts with parameters that are trained: a checkpoint, or published weights. */
+/* forecast - forecasts with parameters that are trained already: a checkpoint's, or published
+ * ones. */
 #include <stdlib.h>
 #include <string.h>
 #include "apps/kit/cli.h"
@@ -19,21 +20,26 @@ static const struct wf_field fields[] = {
     WF_FIELD(job, "checkpoint", TEXT, checkpoint, 0, 0, NULL,
              "forecast with a run's best.h5 or last.h5"),
     WF_FIELD(job, "data", TEXT, data, 0, 0, NULL,
-             "series to go on from; default: the one trained on"),
-    WF_FIELD(job, "at", TEXT, at, 0, 0, NULL, "last row to see, from 0, or last"),
+             "series to go on from; default: the one that the checkpoint was trained on"),
+    WF_FIELD(job, "at", TEXT, at, 0, 0, NULL,
+             "last row of the series that the forecast sees, counted from 0, or last"),
     WF_FIELD(job, "weights", TEXT, weights, 0, 0, NULL,
              "forecast with published DCRNN weights (.npz)"),
-    WF_FIELD(job, "windows", TEXT, windows, 0, 0, NULL, "their input (.npz): x_scaled, mean, std"),
+    WF_FIELD(job, "windows", TEXT, windows, 0, 0, NULL,
+             "input for published weights (.npz): x_scaled, mean, std"),
     WF_FIELD(job, "supports", TEXT, supports, 0, 0, NULL,
-             ".npz with support0 and support1; default: the windows' file"),
+             "graph for published weights (.npz): support0, support1; default: in the file of "
+             "--windows"),
     WF_FIELD(job, "adjacency", TEXT, adjacency, 0, 0, NULL,
-             "graph; for published weights a .pkl to build supports from"),
+             "file with the graph; for published weights a .pkl that supports are built from"),
     WF_FIELD(job, "compat", ENUM, compat, 0, 0, compat_names,
              "whose diffusion published weights were trained with"),
     WF_FIELD(job, "count", INT, count, 0, 1e6, NULL,
-             "windows: the last, of a checkpoint's series; the first, of given ones; 0: 1 and all"),
+             "how many windows: the last with --checkpoint, where 0 means 1; the first with "
+             "--weights, where 0 means all"),
     WF_FIELD(job, "pictures", BOOL, pictures, 0, 1, NULL,
-             "draw a checkpoint's last window, in a folder named as the output without its ending"),
+             "draw the last window of a checkpoint's series, in a folder named as the output "
+             "without its ending"),
     WF_FIELD(job, "output", TEXT, output, 0, 0, NULL, "file to write, .h5 or .csv"),
     { 0 }
 };

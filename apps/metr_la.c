@@ -1,5 +1,5 @@
-/* metr_la - DCRNN on METR-LA (207 sensors, 5 minutes, mph). Options and defaults as the reference's
- * experiment; --preset dcrnn-paper trains the paper's model. */
+/* metr_la - DCRNN on METR-LA (207 sensors, 5 minutes, mph). Options and defaults are those of the
+ * reference's experiment; --preset dcrnn-paper trains the paper's model. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

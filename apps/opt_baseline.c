@@ -1,6 +1,6 @@
 /* opt_baseline - data-parallel training with materialised windows spread over the ranks, the
- * baseline that index-batching is measured against: start it with mpirun -n P. Options as the
- * reference's experiment of this name, where --mode dask means ddp. */
+ * baseline that index-batching is measured against: start it with mpirun -n P. Options are those of
+ * the reference's experiment of this name, where --mode dask means ddp. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

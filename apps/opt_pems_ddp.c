@@ -1,6 +1,6 @@
 /* opt_pems_ddp - data-parallel training on partitioned data, shuffled batch by batch: start it with
- * mpirun -n P. Options as the reference's experiment of this name, where --mode dask-index means
- * partitioned and dask means ddp-batch. */
+ * mpirun -n P. Options are those of the reference's experiment of this name, where --mode
+ * dask-index means partitioned and dask means ddp-batch. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
-/* pems - DCRNN on all of PeMS (11,160 sensors of California, a year of 5 minutes, mph). Options and
- * defaults as the reference's experiment; --mode index is the one that fits into memory. */
+/* pems - DCRNN on all of PeMS (11,160 sensors of California, a year of 5 minutes, mph). Options
+ * and defaults are those of the reference's experiment; --mode index is the one that fits into
+ * memory. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* pems_all_la - DCRNN on the PeMS sensors of Los Angeles (2,716 sensors, 5 minutes, mph). Options
- * and defaults as the reference's experiment. */
+ * and defaults are those of the reference's experiment. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

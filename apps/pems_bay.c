@@ -1,4 +1,4 @@
-/* pems_bay - DCRNN on PEMS-BAY (325 sensors, 5 minutes, mph). Options and defaults as the
+/* pems_bay - DCRNN on PEMS-BAY (325 sensors, 5 minutes, mph). Options and defaults are those of the
  * reference's experiment; --preset dcrnn-paper trains the paper's model. */
 #include "apps/experiment/experiment.h"
 

@@ -1,6 +1,6 @@
 /* pems_ddp - data-parallel training on the PeMS data sets, every rank with the whole series: start
- * it with mpirun -n P. Options and defaults as the reference's experiment of this name, where
- * --mode dask means ddp. */
+ * it with mpirun -n P. Options and defaults are those of the reference's experiment of this name,
+ * where --mode dask means ddp. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

@@ -16,13 +16,15 @@ struct measure {
     bool base;
 };
 static const struct wf_field measure_fields[] = {
-    WF_FIELD(measure, "rows", INT, rows, 1, 1e9, NULL, "steps of the series"),
-    WF_FIELD(measure, "nodes", INT, nodes, 1, 1e6, NULL, "its nodes"),
-    WF_FIELD(measure, "channels", INT, channels, 1, 8, NULL, "its channels"),
-    WF_FIELD(measure, "steps", INT, steps, 1, 4096, NULL, "of a window, in and out"),
-    WF_FIELD(measure, "base", BOOL, base, 0, 1, NULL, "materialise every window"),
+    WF_FIELD(measure, "rows", INT, rows, 1, 1e9, NULL, "time steps of the series"),
+    WF_FIELD(measure, "nodes", INT, nodes, 1, 1e6, NULL, "nodes of the series"),
+    WF_FIELD(measure, "channels", INT, channels, 1, 8, NULL, "channels of the series"),
+    WF_FIELD(measure, "steps", INT, steps, 1, 4096, NULL,
+             "time steps that a window has in, and as many out"),
+    WF_FIELD(measure, "base", BOOL, base, 0, 1, NULL,
+             "materialise every window; else cut windows out of the series"),
     WF_FIELD(measure, "out", TEXT, out, 0, 0, NULL,
-             "folder for stats.csv, and the series for a while"),
+             "folder for stats.csv, and for a while the series"),
     { 0 }
 };
 
@@ -55,7 +57,7 @@ static void help(const struct wf_config *c)
     wf_config_help(c, 2, stdout);
 }
 
-/* The folder of this program, where its siblings are. */
+/* Finds the folder of this program, where the experiment programs are too. */
 static void own_folder(char folder[WF_CONFIG_TEXT])
 {
     ssize_t n = readlink("/proc/self/exe", folder, WF_CONFIG_TEXT - 1);

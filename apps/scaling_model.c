@@ -13,9 +13,9 @@ struct job {
 static const struct wf_field fields[] = {
     WF_FIELD(job, "out", TEXT, out, 0, 0, NULL,
              "folder for scaling.csv, scaling.md and the pictures"),
-    WF_FIELD(job, "ranks", INTS, ranks, 1, 1048576, NULL, "how many"),
+    WF_FIELD(job, "ranks", INTS, ranks, 1, 1048576, NULL, "numbers of ranks to predict for"),
     WF_FIELD(job, "measured", TEXT, measured, 0, 0, NULL,
-             "CSV file ranks,placement,epoch_s to compare with"),
+             "CSV file ranks,placement,epoch_s of measured epochs to compare with"),
     { 0 }
 };
 
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
         wf_config_help(tables, WF_SCALING_TABLES + 1, stdout);
         return 0;
     }
-    /* Files before options: the second pass over the command line sets its options again. */
+    /* Options win over files, so a second pass over the command line sets the options again. */
     for (int i = 0; rc == WF_OK && i < cli.positionals; i++)
         rc = wf_scaling_read(&s, cli.positional[i], &err);
     if (rc == WF_OK) rc = parse(argc, argv, tables, &cli, &err);

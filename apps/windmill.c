@@ -1,5 +1,5 @@
-/* windmill - DCRNN on hourly output of 319 windmills (Windmill-Large). Options and defaults as the
- * reference's experiment. */
+/* windmill - DCRNN on hourly output of 319 windmills (Windmill-Large). Options and defaults are
+ * those of the reference's experiment. */
 #include "apps/experiment/experiment.h"
 
 int main(int argc, char **argv)

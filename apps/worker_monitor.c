@@ -12,16 +12,17 @@ struct job {
     double interval;
     int pid;
     bool append;
-    char **command; /* after "--"; NULL without one */
+    char **command; /* what follows "--"; NULL: nothing does */
 };
 static const struct wf_field fields[] = {
     WF_FIELD(job, "out", TEXT, out, 0, 0, NULL, "CSV file to write; %h stands for the host's name"),
     WF_FIELD(job, "interval", DOUBLE, interval, 0.01, 86400, NULL, "seconds between lines"),
-    WF_FIELD(job, "append", BOOL, append, 0, 1, NULL, "go on below the lines that are there"),
-    WF_FIELD(job, "pid", INT, pid, 0, 2147483647, NULL, "process to end with; 0: none"),
+    WF_FIELD(job, "append", BOOL, append, 0, 1, NULL, "add to the lines that are in the file"),
+    WF_FIELD(job, "pid", INT, pid, 0, 2147483647, NULL, "process with which to end; 0: none"),
     { 0 }
 };
 
+/* Puts the host's name in place of each %h. */
 static enum wf_status file_name(char *path, size_t size, const char *pattern, struct wf_error *err)
 {
     char host[256] = "";
@@ -41,7 +42,7 @@ static enum wf_status file_name(char *path, size_t size, const char *pattern, st
     return used + 1 < size ? WF_OK : wf_fail(err, WF_EINVAL, "--out %s: too long", pattern);
 }
 
-/* Waits for what is watched. Returns the exit code: the command's own. */
+/* Waits for what is watched. *code becomes the exit status of the command, if there is one. */
 static enum wf_status follow(const struct job *j, int *code, struct wf_error *err)
 {
     pid_t child;
@@ -97,9 +98,9 @@ int main(int argc, char **argv)
     if (s == WF_OK && cli.help) {
         printf(
             "usage: worker_monitor --out FILE [--OPTION VALUE ..] [-- COMMAND ARGUMENTS]\n\n"
-            "A line at each interval until SIGINT or SIGTERM, or until the process ends. Until the "
-            "command ends,\nif there is one: SIGTERM goes on to it, and the exit status is its "
-            "own.\n");
+            "Writes a line at each interval until SIGINT or SIGTERM, until the process of --pid "
+            "ends, or until\nthe command ends, to which SIGTERM is passed on and whose exit status "
+            "it returns.\n");
         wf_config_help(&c, 1, stdout);
         return 0;
     }

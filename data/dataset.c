@@ -19,27 +19,26 @@ const struct wf_field wf_dataset_fields[] = {
     WF_FIELD(wf_dataset_source, "data", TEXT, data, 0, 0, NULL,
              "series: .h5, .csv, .npy or .npz; or a .json set with its graph"),
     WF_FIELD(wf_dataset_source, "key", TEXT, key, 0, 0, NULL,
-             "which series of an HDF5 or .npz file"),
-    WF_FIELD(
-        wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL,
-        "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); else as in the "
-        "data"),
+             "name of the series in an HDF5 or .npz file"),
+    WF_FIELD(wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL,
+             "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); default: the "
+             "one in the data"),
     WF_FIELD(wf_dataset_source, "adjacency-key", TEXT, adjacency_key, 0, 0, NULL,
-             "which graph of an .npz file"),
+             "name of the graph in an .npz file"),
     WF_FIELD(wf_dataset_source, "zero-missing", BOOL, zero_missing, 0, 0, NULL,
-             "take zeros for missing"),
+             "take zeros for missing values"),
     WF_FIELD(wf_dataset_source, "threshold", DOUBLE, threshold, 0, 1, NULL,
-             "drop edges of road distances whose weight is below"),
+             "drop edges of road distances whose weight is below this"),
     WF_FIELD(wf_dataset_source, "second-data", TEXT, second, 0, 0, NULL,
              "another .csv, .npy or .npz of the same shape: further channels"),
     WF_FIELD(wf_dataset_source, "rows-are-nodes", BOOL, rows_are_nodes, 0, 0, NULL,
-             "of .csv, .npy and .npz; else rows are times"),
+             "the rows of .csv, .npy and .npz are nodes; else they are times"),
     WF_FIELD(wf_dataset_source, "names", TEXT, names, 0, 0, NULL,
-             "text with the nodes' names in order"),
+             "text file with the nodes' names in order"),
     WF_FIELD(wf_dataset_source, "start", TEXT, start, 0, 0, NULL,
-             "time of the first row where the file has none: 2018-01-01 00:00"),
+             "time of the first row, such as 2018-01-01 00:00, where the file has none"),
     WF_FIELD(wf_dataset_source, "interval", INT, interval_s, 0, INT_MAX, NULL,
-             "seconds from row to row; with --start"),
+             "seconds from row to row, where --start is given"),
     { 0 }
 };
 

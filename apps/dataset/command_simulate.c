@@ -9,25 +9,28 @@
 #include "dist/clock.h"
 
 const struct wf_field wf_dataset_traffic_fields[] = {
-    WF_FIELD(wf_traffic_config, "nodes", INT, nodes, 2, 100000, NULL, "sensors"),
-    WF_FIELD(wf_traffic_config, "days", INT, days, 1, 10000, NULL, "days, from a Monday on"),
+    WF_FIELD(wf_traffic_config, "nodes", INT, nodes, 2, 100000, NULL, "number of sensors"),
+    WF_FIELD(wf_traffic_config, "days", INT, days, 1, 10000, NULL,
+             "days of traffic, from a Monday on"),
     WF_FIELD(wf_traffic_config, "interval", INT, interval_s, 60, 604800, NULL,
              "seconds between rows"),
     WF_FIELD(wf_traffic_config, "edges", INT, edges, 0, INT_MAX, NULL,
-             "of the graph; 0: what the roads give"),
+             "edges of the graph; 0: as many as the roads give"),
     WF_FIELD(wf_traffic_config, "channels", INT, channels, 1, 3, NULL,
-             "speed, vehicles an hour, a mile"),
+             "how many of these: speed, vehicles an hour, vehicles a mile"),
     WF_FIELD(wf_traffic_config, "seed", SEED, seed, 0, 0, NULL,
-             "of the roads and all that happens there"),
+             "seed of the roads and of all that happens there"),
     WF_FIELD(wf_traffic_config, "missing", DOUBLE, missing, 0, 0.999, NULL,
-             "share of readings lost"),
-    WF_FIELD(wf_traffic_config, "noise", DOUBLE, noise_mph, 0, 20, NULL, "error of a reading, mph"),
+             "share of the readings that are lost"),
+    WF_FIELD(wf_traffic_config, "noise", DOUBLE, noise_mph, 0, 20, NULL,
+             "standard deviation of a reading's error, mph"),
     { 0 }
 };
-static const struct wf_field pde_fields[] = { WF_FIELD(wf_pde_config, "seed", SEED, seed, 0, 0,
-                                                       NULL,
-                                                       "of the places and all that happens there"),
-                                              { 0 } };
+static const struct wf_field pde_fields[] = {
+    WF_FIELD(wf_pde_config, "seed", SEED, seed, 0, 0, NULL,
+             "seed of the places and of all that happens there"),
+    { 0 }
+};
 
 /* Shows a bar on a terminal, or a line in a log every so often. Returns false to stop. */
 static bool show_rows(void *ctx, ptrdiff_t done, ptrdiff_t total)

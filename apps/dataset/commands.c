@@ -6,23 +6,24 @@
 
 static const struct wf_field source_fields[] = {
     WF_FIELD(wf_dataset_source, "key", TEXT, key, 0, 0, NULL,
-             "which series of an HDF5 or .npz file"),
+             "name of the series in an HDF5 or .npz file"),
     WF_FIELD(wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL, "file with the graph"),
     WF_FIELD(wf_dataset_source, "threshold", DOUBLE, threshold, 0, 1, NULL,
-             "drop edges of road distances whose weight is below"),
+             "drop edges of road distances whose weight is below this"),
     { 0 }
 };
 
-const struct wf_field wf_dataset_place_fields[] = { WF_FIELD(wf_dataset_place, "data-folder", TEXT,
-                                                             folder, 0, 0, NULL,
-                                                             "where data sets by name lie"),
-                                                    { 0 } };
+const struct wf_field wf_dataset_place_fields[] = {
+    WF_FIELD(wf_dataset_place, "data-folder", TEXT, folder, 0, 0, NULL,
+             "folder where data sets by name are looked for"),
+    { 0 }
+};
 
 static const struct wf_field server_fields[] = {
     WF_FIELD(wf_dataset_server, "url", TEXT, url, 0, 0, NULL,
-             "files are URL/FILE, not their publisher's"),
+             "download URL/FILE instead of the publisher's files"),
     WF_FIELD(wf_dataset_server, "stall", INT, stall_s, 1, 86400, NULL,
-             "seconds without a byte to give up"),
+             "seconds without a byte after which a download gives up"),
     { 0 }
 };
 
@@ -44,11 +45,11 @@ static const struct {
       wf_dataset_list },
     { "info", "NAME|FILE", "describes a series and its graph", 1, OF_SOURCE | OF_FOLDER,
       wf_dataset_info },
-    { "synth", "NAME", "simulates a stand-in of a data set; OUT.h5: road traffic", 1,
+    { "synth", "NAME", "simulates a stand-in of a data set; a NAME such as OUT.h5: road traffic", 1,
       OF_SYNTH | OF_FOLDER, wf_dataset_simulate },
     { "fetch", "NAME", "downloads a data set; called again, goes on where it stopped", 1,
       OF_FOLDER | OF_FROM, wf_dataset_fetch },
-    { "convert", "IN OUT", "writes OUT.h5, with the graph, or OUT.csv", 2, OF_SOURCE,
+    { "convert", "IN OUT", "writes IN as OUT.h5, with the graph, or as OUT.csv", 2, OF_SOURCE,
       wf_dataset_convert },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -18,13 +18,14 @@ const struct wf_field wf_reproduce_fields[] = {
     WF_FIELD(wf_reproduce, "scale", ENUM, scale, 0, 0, scale_names,
              "small: a quarter of an hour on two cores; paper: whole data sets, 100 epochs"),
     WF_FIELD(wf_reproduce, "data-folder", TEXT, data_folder, 0, 0, NULL,
-             "where data sets are looked for; others are simulated"),
+             "folder where data sets are looked for; others are simulated"),
     WF_FIELD(wf_reproduce, "out", TEXT, out, 0, 0, NULL, "folder for tables, figures and runs"),
     WF_FIELD(wf_reproduce, "seeds", INT, seeds, 0, WF_GRID_SEEDS, NULL,
-             "runs of each row of table3; 0: 3, at paper scale 5"),
-    WF_FIELD(wf_reproduce, "ranks", INTS, ranks, 1, 65536, NULL, "of figure7, to be measured"),
+             "runs of each row of table3; 0: three, at paper scale five"),
+    WF_FIELD(wf_reproduce, "ranks", INTS, ranks, 1, 65536, NULL,
+             "numbers of ranks on which figure7 is measured"),
     WF_FIELD(wf_reproduce, "scaling", TEXT, scaling, 0, 0, NULL,
-             "folder of scaling_model's parameters"),
+             "folder with scaling_model's parameter files"),
     { 0 }
 };
 

@@ -13,9 +13,9 @@ QUEUE=${QUEUE:-}                                         # empty: the cluster's 
 ACCOUNT=${ACCOUNT:-}
 RESOURCES=${RESOURCES:-}                                 # more for qsub -l: filesystems=home:eagle
 PROGRAM=${PROGRAM:-pems_ddp}
-DATASET=${DATASET-pems}                                  # empty: for programs that have one alone
+DATASET=${DATASET-pems}                                  # empty: the program's own
 MODE=${MODE:-index}                                      # ddp, index, partitioned, ddp-batch
-OPTIONS=${OPTIONS:-}                                     # more of the program's, cut at spaces
+OPTIONS=${OPTIONS:-}                                     # more options of the program, cut at spaces
 OUT=${OUT:-results/$PROGRAM-$MODE}
 RESUME=${RESUME:-True}
 BIN=${BIN:-build/release/bin}

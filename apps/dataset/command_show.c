@@ -1,5 +1,5 @@
-/* command_show.c - dataset list, info and convert: what there is, what is in it, and the same in
- * another format. */
+/* command_show.c - dataset list, info and convert: the known data sets, what is in one, and one
+ * written in another format. */
 #include <stdio.h>
 #include <string.h>
 #include "apps/dataset/commands_private.h"

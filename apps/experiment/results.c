@@ -109,7 +109,7 @@ static bool choose_day(struct day *d, const struct wf_experiment *x, const struc
     if (d->steps > hi - lo) d->steps = hi - lo;
     if (d->steps < 2) return false;
     d->first = hi - d->steps;
-    if (s->time_s && d->steps == 86400 / s->interval_s) { /* rather a weekday, from midnight on */
+    if (s->time_s && d->steps == 86400 / s->interval_s) { /* a weekday from midnight on, if any */
         for (int e = d->first; e >= lo; e--) {
             int64_t weekday = (s->time_s[e] / 86400 + 3) % 7;
             if (s->time_s[e] % 86400 == 0 && weekday < 5) {

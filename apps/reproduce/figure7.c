@@ -143,7 +143,7 @@ static void rows(struct wf_table *t, const struct wf_grid *g, const struct measu
 
 enum { POINTS = 8 };
 
-/* Lines and dashes as in the paper: minutes, and one GPU's time divided by their number. */
+/* Draws lines and dashes as in the paper: minutes, and one GPU's time divided by their number. */
 static enum wf_status draw(struct wf_grid *g, const struct wf_scaling *s,
                            const struct wf_ints *ranks, struct wf_error *err)
 {

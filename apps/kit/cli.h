@@ -45,9 +45,9 @@ int wf_cli_fail(const char *program, const struct wf_error *err);
 /* From now on SIGINT, SIGTERM and SIGUSR1 (which batch systems send before time is up) only set a
  * flag; the same signal a second time ends the program at once. Clears the flag. */
 void wf_cli_catch_signals(void);
-/* The number of the signal that has come since then; 0: none, go on. */
+/* Returns the number of the signal that has come since then; 0: none has. */
 int wf_cli_stopped(void);
-/* The flag itself, for those who are given a pointer and look at it now and then: non-zero once
+/* Returns the flag itself, for code that is given a pointer to look at: it is non-zero once
  * wf_cli_stopped() is. */
 const volatile sig_atomic_t *wf_cli_stop_flag(void);
 

@@ -1,8 +1,8 @@
 /* process.h - other processes that a program watches: whether one runs, and waiting for its end.
  *
  * A command started here shares the terminal; apps/kit/spawn.h starts one whose output goes to a
- * log. Waiting stops at the signals that wf_cli_catch_signals (apps/kit/cli.h) catches, which the
- * caller has called. Reads Linux's /proc. */
+ * log. Both ways of waiting look at wf_cli_stopped (apps/kit/cli.h), so the caller has called
+ * wf_cli_catch_signals. Reads Linux's /proc. */
 #ifndef WF_PROCESS_H
 #define WF_PROCESS_H
 
@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-/* Whether the process runs. One that has ended and that its parent has not waited for yet does
- * not. */
+/* Returns whether the process runs. One that has ended and that its parent has not waited for yet
+ * does not. */
 bool wf_process_runs(int pid);
 
 /* Starts the command argv[0], looked for in PATH, as a child of this process. WF_EIO: it cannot be

@@ -105,29 +105,38 @@ quiet_threads()
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 }
 
-# progress PROGRAM: reads Criterion's TAP from a running program and says where it is, on a terminal
-# in one line, else in a line every ten seconds. A test of many rows may report more than once.
+# progress TOTAL: passes a running program's words on, but for what Criterion says of each test, which
+# becomes one line on a terminal that says where the program is, elsewhere a line every ten seconds.
 progress()
 {
-    local line suite= total=0 n=0 last= began=$SECONDS told=$SECONDS text
+    local line test total=$1 n=0 last= began=$SECONDS told=$SECONDS text
     while IFS= read -r line; do
+        line=${line//$'\e'\[[0-9;]*m/}
         case $line in
-        1..*) total=${line#1..} ;;
-        *'# SKIP test was skipped'*) total=$((total - 1)) ;; # by a filter
-        'ok - '* | 'not ok - '*)
-            suite=${line#*ok - } suite=${suite%% *}
-            if [ "$suite" != "$last" ]; then n=$((n + 1)) last=$suite; fi
-            text=$(printf '   %3d s  test %d of %d: %s' $((SECONDS - began)) "$n" "$total" "${suite/::/\/}")
-            if [ -t 2 ]; then
-                printf '\r\033[K%s' "${text:0:100}" >&2
-            elif [ $((SECONDS - told)) -ge 10 ]; then
-                told=$SECONDS
-                printf '%s\n' "$text" >&2
-            fi
+        *': Test is disabled') # left out by a filter
+            total=$((total - 1))
+            continue
+            ;;
+        '[RUN '* | '[SKIP]'* | '[====] Running '*) continue ;;
+        '[PASS]'*) ;;
+        *)
+            if [ -t 1 ]; then printf '\r\033[K'; fi
+            printf '%s\n' "$line"
+            continue
             ;;
         esac
+        test=${line#\[PASS\] } test=${test%%: (*}
+        # A test of many rows reports each.
+        if [ "$test" != "$last" ]; then n=$((n + 1)) last=$test; fi
+        text=$(printf '   %3d s  test %d of %d: %s' $((SECONDS - began)) "$n" "$total" "${test/::/\/}")
+        if [ -t 1 ]; then
+            printf '\r\033[K%s' "${text:0:100}"
+        elif [ $((SECONDS - told)) -ge 10 ]; then
+            told=$SECONDS
+            printf '%s\n' "$text"
+        fi
     done
-    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+    if [ -t 1 ]; then printf '\r\033[K'; fi
 }
 
 # skipped PROGRAM: the reasons of the tests it skipped, a line each; those a filter left out have none.
@@ -144,8 +153,8 @@ run_tests()
     shift
     quiet_threads
     echo "== $program"
-    : >"$program.tap"
-    { "$program" -j"$JOBS" --tap=/dev/fd/3 "$@" 3> >(tee "$program.tap" | progress "$program") 2>&1 | tee "$log"; } || rc=$?
+    "$program" -j"$JOBS" --verbose=1 --tap="$program.tap" "$@" 2>&1 | tee "$log" |
+        progress "$("$program" --list | grep -c '^[├└]')" || rc=$?
     skipped "$program" | tee "$program.skipped"
     if ! grep -q 'Tested: [1-9]' "$log"; then
         echo "$program: no test ran" >&2

@@ -4,7 +4,8 @@
 #define WF_REAL_H
 
 #ifdef WF_NO_REAL
-#error "This file is compiled once for both precisions, so it must not know wf_real (see CMakeLists.txt)."
+#error                                                                                             \
+    "This file is compiled once for both precisions, so it must not know wf_real (see CMakeLists.txt)."
 #endif
 
 #ifdef WF_DOUBLE

@@ -1,3 +1,4 @@
+/* The program `forecast` and the functions behind it: forecasts from a checkpoint alone. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Pictures: each kind is drawn whole, or refused with a message that names what is wrong. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Forecasts with published weights, and supports built as the published code builds them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

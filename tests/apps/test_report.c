@@ -1,3 +1,5 @@
+/* What an experiment leaves behind: text files, the monitor's lines, the history of epochs,
+ * tables. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* The model of scaling against sums by hand, and the pictures made of it. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

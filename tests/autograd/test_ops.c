@@ -1,3 +1,4 @@
+/* Every row of tests/kit/cases.c: gradients, strided inputs, failing allocations, threads. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>

@@ -1,3 +1,4 @@
+/* Tables of configuration fields, and the command lines made of them. */
 #include <criterion/criterion.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* Data sets from files of every kind: series, graph, clock and what is refused. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Masked errors against sums by hand. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include "data/metrics.h"

@@ -1,3 +1,4 @@
+/* Parts of series: of every kind of file, only the rows that were chosen are kept. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

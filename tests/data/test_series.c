@@ -1,3 +1,4 @@
+/* Series, splits and scalers, and the windows that are cut from them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

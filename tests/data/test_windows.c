@@ -1,3 +1,4 @@
+/* Windows that are padded, of a part of a series, or fetched from other ranks. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Training that is killed, stopped and resumed, to the same bits. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>

@@ -1,3 +1,4 @@
+/* Any bytes as a table in CSV and as a list of distances. */
 #include <stdint.h>
 #include "data/formats/csv.h"
 

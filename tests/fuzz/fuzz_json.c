@@ -1,3 +1,4 @@
+/* Any bytes as a data set in JSON. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Any bytes as an .npy file and as an .npz archive. */
 #include <stdint.h>
 #include "data/formats/npy.h"
 

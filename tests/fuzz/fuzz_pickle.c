@@ -1,3 +1,4 @@
+/* Any bytes as a pickle. */
 #include <stdint.h>
 #include "data/formats/pickle.h"
 

@@ -1,3 +1,5 @@
+/* Persistence, historical average and ridge: the forecasts that a network has to beat, on made
+ * data. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The same forecasts on real data, against errors that are known. */
 #include <criterion/criterion.h>
 #include "data/formats/series_file.h"
 #include "models/baselines.h"

@@ -1,3 +1,4 @@
+/* DCRNN: the number of parameters that its authors publish, and sizes that do not fit. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "models/dcrnn.h"

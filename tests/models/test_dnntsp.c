@@ -1,3 +1,4 @@
+/* The layers of DNNTSP: gradients, what depends on what, and what is refused. */
 #include "models/dnntsp.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"

@@ -1,3 +1,4 @@
+/* The cell of DyGrEncoder: its gradient through three steps, and what it refuses. */
 #include "models/dygrencoder.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"

@@ -1,3 +1,5 @@
+/* The cells of EvolveGCN: gradients through the evolving weight, samples apart, and what they
+ * refuse. */
 #include "models/evolvegcn.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"

@@ -1,3 +1,4 @@
+/* The layers of GMAN against loops, the times of a forecast, and what is refused. */
 #include "models/gman.h"
 #include "tests/kit/dense.h"
 

@@ -1,3 +1,4 @@
+/* The cell of HeteroGCLSTM: its gradient over all types of nodes, and what it refuses. */
 #include "models/heterogclstm.h"
 #include <criterion/criterion.h>
 #include <string.h>

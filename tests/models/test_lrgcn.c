@@ -1,3 +1,5 @@
+/* The cell of LRGCN: its gradient through three steps, with and without bases, and what it
+ * refuses. */
 #include "models/lrgcn.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"

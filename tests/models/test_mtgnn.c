@@ -1,3 +1,4 @@
+/* The layers of MTGNN against loops, the times of a forecast, and what is refused. */
 #include "models/mtgnn.h"
 #include "tests/kit/dense.h"
 

@@ -1,3 +1,4 @@
+/* Parity with published implementations: runs the program `parity` on files of reference values. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

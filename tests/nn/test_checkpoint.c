@@ -1,3 +1,4 @@
+/* Training runs in files: what is saved comes back, and what does not fit changes nothing. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>

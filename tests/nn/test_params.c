@@ -1,3 +1,4 @@
+/* Parameters: how they are declared, drawn and refused. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

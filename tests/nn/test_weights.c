@@ -1,3 +1,4 @@
+/* Published weights, which go into parameters by name, from HDF5 groups and .npz archives. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "data/formats/h5.h"

@@ -1,3 +1,4 @@
+/* The end of a comparison: losses, outputs and gradients against the file's. */
 #include <stdio.h>
 #include <string.h>
 #include "tests/parity/parity.h"

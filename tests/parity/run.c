@@ -1,3 +1,4 @@
+/* One comparison: a file of reference values, a tape and the parameters that the file names. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

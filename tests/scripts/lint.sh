@@ -7,11 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 folders=(tensor autograd nn models data dist apps tests)
 mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' | sort)
-mapfile -t headers < <(find "${folders[@]}" -name '*.h' ! -path 'tensor/cpu/*' ! -path 'tests/*' \
-    ! -name '*_private.h' | sort)
-mapfile -t texts < <(find "${folders[@]}" .ci .cmake build.sh CMakeLists.txt README.md -type f \
-    \( -name '*.[ch]' -o -name '*.def' -o -name '*.md' -o -name '*.sh' -o -name '*.txt' \
-    -o -name '*.in' -o -name run \) ! -path tests/scripts/lint.sh | sort)
+mapfile -t cuda < <(find tensor -name '*.cu' -o -name '*.cuh' | sort)
+mapfile -t headers < <(find "${folders[@]}" -name '*.h' ! -path 'tests/*' ! -name '*_private.h' | sort)
+mapfile -t texts < <(find "${folders[@]}" .ci .cmake .github build.sh ./*.md CITATION.cff CMakeLists.txt -type f \
+    \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp' -o -name '*.def' -o -name '*.md' -o -name '*.sh' \
+    -o -name '*.txt' -o -name '*.in' -o -name '*.yml' -o -name '*.cff' -o -name run \) ! -path tests/scripts/lint.sh | sort)
 failed=0
 
 # report TEXT: the findings of one check, nothing when there are none.
@@ -23,37 +23,63 @@ report()
     fi
 }
 
-# Includes point down only, and each foreign library has its one place.
+# Includes point down only, from a room to those of lower level; what ends in _private.h is for its own
+# room and the rooms inside it; each foreign library has its one place.
 includes()
 {
     awk '
     BEGIN {
-        level["tensor"] = 0; level["autograd"] = level["data"] = 1; level["nn"] = 2
-        level["models"] = 3; level["dist"] = 4; level["apps"] = level["tests"] = 5
+        split("tensor 0 data/file.h 1 data/config.h 1 data/formats 2 data/simulate 3 data 4 autograd 4 " \
+              "nn 5 models 6 dist 7 apps/kit 8 apps/pictures 9 apps/dataset 9 apps/experiment 10 " \
+              "apps/scaling 10 apps/forecast 11 apps/reproduce 11 apps 12 tests 13", word, " ")
+        for (i = 1; i in word; i += 2) level[word[i]] = word[i + 1]
+        level["tests/install"] = level["apps/examples"] = 13 # programs of users
     }
     function bad(what) { printf "%s:%d: %s\n", FILENAME, FNR, what }
+    # The longest name of a room that the file lies in.
+    function room(file) {
+        while (!(file in level) && file ~ /\//) sub(/\/[^\/]*$/, "", file)
+        return file
+    }
     /^[ \t]*#[ \t]*include/ {
-        split(FILENAME, here, "/")
+        here = room(FILENAME)
         file = $0
         sub(/^[^"<]*["<]/, "", file); sub(/[">].*/, "", file)
+        test = here ~ /^tests/
         if ($0 ~ /"/) {
-            split(file, there, "/")
-            if (!(there[1] in level)) bad("include \"" file "\" is not written from the root")
-            else if (here[1] != there[1] && level[there[1]] >= level[here[1]])
-                bad(here[1] "/ must not include " there[1] "/")
-            if (file ~ /^tensor\/cpu\// && FILENAME !~ /^(tensor\/cpu|tests)\//)
-                bad("tensor/cpu/ is private to the backend")
+            there = room(file)
+            folder = file
+            sub(/\/[^\/]*$/, "/", folder)
+            if (!(there in level)) bad("include \"" file "\" is not written from the root")
+            else if (here != there && level[there] >= level[here]) bad(here "/ must not include " file)
+            if (file ~ /_private\.h$/ && index(FILENAME, folder) != 1 && !test) bad(file " is private to " folder)
         }
-        test = here[1] == "tests"
-        if (file ~ /^mpi/ && here[1] != "dist" && !test) bad("mpi.h only under dist/")
-        if (file ~ /^(hdf5|H5)/ && here[1] != "data" && !test) bad("hdf5.h only under data/")
+        if (file ~ /^mpi/ && here != "dist" && !test) bad("mpi.h only under dist/")
+        if (file ~ /^(hdf5|H5)/ && here != "data/formats" && !test) bad("hdf5.h only under data/formats/")
         if (file == "cblas.h" && FILENAME != "tensor/cpu/product.c" && FILENAME !~ /^tests\/bench\//)
             bad("cblas.h only in tensor/cpu/product.c")
         if (file ~ /^(curl|openssl)\// && FILENAME != "apps/dataset/fetch.c") bad("libcurl and OpenSSL only in apps/dataset/fetch.c")
         if (file ~ /^yajl\// && FILENAME != "data/formats/json_tree.c") bad("yajl only in data/formats/json_tree.c")
         if (file ~ /^(cuda|cublas|cusparse|nccl)/ && FILENAME !~ /^tensor\/cuda\//)
             bad("CUDA headers only in tensor/cuda/")
-    }' "${sources[@]}"
+    }' "${sources[@]}" "${cuda[@]}"
+}
+
+# One tag of the library means one thing, in C and in CUDA.
+tags()
+{
+    grep -HnoE '\<(struct|enum|union) wf_[a-z0-9_]+ \{' "${sources[@]}" "${cuda[@]}" |
+        awk -F: '$3 in where { print $1 ":" $2 ": " $3 " .. } is defined in " where[$3] " too" } { where[$3] = $1 }'
+}
+
+# A file without a header of its own says first what it is.
+openings()
+{
+    local file
+    for file in "${sources[@]}" "${cuda[@]}"; do
+        if [ -f "${file%.*}.h" ] && [ "${file%.h}" = "$file" ]; then continue; fi
+        case $(head -c 2 "$file") in '/*') ;; *) echo "$file:1: opens without a line that says what it is" ;; esac
+    done
 }
 
 # An op without a row has no gradient check. Leaves have no gradient.
@@ -73,12 +99,12 @@ sizes()
     { name = FILENAME; last = FNR }
     /^\{/ { open = FNR }
     /^\}/ && open {
-        if (what == "functions" && FNR - open - 1 > 60 && FILENAME !~ /^tensor\/cpu\//)
+        if (what == "functions" && FNR - open - 1 > 60 && FILENAME !~ /^tensor\/c/)
             printf "%s:%d: warning: function of %d lines, want <= 60\n", FILENAME, open, FNR - open - 1
         open = 0
     }
     END { if (what == "files" && last >= 600) print name ": " last " lines, want < 600" }
-    ' "${sources[@]}"
+    ' "${sources[@]}" "${cuda[@]}"
 }
 
 words()
@@ -137,11 +163,13 @@ scripts()
 
 formatting()
 {
-    { printf '%s\n' "${sources[@]}" && find tensor tests -name '*.cu' -o -name '*.cuh' -o -name '*.cpp'; } |
+    { printf '%s\n' "${sources[@]}" "${cuda[@]}" && find tests -name '*.cpp'; } |
         xargs -P 2 -n 24 clang-format --dry-run -Werror 2>&1 | grep 'error:' || true
 }
 
 report "$(includes)"
+report "$(tags)"
+report "$(openings)"
 report "$(ops)"
 report "$(sizes files)"
 report "$(words)"

@@ -1,3 +1,4 @@
+/* Tables and lists of road distances in CSV. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+/* The layer under all HDF5 files: arrays, names and numbers in and out, and files that are
+ * broken. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>

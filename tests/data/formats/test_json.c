@@ -1,3 +1,4 @@
+/* Data sets in the JSON layouts of PyTorch Geometric Temporal. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Arrays of numpy: .npy files, and .npz archives of them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Adjacency matrices in pickles, read by a machine that runs nothing. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "data/file.h"

@@ -1,3 +1,4 @@
+/* Series in HDF5: what pandas writes, and the layout of Weft. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>

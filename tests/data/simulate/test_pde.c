@@ -1,3 +1,5 @@
+/* Series that solve differential equations: what is conserved, orders and bounds of the schemes,
+ * planar graphs. */
 #include "data/simulate/pde.h"
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Simulated road traffic: conservation of vehicles, queues, days, graphs and refusals. */
 #include "data/simulate/traffic.h"
 #include "data/simulate/road_private.h"
 #include "tensor/alloc.h"

@@ -3,6 +3,7 @@
 #include <omp.h>
 #include "nn/layers.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/rows.h"
 
 enum { X, H, GATES, GATES_BIAS, CAND, CAND_BIAS, VALUE, LEAVES = VALUE + 2 };
@@ -55,8 +56,7 @@ static void init(struct fixture *f, const struct row *r)
             from[e] = (int)((dense_noise(s, e) + 1) / 2 * r->N);
             to[e] = (int)((dense_noise(s + 2, e) + 1) / 2 * r->N);
         }
-        MUST(
-            wf_csr_from_pairs(&f->A[s], wf_backend_cpu(), r->N, r->N, EDGES, from, to, NULL, &err));
+        ok(wf_csr_from_pairs(&f->A[s], wf_backend_cpu(), r->N, r->N, EDGES, from, to, NULL, &err));
         f->S.pattern[s] = &f->A[s];
         f->S.value[s] = &f->leaf[VALUE + s];
     }
@@ -67,11 +67,11 @@ static void init(struct fixture *f, const struct row *r)
     for (int i = 0; i < LEAVES; i++) {
         int ndim = i <= H ? 3 : i == GATES || i == CAND ? 2 : 1;
         double scale = i == GATES || i == CAND ? 0.1 : i >= VALUE ? 0.2 : 1;
-        MUST(wf_tensor_alloc(&f->leaf[i], wf_backend_cpu(), ndim, shape[i], &err));
+        ok(wf_tensor_alloc(&f->leaf[i], wf_backend_cpu(), ndim, shape[i], &err));
         for (ptrdiff_t k = 0; k < wf_tensor_count(&f->leaf[i]); k++)
             f->leaf[i].data[k] = (wf_real)(scale * dense_noise(i + 4, k));
         if (!(r->leaves >> i & 1)) continue;
-        MUST(wf_tensor_alloc(&f->grad[i], wf_backend_cpu(), ndim, shape[i], &err));
+        ok(wf_tensor_alloc(&f->grad[i], wf_backend_cpu(), ndim, shape[i], &err));
         f->leaf[i].needs_grad = true;
         f->leaf[i].grad = &f->grad[i];
     }

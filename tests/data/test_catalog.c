@@ -10,14 +10,11 @@
 #include "apps/experiment/experiment.h"
 #include "data/simulate/simulate_file.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/program.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 /* ---- the entries ---- */
 
@@ -75,10 +72,10 @@ Test(catalog, every_entry_is_well_formed)
 Test(catalog, a_name_that_is_not_known_gets_those_that_are)
 {
     const struct wf_catalog_entry *c;
-    FAILS(WF_EINVAL, wf_catalog_need(&c, "atlantis", &err));
-    SAYS("no data set 'atlantis'; want one of chickenpox, pedalme,");
-    SAYS("wave-equation");
-    OK(wf_catalog_need(&c, "pems", &err));
+    fails(wf_catalog_need(&c, "atlantis", &err), WF_EINVAL,
+          "no data set 'atlantis'; want one of chickenpox, pedalme,");
+    says("wave-equation");
+    ok(wf_catalog_need(&c, "pems", &err));
     cr_assert_eq(c->N, 11160);
 }
 
@@ -112,15 +109,15 @@ Test(catalog, its_own_folder_comes_first_then_the_top_then_the_publishers)
     scratch_folder("data");
     scratch_folder("data/chickenpox");
     scratch_folder("data/pgt");
-    FAILS(WF_EIO, locate("chickenpox", &src));
+    fails(locate("chickenpox", &src), WF_EIO, "");
     put("pgt/chickenpox.json");
-    OK(locate("chickenpox", &src));
+    ok(locate("chickenpox", &src));
     expect_at(src.data, "/pgt/chickenpox.json");
     put("chickenpox.json");
-    OK(locate("chickenpox", &src));
+    ok(locate("chickenpox", &src));
     expect_at(src.data, "/chickenpox.json");
     put("chickenpox/chickenpox.json");
-    OK(locate("chickenpox", &src));
+    ok(locate("chickenpox", &src));
     expect_at(src.data, "/chickenpox/chickenpox.json");
     cr_assert(!src.adjacency[0] && !src.key[0] && src.zero_missing && !src.start[0]);
 }
@@ -132,7 +129,7 @@ Test(catalog, files_of_every_role_reach_the_source)
     put("PEMS03.npz");
     put("PEMS03.csv");
     put("PEMS03.txt");
-    OK(locate("pems03", &src));
+    ok(locate("pems03", &src));
     expect_at(src.data, "/PEMS03.npz");
     expect_at(src.adjacency, "/PEMS03.csv");
     expect_at(src.names, "/PEMS03.txt");
@@ -141,18 +138,18 @@ Test(catalog, files_of_every_role_reach_the_source)
     put("in_10min.csv");
     put("out_10min.csv");
     put("adjacency.csv");
-    OK(locate("beijing-metro", &src));
+    ok(locate("beijing-metro", &src));
     expect_at(src.second, "/out_10min.csv");
     cr_assert(src.rows_are_nodes && !src.zero_missing && !src.start[0]);
     put("PEMS-BAY.zip");
-    OK(locate("pems-bay-pgt", &src));
+    ok(locate("pems-bay-pgt", &src));
     cr_assert_str_eq(src.adjacency, src.data);
     cr_assert(strcmp(src.key, "pems_node_values") == 0 &&
               strcmp(src.adjacency_key, "pems_adj_mat") == 0);
     put("node_values.npy");
-    FAILS(WF_EIO, locate("metr-la-pgt", &src));
+    fails(locate("metr-la-pgt", &src), WF_EIO, "");
     put("adj_mat.npy");
-    OK(locate("metr-la-pgt", &src));
+    ok(locate("metr-la-pgt", &src));
     expect_at(src.data, "/node_values.npy");
     expect_at(src.adjacency, "/adj_mat.npy");
     cr_assert(!src.key[0] && !src.adjacency_key[0]);
@@ -163,9 +160,9 @@ Test(catalog, a_graph_that_was_named_stays)
     struct wf_dataset_source src = wf_dataset_defaults();
     scratch_folder("data");
     put("metr-la.h5");
-    FAILS(WF_EIO, locate("metr-la", &src));
+    fails(locate("metr-la", &src), WF_EIO, "");
     strcpy(src.adjacency, "mine.csv");
-    OK(wf_catalog_locate(wf_catalog_find("metr-la"), folder, &src, &err));
+    ok(wf_catalog_locate(wf_catalog_find("metr-la"), folder, &src, &err));
     cr_assert_str_eq(src.adjacency, "mine.csv");
     expect_at(src.data, "/metr-la.h5");
 }
@@ -174,23 +171,20 @@ Test(catalog, what_is_missing_is_named_with_the_places_and_the_way_to_get_it)
 {
     struct wf_dataset_source src;
     char text[1200];
-    FAILS(WF_EIO, locate("pems", &src));
+    fails(locate("pems", &src), WF_EIO, "");
     snprintf(text, sizeof text,
              "data set pems: pems.h5, adj_mx_pems.pkl not found in %s/pems, %s; get it with "
              "`dataset fetch pems`, or a stand-in with `dataset synth pems`",
              folder, folder);
     cr_assert_str_eq(err.message, text);
     put("adj_mx_metr-la.pkl");
-    FAILS(WF_EIO, locate("metr-la", &src));
-    SAYS("data set metr-la: metr-la.h5 not found in ");
-    SAYS("; get it from DCRNN (");
-    SAYS("or a stand-in with `dataset synth metr-la`");
-    FAILS(WF_EIO, locate("windmill-small", &src));
-    SAYS("windmill_output_small.json not found in ");
-    SAYS("/pgt; get it from PyTorch Geometric Temporal, whose copy is lost");
-    FAILS(WF_EIO, locate("wave-equation", &src));
-    SAYS("wave-equation.h5 not found in ");
-    SAYS("; make it with `dataset synth wave-equation`");
+    fails(locate("metr-la", &src), WF_EIO, "data set metr-la: metr-la.h5 not found in ");
+    says("; get it from DCRNN (");
+    says("or a stand-in with `dataset synth metr-la`");
+    fails(locate("windmill-small", &src), WF_EIO, "windmill_output_small.json not found in ");
+    says("/pgt; get it from PyTorch Geometric Temporal, whose copy is lost");
+    fails(locate("wave-equation", &src), WF_EIO, "wave-equation.h5 not found in ");
+    says("; make it with `dataset synth wave-equation`");
     cr_assert(!src.data[0]);
 }
 
@@ -207,25 +201,24 @@ Test(catalog, another_data_set_is_refused)
     bay = wf_catalog_find("pems-bay");
     four = wf_catalog_find("pems04");
     struct wf_dataset ds = shaped(2016, 207, 1);
-    FAILS(WF_EINVAL, wf_catalog_check(la, &ds, "/d/metr-la.h5", &err));
+    fails(wf_catalog_check(la, &ds, "/d/metr-la.h5", &err), WF_EINVAL, "");
     cr_assert_str_eq(err.message, "metr-la: /d/metr-la.h5: 2016 steps x 207 nodes, expected 34272 "
                                   "x 207: another data set?");
     ds = shaped(34272, 207, 1);
-    OK(wf_catalog_check(la, &ds, "f", &err));
+    ok(wf_catalog_check(la, &ds, "f", &err));
     ds = shaped(34272, 207, 2); /* with the time of day */
-    OK(wf_catalog_check(la, &ds, "f", &err));
+    ok(wf_catalog_check(la, &ds, "f", &err));
     ds = shaped(34272, 206, 1);
-    FAILS(WF_EINVAL, wf_catalog_check(la, &ds, "f", &err));
+    fails(wf_catalog_check(la, &ds, "f", &err), WF_EINVAL, "");
     ds = shaped(52116, 325, 1);
-    OK(wf_catalog_check(bay, &ds, "f", &err));
+    ok(wf_catalog_check(bay, &ds, "f", &err));
     ds = shaped(52128, 325, 1);
-    OK(wf_catalog_check(bay, &ds, "f", &err));
+    ok(wf_catalog_check(bay, &ds, "f", &err));
     ds = shaped(52127, 325, 1);
-    FAILS(WF_EINVAL, wf_catalog_check(bay, &ds, "f", &err));
-    SAYS("expected 52116 or 52128 x 325");
+    fails(wf_catalog_check(bay, &ds, "f", &err), WF_EINVAL, "expected 52116 or 52128 x 325");
     ds = shaped(16992, 307, 1);
-    FAILS(WF_EINVAL, wf_catalog_check(four, &ds, "f", &err));
-    SAYS("16992 steps x 307 nodes x 1 channels, expected 16992 x 307 x 3: another data set?");
+    fails(wf_catalog_check(four, &ds, "f", &err), WF_EINVAL,
+          "16992 steps x 307 nodes x 1 channels, expected 16992 x 307 x 3: another data set?");
 }
 
 /* A day of simulated traffic in the folder of data. */
@@ -237,7 +230,7 @@ static void simulate(const char *name, int nodes)
     cfg.days = 1;
     snprintf(path, sizeof path, "data/%s", name);
     scratch_folder("data");
-    OK(wf_simulate_traffic(scratch(path), &cfg, &err));
+    ok(wf_simulate_traffic(scratch(path), &cfg, &err));
 }
 
 Test(catalog, a_stand_in_is_taken_and_says_so)
@@ -247,23 +240,23 @@ Test(catalog, a_stand_in_is_taken_and_says_so)
     const struct wf_catalog_entry *c = wf_catalog_find("metr-la");
     simulate("metr-la.h5", 207);
     put("adj_mx_metr-la.pkl"); /* of the real one; the simulated roads are other ones */
-    OK(locate("metr-la", &src));
+    ok(locate("metr-la", &src));
     expect_at(src.data, "/metr-la.h5");
     cr_assert(!src.adjacency[0]);
-    OK(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
+    ok(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
     cr_assert(ds.synthetic && ds.total == 288 && ds.edges > 207);
-    OK(wf_catalog_check(c, &ds, src.data, &err));
+    ok(wf_catalog_check(c, &ds, src.data, &err));
     ds.total = 40000;
-    FAILS(WF_EINVAL, wf_catalog_check(c, &ds, src.data, &err));
+    fails(wf_catalog_check(c, &ds, src.data, &err), WF_EINVAL, "");
     wf_dataset_free(&ds);
     simulate("metr-la.h5", 50);
-    OK(locate("metr-la", &src));
-    OK(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
-    FAILS(WF_EINVAL, wf_catalog_check(c, &ds, src.data, &err));
-    SAYS("288 steps x 50 nodes, expected 34272 x 207");
+    ok(locate("metr-la", &src));
+    ok(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
+    fails(wf_catalog_check(c, &ds, src.data, &err), WF_EINVAL,
+          "288 steps x 50 nodes, expected 34272 x 207");
     wf_dataset_free(&ds);
     simulate("wave-equation.h5", 325);
-    OK(locate("wave-equation", &src));
+    ok(locate("wave-equation", &src));
     cr_assert(!src.zero_missing);
     cr_expect_eq(wf_alloc_live(), 0);
 }
@@ -274,17 +267,16 @@ Test(catalog, the_mark_of_a_stand_in_travels)
     struct wf_dataset_source src;
     struct wf_dataset ds;
     simulate("pems.h5", 4);
-    OK(locate("pems", &src));
+    ok(locate("pems", &src));
     cr_assert(wf_series_file_synthetic(src.data));
-    OK(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
-    OK(wf_dataset_write(scratch("copy.h5"), &ds, &err));
+    ok(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
+    ok(wf_dataset_write(scratch("copy.h5"), &ds, &err));
     cr_assert(wf_series_file_synthetic(scratch("copy.h5")));
     ds.synthetic = false;
-    OK(wf_dataset_write(scratch("data/pems.h5"), &ds, &err));
+    ok(wf_dataset_write(scratch("data/pems.h5"), &ds, &err));
     cr_assert(!wf_series_file_synthetic(scratch("data/pems.h5")));
     wf_dataset_free(&ds);
-    FAILS(WF_EIO, locate("pems", &src));
-    SAYS("data set pems: adj_mx_pems.pkl not found");
+    fails(locate("pems", &src), WF_EIO, "data set pems: adj_mx_pems.pkl not found");
     cr_assert(!wf_series_file_synthetic(scratch("nothing.h5")));
     cr_assert(!wf_series_file_synthetic(scratch_file("text.h5", "text", 4)));
     cr_expect_eq(wf_alloc_live(), 0);
@@ -385,9 +377,9 @@ Test(catalog, real_sets_are_found_by_name_and_have_their_shape)
         const struct wf_catalog_entry *c = wf_catalog_find(real[i].name);
         struct wf_dataset_source src = wf_dataset_defaults();
         struct wf_dataset ds;
-        OK(wf_catalog_locate(c, shared("data"), &src, &err));
-        OK(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
-        OK(wf_catalog_check(c, &ds, src.data, &err));
+        ok(wf_catalog_locate(c, shared("data"), &src, &err));
+        ok(wf_dataset_load(&ds, wf_backend_cpu(), &src, &err));
+        ok(wf_catalog_check(c, &ds, src.data, &err));
         cr_expect(ds.total == c->E && ds.series.N == c->N && ds.series.C == c->C, "%s", c->name);
         cr_expect(!ds.synthetic, "%s", c->name);
         if (c->edges && !ds.weights.values) cr_expect_eq(ds.edges, c->edges, "%s", c->name);

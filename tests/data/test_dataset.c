@@ -9,13 +9,10 @@
 #include "data/formats/series_file.h"
 #include "data/simulate/simulate_file.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 static struct wf_dataset_source source(const char *data, const char *adjacency)
 {
@@ -64,8 +61,8 @@ Test(dataset, real_sets_have_the_shapes_and_graphs_they_are_known_for)
         struct wf_dataset_source src =
             source(shared(real[i].data), adjacency[0] ? shared(adjacency) : "");
         strcpy(src.key, real[i].key);
-        OK(load(&ds, &src));
-        OK(wf_dataset_stats(&st, &ds, &err));
+        ok(load(&ds, &src));
+        ok(wf_dataset_stats(&st, &ds, &err));
         cr_assert_eq(ds.series.E, real[i].E);
         cr_assert(ds.series.N == real[i].N && ds.series.C == 1 && ds.nodes.count == real[i].N);
         cr_assert_eq(ds.edges, real[i].edges, "%s: %d edges", real[i].data, ds.edges);
@@ -85,14 +82,14 @@ Test(dataset, zeros_of_traffic_are_missing_and_data_in_the_reference)
     struct wf_dataset ds;
     struct wf_dataset_stats st;
     struct wf_dataset_source src = source(shared("data/pems-bay-74/pems-bay.h5"), NULL);
-    OK(load(&ds, &src));
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_assert(st.channel[0].zeros == 0 && st.channel[0].min > 0);
     cr_assert_float_eq(st.channel[0].missing, 3.241e-5, 1e-8);
     wf_dataset_free(&ds);
     src.pgt = src.day_channel = true;
-    OK(load(&ds, &src));
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_assert(ds.series.C == 2 && st.channel[0].missing == 0 && st.channel[0].min == 0);
     const wf_real *row = ds.series.values + (ptrdiff_t)(288 + 12) * 74 * 2;
     for (int n = 0; n < 74; n++) cr_assert_float_eq(row[2 * n + 1], 1.0 / 24, 1e-7);
@@ -100,8 +97,8 @@ Test(dataset, zeros_of_traffic_are_missing_and_data_in_the_reference)
     wf_dataset_free(&ds);
     src.pgt = src.day_channel = false;
     src.zero_missing = false;
-    OK(load(&ds, &src));
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_assert(ds.series.C == 1 && st.channel[0].missing == 0);
     wf_dataset_free(&ds);
     expect_no_leaks();
@@ -134,7 +131,7 @@ Test(dataset, real_files_that_do_not_belong_together_are_refused)
             source(shared(real_bad[i].data), adjacency[0] ? shared(adjacency) : "");
         strcpy(src.key, real_bad[i].key);
         cr_assert_neq(load(&ds, &src), WF_OK, "%s", real_bad[i].says);
-        SAYS(real_bad[i].says);
+        says(real_bad[i].says);
         cr_assert(!strchr(err.message, '\n') && !ds.nodes.count && !ds.series.values);
     }
     expect_no_leaks();
@@ -149,7 +146,7 @@ Test(dataset, text_files_make_a_series_and_a_graph)
     struct wf_dataset ds;
     struct wf_dataset_source src =
         source(text_file("s.csv", SERIES), text_file("a.csv", "1,0.5,0\n0,1,0\n0.25,0,0\n"));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.series.E == 3 && ds.series.N == 3 && ds.series.C == 1);
     cr_assert(ds.series.interval_s == 3600 && ds.series.time_s[1] == 1704070800);
     cr_assert(ds.series.values[1] == 2 && isnan(ds.series.values[3]) && isnan(ds.series.values[5]));
@@ -173,13 +170,13 @@ Test(dataset, distances_go_by_name_or_by_number)
         struct wf_dataset_source src =
             source(k ? text_file("n.csv", "1,2,3\n4,5,6\n") : text_file("s.csv", SERIES),
                    text_file("d.csv", k ? numbered : named));
-        OK(load(&ds, &src));
+        ok(load(&ds, &src));
         /* Standard deviation of 1, 2, 9 is sqrt(38/3); exp(-81 / 12.67) is below 0.1. */
         cr_assert(ds.edges == 2 && ds.source[0] == 0 && ds.target[0] == 1 && ds.target[1] == 2);
         cr_assert_float_eq(ds.weight[1], exp(-4 / (38.0 / 3)), 1e-6);
         wf_dataset_free(&ds);
         src.threshold = 0;
-        OK(load(&ds, &src));
+        ok(load(&ds, &src));
         cr_assert_eq(ds.edges, 3);
         wf_dataset_free(&ds);
     }
@@ -192,14 +189,14 @@ static const char *named_graph(const char *name, const char *const ids[3])
     struct wf_h5 *f;
     struct wf_names n;
     struct wf_array a;
-    OK(wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ 3, 3 }, &err));
+    ok(wf_array_alloc(&a, WF_F32, 2, (ptrdiff_t[]){ 3, 3 }, &err));
     a.f32[1] = 0.5F;
-    OK(wf_names_alloc(&n, 3, &err));
-    for (int i = 0; i < 3; i++) OK(wf_names_set(&n, i, ids[i], strlen(ids[i]), &err));
-    OK(wf_h5_create(&f, scratch(name), &err));
-    OK(wf_h5_write(f, "adjacency", &a, &err));
-    OK(wf_h5_write_names(f, "nodes", &n, &err));
-    OK(wf_h5_commit(f, &err));
+    ok(wf_names_alloc(&n, 3, &err));
+    for (int i = 0; i < 3; i++) ok(wf_names_set(&n, i, ids[i], strlen(ids[i]), &err));
+    ok(wf_h5_create(&f, scratch(name), &err));
+    ok(wf_h5_write(f, "adjacency", &a, &err));
+    ok(wf_h5_write_names(f, "nodes", &n, &err));
+    ok(wf_h5_commit(f, &err));
     wf_names_free(&n);
     wf_array_free(&a);
     return scratch(name);
@@ -212,17 +209,15 @@ Test(dataset, an_adjacency_in_another_order_is_put_into_the_series)
     static const char *const twice[] = { "b", "a", "b" };
     struct wf_dataset ds;
     struct wf_dataset_source src = source(text_file("s.csv", SERIES), named_graph("g.h5", turned));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.reordered && ds.edges == 1 && ds.source[0] == 2 && ds.target[0] == 0);
     cr_assert_str_eq(ds.nodes.name[0], "a");
     wf_dataset_free(&ds);
     named_graph("g.h5", other);
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("node 2 is 'd', series");
-    SAYS("has 'c' there");
+    fails(load(&ds, &src), WF_EINVAL, "node 2 is 'd', series");
+    says("has 'c' there");
     named_graph("g.h5", twice);
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("node 2 is 'b' again");
+    fails(load(&ds, &src), WF_EINVAL, "node 2 is 'b' again");
     expect_no_leaks();
 }
 
@@ -248,13 +243,12 @@ Test(dataset, bad_text_is_refused_in_one_line)
         struct wf_dataset_source src =
             source(text_file("s.csv", bad[i].series), text_file("a.csv", bad[i].adjacency));
         cr_assert_neq(load(&ds, &src), WF_OK, "row %zu", i);
-        SAYS(bad[i].says);
+        says(bad[i].says);
         cr_assert(!strchr(err.message, '\n'));
     }
     struct wf_dataset ds;
     struct wf_dataset_source none = wf_dataset_defaults();
-    FAILS(WF_EINVAL, load(&ds, &none));
-    SAYS("no data file");
+    fails(load(&ds, &none), WF_EINVAL, "no data file");
     expect_no_leaks();
 }
 
@@ -269,18 +263,17 @@ Test(dataset, the_first_bytes_tell_what_the_name_does_not)
     fclose(f);
     struct wf_dataset_source src =
         source(scratch_file("series", bytes, size), shared("data/metr-la-week/adj_mx_metr-la.pkl"));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.series.N == 207 && ds.edges == 1722);
     wf_dataset_free(&ds);
     scratch_file("series", bytes, size / 2);
-    FAILS(WF_EFORMAT, load(&ds, &src));
-    SAYS("series: ");
+    fails(load(&ds, &src), WF_EFORMAT, "series: ");
     src = source(text_file("plain", SERIES), NULL);
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert_eq(ds.series.N, 3);
     wf_dataset_free(&ds);
     src = source(scratch_file("nothing", "", 0), NULL);
-    FAILS(WF_EIO, load(&ds, &src));
+    fails(load(&ds, &src), WF_EIO, "");
     expect_no_leaks();
 }
 
@@ -304,17 +297,15 @@ Test(dataset, arrays_of_numpy_are_series_and_graphs)
     struct wf_dataset ds;
     struct wf_dataset_source src =
         source(npy_file("s.npy", "(4, 2, 3)", 24), npy_file("a.npy", "(2, 2)", 4));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.series.E == 4 && ds.series.N == 2 && ds.series.C == 3 && !ds.series.time_s);
     cr_assert(isnan(ds.series.values[0]) && ds.series.values[23] == 23);
     cr_assert(ds.edges == 3 && ds.source[0] == 0 && ds.target[0] == 1 && ds.weight[2] == 3);
     wf_dataset_free(&ds);
     npy_file("s.npy", "(24,)", 24);
-    FAILS(WF_EFORMAT, load(&ds, &src));
-    SAYS("s.npy: has shape [24], expected [E, N] or [E, N, C]");
+    fails(load(&ds, &src), WF_EFORMAT, "s.npy: has shape [24], expected [E, N] or [E, N, C]");
     npy_file("s.npy", "(1, 2, 12)", 24);
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("s.npy: 2 nodes of 12 channels, expected at most 8");
+    fails(load(&ds, &src), WF_EINVAL, "s.npy: 2 nodes of 12 channels, expected at most 8");
     expect_no_leaks();
 }
 
@@ -326,12 +317,12 @@ Test(dataset, one_file_keeps_series_and_graph)
     struct wf_dataset_stats a, b;
     struct wf_dataset_source src = source(text_file("s.csv", SERIES "2024-01-02 00:00,1,1,1\n"),
                                           text_file("a.csv", "1,0.5,0\n0,1,0\n0.25,0,0\n"));
-    OK(load(&ds, &src));
-    OK(wf_dataset_write(scratch("one.h5"), &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_write(scratch("one.h5"), &ds, &err));
     src = source(scratch("one.h5"), "");
-    OK(load(&back, &src));
-    OK(wf_dataset_stats(&a, &ds, &err));
-    OK(wf_dataset_stats(&b, &back, &err));
+    ok(load(&back, &src));
+    ok(wf_dataset_stats(&a, &ds, &err));
+    ok(wf_dataset_stats(&b, &back, &err));
     cr_assert(a.gaps == 1 && a.longest_s == 22 * 3600 && a.isolated == 0 && a.out_max == 2);
     cr_assert(b.gaps == 1 && b.longest_s == 22 * 3600 && back.series.interval_s == 3600);
     cr_assert(memcmp(ds.series.time_s, back.series.time_s, 4 * sizeof(int64_t)) == 0);
@@ -352,10 +343,10 @@ Test(dataset, real_series_come_back_bit_for_bit)
         struct wf_dataset ds, back;
         struct wf_dataset_source src =
             source(shared(real[1 - i].data), shared(real[1 - i].adjacency));
-        OK(load(&ds, &src));
-        OK(wf_dataset_write(scratch("back.h5"), &ds, &err));
+        ok(load(&ds, &src));
+        ok(wf_dataset_write(scratch("back.h5"), &ds, &err));
         src = source(scratch("back.h5"), "");
-        OK(load(&back, &src));
+        ok(load(&back, &src));
         const struct wf_series *a = &ds.series, *b = &back.series;
         cr_assert(a->E == b->E && a->N == b->N && a->interval_s == b->interval_s);
         cr_assert_eq(memcmp(a->time_s, b->time_s, (size_t)a->E * sizeof *a->time_s), 0);
@@ -378,10 +369,10 @@ Test(dataset, csv_comes_back_as_it_went)
         struct wf_dataset ds, back;
         struct wf_dataset_source src =
             source(text_file("s.csv", timed ? quoted : "1,nan\n0.1,3\n"), NULL);
-        OK(load(&ds, &src));
-        OK(wf_dataset_write_csv(scratch("out.csv"), &ds, &err));
+        ok(load(&ds, &src));
+        ok(wf_dataset_write_csv(scratch("out.csv"), &ds, &err));
         src = source(scratch("out.csv"), NULL);
-        OK(load(&back, &src));
+        ok(load(&back, &src));
         cr_assert(back.series.E == 2 && back.series.N == 2 && isnan(back.series.values[1]));
         cr_assert(back.series.values[2] == ds.series.values[2] && back.series.values[3] == 3);
         cr_assert_eq(back.nodes.count, timed ? 2 : 0);
@@ -397,13 +388,13 @@ Test(dataset, what_cannot_be_written_leaves_nothing)
 {
     struct wf_dataset ds;
     struct wf_dataset_source src = source(npy_file("s.npy", "(4, 2, 3)", 24), NULL);
-    OK(load(&ds, &src));
-    FAILS(WF_EINVAL, wf_dataset_write_csv(scratch("out.csv"), &ds, &err));
-    SAYS("CSV holds one channel, the series has 3");
-    FAILS(WF_EIO, wf_dataset_write(scratch("no/such.h5"), &ds, &err));
-    SAYS("such.h5: cannot create the file: No such file");
+    ok(load(&ds, &src));
+    fails(wf_dataset_write_csv(scratch("out.csv"), &ds, &err), WF_EINVAL,
+          "CSV holds one channel, the series has 3");
+    fails(wf_dataset_write(scratch("no/such.h5"), &ds, &err), WF_EIO,
+          "such.h5: cannot create the file: No such file");
     ds.series.C = 1;
-    FAILS(WF_EIO, wf_dataset_write_csv(scratch("no/such.csv"), &ds, &err));
+    fails(wf_dataset_write_csv(scratch("no/such.csv"), &ds, &err), WF_EIO, "");
     ds.series.C = 3;
     cr_assert_eq(scratch_count(), 1);
     wf_dataset_free(&ds);
@@ -424,9 +415,9 @@ Test(dataset, synthetic_traffic_in_a_file_is_the_simulation)
     struct wf_traffic_data want;
     struct wf_dataset ds;
     struct wf_dataset_source src = source(scratch("synth.h5"), "");
-    OK(wf_simulate_traffic(scratch("synth.h5"), &cfg, &err));
-    OK(wf_traffic_run(&cfg, &want, &err));
-    OK(load(&ds, &src));
+    ok(wf_simulate_traffic(scratch("synth.h5"), &cfg, &err));
+    ok(wf_traffic_run(&cfg, &want, &err));
+    ok(load(&ds, &src));
     cr_assert(ds.series.E == want.E && ds.series.N == 12 && ds.series.time_s[0] == want.t0);
     for (ptrdiff_t i = 0; i < want.E * 12; i++)
         cr_assert(isnan(want.values[i]) ? isnan(ds.series.values[i])
@@ -439,7 +430,7 @@ Test(dataset, synthetic_traffic_in_a_file_is_the_simulation)
     wf_dataset_free(&ds);
     wf_traffic_data_free(&want);
     cfg.nodes = 1;
-    FAILS(WF_EINVAL, wf_simulate_traffic(scratch("synth.h5"), &cfg, &err));
+    fails(wf_simulate_traffic(scratch("synth.h5"), &cfg, &err), WF_EINVAL, "");
     expect_no_leaks();
 }
 
@@ -460,7 +451,7 @@ Test(dataset, every_failed_allocation_is_clean)
     EACH_ALLOCATION_FAILS(err, wf_simulate_traffic(scratch("t.h5"), &cfg, &err), (void)0);
     src = source(scratch("t.h5"), "");
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     struct wf_dataset_stats st;
     long held = wf_alloc_live();
     EACH_ALLOCATION_FAILS(err, wf_dataset_write(scratch("u.h5"), &ds, &err), (void)0);
@@ -480,8 +471,8 @@ Test(dataset, statistics_count_what_is_there)
     src.zero_missing = false;
     char page[1024] = "";
     FILE *f = fmemopen(page, sizeof page, "w");
-    OK(load(&ds, &src));
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_assert(st.channel[0].min == 0 && st.channel[0].max == 9 && st.channel[0].mean == 35.0 / 8);
     cr_assert(st.channel[0].zeros == 1.0 / 9 && st.channel[0].missing == 1.0 / 9);
     cr_assert(st.symmetric && st.self_loops == 2 && st.isolated == 1);
@@ -495,7 +486,7 @@ Test(dataset, statistics_count_what_is_there)
     struct wf_backend *be = ds.series.be;
     struct wf_backend other = *be;
     ds.series.be = &other;
-    FAILS(WF_EINVAL, wf_dataset_stats(&st, &ds, &err));
+    fails(wf_dataset_stats(&st, &ds, &err), WF_EINVAL, "");
     ds.series.be = be;
     wf_dataset_free(&ds);
     expect_no_leaks();
@@ -506,12 +497,12 @@ Test(dataset, every_option_sets_its_field)
     struct wf_dataset_source s = wf_dataset_defaults();
     struct wf_config c = { wf_dataset_fields, &s, "data" };
     cr_assert(s.zero_missing && s.threshold == 0.1 && !s.pgt && !s.graph_optional);
-    OK(wf_config_set(&c, 1, "data", "a.h5", &err));
-    OK(wf_config_set(&c, 1, "key", "df", &err));
-    OK(wf_config_set(&c, 1, "adjacency", "a.pkl", &err));
-    OK(wf_config_set(&c, 1, "zero-missing", "False", &err));
-    OK(wf_config_set(&c, 1, "threshold", "0.5", &err));
+    ok(wf_config_set(&c, 1, "data", "a.h5", &err));
+    ok(wf_config_set(&c, 1, "key", "df", &err));
+    ok(wf_config_set(&c, 1, "adjacency", "a.pkl", &err));
+    ok(wf_config_set(&c, 1, "zero-missing", "False", &err));
+    ok(wf_config_set(&c, 1, "threshold", "0.5", &err));
     cr_assert(!strcmp(s.data, "a.h5") && !strcmp(s.key, "df") && !strcmp(s.adjacency, "a.pkl"));
     cr_assert(!s.zero_missing && s.threshold == 0.5);
-    FAILS(WF_EINVAL, wf_config_set(&c, 1, "threshold", "2", &err));
+    fails(wf_config_set(&c, 1, "threshold", "2", &err), WF_EINVAL, "");
 }

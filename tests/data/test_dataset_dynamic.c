@@ -5,15 +5,12 @@
 #include "apps/dataset/describe.h"
 #include "data/dataset.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 TestSuite(dataset_dynamic);
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 static struct wf_dataset_source source(const char *data)
 {
@@ -52,30 +49,30 @@ Test(dataset_dynamic, weights_of_a_graph_that_changes_are_a_series_beside_the_va
     struct wf_dataset_source src = source(text_file("s.json", SNAPSHOTS));
     const wf_real weights[] = { 2, 0, 1, 0, 0, 0, 4, 6, 0 };
     src.graph_optional = false;
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.series.E == 3 && ds.series.values[1] == 0, "zeros are data");
     cr_assert(ds.edges == 3 && ds.source[1] == 1 && ds.target[1] == 0 && ds.source[2] == 1);
     cr_assert(ds.weights.E == 3 && ds.weights.N == 3 && ds.weights.C == 1);
     cr_expect_arr_eq(ds.weights.values, weights, sizeof weights);
     cr_expect(ds.weight[0] == 3 && ds.weight[1] == 6 && ds.weight[2] == 1, "means where they are");
-    FAILS(WF_EINVAL, wf_dataset_write(scratch("d.h5"), &ds, &err));
-    SAYS("d.h5: HDF5 holds no graph that changes, as s has it");
-    OK(wf_dataset_write_csv(scratch("d.csv"), &ds, &err));
+    fails(wf_dataset_write(scratch("d.h5"), &ds, &err), WF_EINVAL,
+          "d.h5: HDF5 holds no graph that changes, as s has it");
+    ok(wf_dataset_write_csv(scratch("d.csv"), &ds, &err));
     wf_dataset_free(&ds);
     struct wf_row_choice rows = { last_two, NULL };
     src.rows = &rows;
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.series.E == 2 && ds.weights.E == 2 && ds.series.values[0] == 3);
     cr_expect_arr_eq(ds.weights.values, weights + 3, 6 * sizeof *weights);
     wf_dataset_free(&ds);
     src.rows = NULL;
     src.series_only = true;
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(!ds.edges && !ds.weights.values);
     wf_dataset_free(&ds);
     src = source(text_file("s.json", SNAPSHOTS));
     snprintf(src.adjacency, sizeof src.adjacency, "%s", text_file("a.csv", "1,0.5\n0,1\n"));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(ds.edges == 3 && !ds.weights.values, "a constant graph in its place");
     wf_dataset_free(&ds);
     expect_no_leaks();
@@ -87,12 +84,11 @@ Test(dataset_dynamic, a_graph_without_an_edge_in_any_step_is_none)
     static const char text[] = "{\"0\":{\"y\":[1],\"edges\":[]},\"1\":{\"y\":[2],\"edges\":[]},"
                                "\"time_periods\":2}";
     struct wf_dataset_source src = source(text_file("s.json", text));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     cr_assert(!ds.edges && !ds.weights.values);
     wf_dataset_free(&ds);
     src.graph_optional = false;
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("s.json: holds no graph");
+    fails(load(&ds, &src), WF_EINVAL, "s.json: holds no graph");
     expect_no_leaks();
 }
 
@@ -103,8 +99,8 @@ Test(dataset_dynamic, a_graph_that_changes_is_described)
     struct wf_dataset_source src = source(text_file("s.json", SNAPSHOTS));
     char page[1024] = "";
     FILE *f = fmemopen(page, sizeof page, "w");
-    OK(load(&ds, &src));
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_assert(st.step_edges[0] == 0 && st.step_edges[1] == 2 && st.step_edges[2] == 2);
     cr_assert(st.weight_min == 1 && st.weight_max == 6 && !st.symmetric && st.self_loops == 1);
     wf_dataset_print(&ds, &st, f);
@@ -114,7 +110,7 @@ Test(dataset_dynamic, a_graph_that_changes_is_described)
                            "weights    1 to 6\n"),
               "%s", page);
     for (int t = 0; t < 3; t++) ds.weights.values[t * 3 + 1] = ds.weights.values[t * 3];
-    OK(wf_dataset_stats(&st, &ds, &err));
+    ok(wf_dataset_stats(&st, &ds, &err));
     cr_expect(st.symmetric, "in every step");
     wf_dataset_free(&ds);
     expect_no_leaks();
@@ -135,8 +131,8 @@ Test(dataset_dynamic, real_graphs_that_change_are_read)
         struct wf_dataset ds;
         struct wf_dataset_stats st;
         struct wf_dataset_source src = source(shared(changing[i].data));
-        OK(load(&ds, &src));
-        OK(wf_dataset_stats(&st, &ds, &err));
+        ok(load(&ds, &src));
+        ok(wf_dataset_stats(&st, &ds, &err));
         cr_expect(ds.series.E == changing[i].E && ds.series.N == changing[i].N &&
                   ds.series.C == changing[i].C);
         cr_expect_eq(ds.edges, changing[i].edges, "%d", ds.edges);
@@ -156,7 +152,7 @@ Test(dataset_dynamic, every_failed_allocation_is_clean)
     struct wf_dataset_source src = source(text_file("s.json", SNAPSHOTS));
     src.rows = &rows;
     EACH_ALLOCATION_FAILS(err, load(&ds, &src), wf_dataset_free(&ds));
-    OK(load(&ds, &src));
+    ok(load(&ds, &src));
     EACH_ALLOCATION_FAILS(err, wf_dataset_stats(&st, &ds, &err), (void)0);
     wf_dataset_free(&ds);
     expect_no_leaks();

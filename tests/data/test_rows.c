@@ -9,14 +9,12 @@
 #include "data/formats/series_file.h"
 #include "tests/kit/h5_odd.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
 
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
-#define MINUTE         (INT64_C(60000000000))
+#define MINUTE (INT64_C(60000000000))
 
 struct choice {
     int n;
@@ -78,10 +76,10 @@ static void check_part(const struct wf_series_file *part, const struct wf_series
 static void compare(const char *path)
 {
     struct wf_series_file whole, part;
-    OK(wf_series_file_read(&whole, path, NULL, NULL, &err));
+    ok(wf_series_file_read(&whole, path, NULL, NULL, &err));
     for (int i = 0; i < CHOICES; i++) {
         struct choice c = choices[i];
-        OK(wf_series_file_read(&part, path, NULL, &(struct wf_row_choice){ choose, &c }, &err));
+        ok(wf_series_file_read(&part, path, NULL, &(struct wf_row_choice){ choose, &c }, &err));
         check_part(&part, &whole, &c);
         wf_series_file_free(&part);
     }
@@ -124,7 +122,7 @@ Test(rows, of_our_own_layout_are_slices_of_the_whole)
                                     .t0_ns = 1234567891,
                                     .interval_s = kind == 2 ? 0 : 300,
                                     .times_ns = kind == 3 ? (int64_t *)(uintptr_t)uneven : NULL };
-        OK(wf_series_file_write(scratch("o.h5"), &s, &err));
+        ok(wf_series_file_write(scratch("o.h5"), &s, &err));
         compare(scratch("o.h5"));
     }
     expect_no_leaks();
@@ -142,8 +140,8 @@ Test(rows, of_long_frames_pass_in_pieces)
         struct wf_series_file whole, part;
         const char *path = scratch(two ? "two.h5" : "one.h5");
         h5_odd_frame(path, &fr);
-        OK(wf_series_file_read(&whole, path, NULL, NULL, &err));
-        OK(wf_series_file_read(&part, path, NULL, &(struct wf_row_choice){ choose, &c }, &err));
+        ok(wf_series_file_read(&whole, path, NULL, NULL, &err));
+        ok(wf_series_file_read(&part, path, NULL, &(struct wf_row_choice){ choose, &c }, &err));
         check_part(&part, &whole, &c);
         wf_series_file_free(&whole);
         wf_series_file_free(&part);
@@ -172,9 +170,9 @@ Test(rows, that_the_file_does_not_have_are_refused)
     h5_odd_frame(scratch("f.h5"), &fr);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct choice c = bad[i].choice;
-        FAILS(WF_EINVAL, wf_series_file_read(&s, scratch("f.h5"), NULL,
-                                             &(struct wf_row_choice){ choose, &c }, &err));
-        SAYS(bad[i].says);
+        fails(wf_series_file_read(&s, scratch("f.h5"), NULL, &(struct wf_row_choice){ choose, &c },
+                                  &err),
+              WF_EINVAL, bad[i].says);
         cr_assert(!s.values && !s.times_ns);
     }
     expect_no_leaks();
@@ -187,17 +185,17 @@ Test(rows, whose_times_no_number_holds_are_refused)
     struct wf_row_choice rows = { choose, &c };
     struct wf_series_file s = { .E = ROWS, .N = 1, .C = 1, .values = v, .interval_s = 300 }, back;
     s.t0_ns = INT64_MAX - 7 * 300 * INT64_C(1000000000);
-    OK(wf_series_file_write(scratch("o.h5"), &s, &err));
-    OK(wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err));
+    ok(wf_series_file_write(scratch("o.h5"), &s, &err));
+    ok(wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err));
     wf_series_file_free(&back);
     s.t0_ns++;
-    OK(wf_series_file_write(scratch("o.h5"), &s, &err));
-    FAILS(WF_EFORMAT, wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err));
-    SAYS("8 rows every 300 s end after the year 2262");
+    ok(wf_series_file_write(scratch("o.h5"), &s, &err));
+    fails(wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err), WF_EFORMAT,
+          "8 rows every 300 s end after the year 2262");
     s.t0_ns = 0;
     s.interval_s = INT64_MAX / 2;
-    OK(wf_series_file_write(scratch("o.h5"), &s, &err));
-    FAILS(WF_EFORMAT, wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err));
+    ok(wf_series_file_write(scratch("o.h5"), &s, &err));
+    fails(wf_series_file_read(&back, scratch("o.h5"), NULL, &rows, &err), WF_EFORMAT, "");
     expect_no_leaks();
 }
 
@@ -250,8 +248,8 @@ static const char *h5_file(void)
     struct wf_dataset ds;
     struct wf_dataset_source src = source(csv_file());
     src.zero_missing = false;
-    OK(load(&ds, &src));
-    OK(wf_dataset_write(scratch("s.h5"), &ds, &err));
+    ok(load(&ds, &src));
+    ok(wf_dataset_write(scratch("s.h5"), &ds, &err));
     wf_dataset_free(&ds);
     return scratch("s.h5");
 }
@@ -282,9 +280,9 @@ Test(rows, of_a_data_set_are_slices_of_the_whole)
         struct wf_dataset whole, part;
         src.pgt = src.day_channel = k % 3 == 1;
         src.zero_missing = k % 3 == 0;
-        OK(load(&whole, &src));
+        ok(load(&whole, &src));
         src.rows = &rows;
-        OK(load(&part, &src));
+        ok(load(&part, &src));
         cr_assert(whole.total == ROWS && part.total == ROWS && c.seen == ROWS);
         cr_assert_eq(part.edges, whole.edges);
         check_series(&part.series, &whole.series, &c);
@@ -303,21 +301,18 @@ Test(rows, are_named_by_their_place_in_the_file)
     struct wf_dataset_source src = source(scratch("o.h5"));
     struct wf_series_file s = { .E = ROWS, .N = 2, .C = 1, .values = v, .interval_s = 300 };
     v[6 * 2 + 1] = INFINITY;
-    OK(wf_series_file_write(scratch("o.h5"), &s, &err));
+    ok(wf_series_file_write(scratch("o.h5"), &s, &err));
     src.rows = &rows;
-    FAILS(WF_ENUMERIC, load(&ds, &src));
-    SAYS("value of row 6, node 1 is infinite");
+    fails(load(&ds, &src), WF_ENUMERIC, "value of row 6, node 1 is infinite");
     v[6 * 2 + 1] = 0;
     s.t0_ns = -6 * 300 * INT64_C(1000000000);
-    OK(wf_series_file_write(scratch("o.h5"), &s, &err));
+    ok(wf_series_file_write(scratch("o.h5"), &s, &err));
     c.rows[0].first = 4;
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("row 4 is at -600 s");
+    fails(load(&ds, &src), WF_EINVAL, "row 4 is at -600 s");
     c.rows[0] = (struct wf_rows){ 7, 9 };
     src = source(csv_file());
     src.rows = &rows;
-    FAILS(WF_EINVAL, load(&ds, &src));
-    SAYS("s.csv: 9 rows from row 7 were chosen of a series of 8");
+    fails(load(&ds, &src), WF_EINVAL, "s.csv: 9 rows from row 7 were chosen of a series of 8");
     expect_no_leaks();
 }
 
@@ -335,7 +330,7 @@ Test(rows, of_a_series_alone_need_no_graph)
         src.graph_optional = false;
         if (k == 0) cr_assert_neq(load(&ds, &src), WF_OK);
         src.series_only = true;
-        OK(load(&ds, &src));
+        ok(load(&ds, &src));
         cr_assert(ds.edges == 0 && !ds.source && ds.series.E == ds.total && ds.total > 0);
         wf_dataset_free(&ds);
     }

@@ -6,13 +6,11 @@
 #include <zip.h>
 #include "data/dataset.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
 static struct wf_dataset ds;
-
-#define OK(call)   cr_assert_eq((call), WF_OK, "%s", err.message)
-#define SAYS(text) cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 static void put(char to[WF_CONFIG_TEXT], const char *name, const char *text)
 {
@@ -42,17 +40,17 @@ Test(tables, rows_of_nodes_and_a_second_file_become_steps_and_channels)
 {
     struct wf_dataset_source src = table("1,2,3\n4,5,6\n");
     src.rows_are_nodes = true;
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.E == 3 && ds.series.N == 2 && ds.series.C == 1 && !ds.series.time_s);
     expect((double[]){ 1, 4, 2, 5, 3, 6 }, 6);
     wf_dataset_free(&ds);
     put(src.second, "t.csv", "10,20,30\n40,50,60\n");
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.E == 3 && ds.series.N == 2 && ds.series.C == 2);
     expect((double[]){ 1, 10, 4, 40, 2, 20, 5, 50, 3, 30, 6, 60 }, 12);
     wf_dataset_free(&ds);
     src.rows_are_nodes = false;
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.E == 2 && ds.series.N == 3);
     expect((double[]){ 1, 10, 2, 20, 3, 30, 4, 40, 5, 50, 6, 60 }, 12);
     wf_dataset_free(&ds);
@@ -73,13 +71,13 @@ Test(tables, a_clock_and_names_come_from_the_source)
     strcpy(src.start, "2018-01-01 06:00");
     src.interval_s = 300;
     put(src.names, "n.txt", "400001, 17\n");
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.interval_s == 300 && ds.series.time_s[0] == 1514786400 &&
               ds.series.time_s[2] == 1514786400 + 600);
     cr_assert(ds.nodes.count == 2 && strcmp(ds.nodes.name[1], "17") == 0);
     wf_dataset_free(&ds);
     src.rows = &last;
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.E == 1 && ds.total == 3 && ds.series.time_s[0] == 1514786400 + 600);
     wf_dataset_free(&ds);
     cr_expect_eq(wf_alloc_live(), 0);
@@ -91,7 +89,7 @@ Test(tables, distances_go_by_the_names)
     struct wf_dataset_source src = table("1,2,3\n3,4,5\n");
     put(src.names, "n.txt", "300\n200\n100\n");
     put(src.adjacency, "d.csv", "from,to,distance\n300,200,1\n100,200,2\n100,300,50\n");
-    OK(load(&src));
+    ok(load(&src));
     cr_assert_eq(ds.edges, 2);
     cr_assert(ds.source[0] == 0 && ds.target[0] == 1 && ds.source[1] == 2 && ds.target[1] == 1);
     wf_dataset_free(&ds);
@@ -128,13 +126,13 @@ Test(tables, an_archive_holds_series_and_graph)
     zip_file_add(z, "node_values.npy", zip_source_buffer(z, bytes[0], size[0], 0), 0);
     zip_file_add(z, "adj_mat.npy", zip_source_buffer(z, bytes[1], size[1], 0), 0);
     cr_assert_eq(zip_close(z), 0);
-    OK(load(&src));
+    ok(load(&src));
     cr_assert(ds.series.E == 2 && ds.series.N == 2 && ds.series.C == 2 && ds.edges == 3);
     expect((double[]){ 1, 2, 3, 4, 5, 6, 7, 8 }, 8);
     wf_dataset_free(&ds);
     src.adjacency_key[0] = 0;
     cr_assert_eq(load(&src), WF_EFORMAT);
-    SAYS("2 arrays; name one by its key");
+    says("2 arrays; name one by its key");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -143,38 +141,38 @@ Test(tables, what_does_not_fit_is_refused)
     struct wf_dataset_source src = table("1,2\n3,4\n");
     put(src.second, "t.csv", "1,2\n");
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("t.csv: 1 x 2 values, expected 2 x 2 as in the first file");
+    says("t.csv: 1 x 2 values, expected 2 x 2 as in the first file");
     put(src.second, "t.json", "{}");
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("t.json: no second table");
+    says("t.json: no second table");
     src.second[0] = 0;
     put(src.names, "n.txt", "a b c");
     cr_assert_eq(load(&src), WF_EFORMAT);
-    SAYS("n.txt: 3 names for 2 nodes");
+    says("n.txt: 3 names for 2 nodes");
     src.names[0] = 0;
     src.interval_s = 300;
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("an interval without a start");
+    says("an interval without a start");
     strcpy(src.start, "yesterday");
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("start 'yesterday': want a date");
+    says("start 'yesterday': want a date");
     strcpy(src.start, "2018-01-01");
     src.interval_s = 0;
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("a start at 2018-01-01 without an interval");
+    says("a start at 2018-01-01 without an interval");
     src = table("2018-01-01,1,2\n2018-01-02,3,4\n");
     strcpy(src.start, "2018-01-01");
     src.interval_s = 300;
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("has its own times");
+    says("has its own times");
     src.start[0] = 0;
     src.interval_s = 0;
     src.rows_are_nodes = true;
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("has times in its rows");
+    says("has times in its rows");
     put(src.data, "s.json", "{\"FX\":[[1,2]],\"edges\":[]}");
     cr_assert_eq(load(&src), WF_EINVAL);
-    SAYS("rows-are-nodes are for .csv, .npy and .npz");
+    says("rows-are-nodes are for .csv, .npy and .npz");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 

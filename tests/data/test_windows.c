@@ -4,6 +4,7 @@
 #include <string.h>
 #include "data/windows.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 
 /* Windows that are padded, materialised in part, or held by someone else. */
 enum { E = 60, N = 3, C = 2, T = 4, Q = 3, B = 5, COUNT = E - T - Q + 1 };
@@ -11,18 +12,14 @@ enum { E = 60, N = 3, C = 2, T = 4, Q = 3, B = 5, COUNT = E - T - Q + 1 };
 static struct wf_error err;
 static const int starts[B] = { 7, COUNT - 1, 0, 7, 31 };
 
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
-
 static struct wf_series make(void)
 {
     struct wf_series s;
     static float host[E * N * C];
     for (int i = 0; i < E * N * C; i++) host[i] = i % 13 ? (float)(i * 7 % 101) + 1 : 0;
-    OK(wf_series_init(&s, wf_backend_cpu(), E, N, C, &err));
-    OK(wf_series_put(&s, 0, E, host, true));
-    OK(wf_series_clock(&s, NULL, 1483228800, 5400, &err));
+    ok(wf_series_init(&s, wf_backend_cpu(), E, N, C, &err));
+    ok(wf_series_put(&s, 0, E, host, true));
+    ok(wf_series_clock(&s, NULL, 1483228800, 5400, &err));
     return s;
 }
 
@@ -48,11 +45,11 @@ Test(windows, padding_has_no_targets_and_changes_nothing_else)
     struct wf_series s = make();
     struct wf_windows w[2];
     struct wf_batch plain = { 0 }, padded = { 0 };
-    for (int k = 0; k < 2; k++) OK(wf_windows_init(&w[k], &s, config(), &scaler, B, &err));
-    OK(wf_windows_batch(&w[0], &plain, starts, B));
+    for (int k = 0; k < 2; k++) ok(wf_windows_init(&w[k], &s, config(), &scaler, B, &err));
+    ok(wf_windows_batch(&w[0], &plain, starts, B));
     for (int valid = 0; valid <= B; valid++) {
         wf_real pad = valid % 2 ? (wf_real)NAN : 0;
-        OK(wf_windows_batch_padded(&w[1], &padded, starts, B, valid, pad));
+        ok(wf_windows_batch_padded(&w[1], &padded, starts, B, valid, pad));
         cr_assert(padded.B == B && padded.valid == valid && plain.valid == B);
         expect_same(&padded.x, &plain.x);
         expect_same(&padded.y_std, &plain.y_std);
@@ -61,12 +58,12 @@ Test(windows, padding_has_no_targets_and_changes_nothing_else)
         for (int i = valid * SAMPLE; i < B * SAMPLE; i++)
             cr_assert(valid % 2 ? isnan(padded.y.data[i]) : padded.y.data[i] == 0, "%d", i);
     }
-    OK(wf_windows_batch_padded(&w[1], &padded, starts, 2, 1, (wf_real)NAN));
+    ok(wf_windows_batch_padded(&w[1], &padded, starts, 2, 1, (wf_real)NAN));
     cr_assert(padded.y.shape[0] == 2 && isnan(padded.y.data[SAMPLE]));
     cr_assert_eq(memcmp(padded.y_std.data, plain.y_std.data, sizeof(wf_real) * SAMPLE * 2), 0,
                  "what lies behind the padding is not touched");
-    FAILS(WF_EINVAL, wf_windows_batch_padded(&w[1], &padded, starts, 2, 3, 0));
-    FAILS(WF_EINVAL, wf_windows_batch_padded(&w[1], &padded, starts, 2, -1, 0));
+    fails(wf_windows_batch_padded(&w[1], &padded, starts, 2, 3, 0), WF_EINVAL, "");
+    fails(wf_windows_batch_padded(&w[1], &padded, starts, 2, -1, 0), WF_EINVAL, "");
     for (int k = 0; k < 2; k++) wf_windows_free(&w[k]);
     wf_series_free(&s);
     cr_assert_eq(wf_alloc_live(), 0);
@@ -82,8 +79,8 @@ Test(windows, of_a_part_are_those_of_base_mode)
     cfg.base = true;
     for (int k = 0; k < 2; k++) {
         const struct wf_scaler *sc = k ? &scaler : NULL;
-        OK(wf_windows_init(&w, &s, cfg, sc, B, &err));
-        OK(wf_windows_materialise(&s, &cfg, sc, &to, &err));
+        ok(wf_windows_init(&w, &s, cfg, sc, B, &err));
+        ok(wf_windows_materialise(&s, &cfg, sc, &to, &err));
         cr_assert_eq(memcmp(x, w.base_x + 20 * T * N * C, sizeof x), 0);
         cr_assert_eq(memcmp(y, w.base_y + 20 * Q * N * C, sizeof y), 0);
         wf_windows_free(&w);
@@ -93,22 +90,21 @@ Test(windows, of_a_part_are_those_of_base_mode)
     for (int i = 0; i < 4; i++) {
         to.first = bad[i][0];
         to.count = bad[i][1];
-        FAILS(WF_EINVAL, wf_windows_materialise(&s, &cfg, NULL, &to, &err));
-        SAYS("of a series with 54 and its values");
+        fails(wf_windows_materialise(&s, &cfg, NULL, &to, &err), WF_EINVAL,
+              "of a series with 54 and its values");
     }
     to.first = COUNT - 3;
     to.count = 3;
-    OK(wf_windows_materialise(&s, &cfg, NULL, &to, &err));
+    ok(wf_windows_materialise(&s, &cfg, NULL, &to, &err));
     wf_alloc_fail_after(0);
-    FAILS(WF_ENOMEM, wf_windows_materialise(&s, &cfg, NULL, &to, &err));
+    fails(wf_windows_materialise(&s, &cfg, NULL, &to, &err), WF_ENOMEM, "");
     cfg.T = E;
-    FAILS(WF_EINVAL, wf_windows_materialise(&s, &cfg, NULL, &to, &err));
+    fails(wf_windows_materialise(&s, &cfg, NULL, &to, &err), WF_EINVAL, "");
     cfg.T = T;
     struct wf_series empty = s;
     empty.values = NULL;
     cfg.fetched = true;
-    FAILS(WF_EINVAL, wf_windows_materialise(&empty, &cfg, NULL, &to, &err));
-    SAYS("no values");
+    fails(wf_windows_materialise(&empty, &cfg, NULL, &to, &err), WF_EINVAL, "no values");
     wf_series_free(&s);
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -144,7 +140,7 @@ static struct owners share_out(const struct wf_series *s)
                         { { 0, half, x, y },
                           { half, COUNT - half, x + half * T * N * C, y + half * Q * N * C } },
                         WF_OK };
-    for (int k = 0; k < 2; k++) OK(wf_windows_materialise(s, &cfg, &scaler, &o.part[k], &err));
+    for (int k = 0; k < 2; k++) ok(wf_windows_materialise(s, &cfg, &scaler, &o.part[k], &err));
     return o;
 }
 
@@ -152,7 +148,7 @@ static struct owners share_out(const struct wf_series *s)
 static struct wf_series clock_only(void)
 {
     struct wf_series s = { .be = wf_backend_cpu(), .E = E, .N = N, .C = C };
-    OK(wf_series_clock(&s, NULL, 1483228800, 5400, &err));
+    ok(wf_series_clock(&s, NULL, 1483228800, 5400, &err));
     return s;
 }
 
@@ -163,24 +159,24 @@ Test(windows, that_are_fetched_make_the_same_batches)
     struct wf_windows here, there;
     struct wf_batch a = { 0 }, b = { 0 };
     struct wf_window_config cfg = config();
-    OK(wf_windows_init(&here, &s, cfg, &scaler, B, &err));
+    ok(wf_windows_init(&here, &s, cfg, &scaler, B, &err));
     cfg.base = cfg.fetched = true;
-    OK(wf_windows_init(&there, &none, cfg, &scaler, B, &err));
+    ok(wf_windows_init(&there, &none, cfg, &scaler, B, &err));
     there.fetch = fetch;
     there.fetch_ctx = &o;
     cr_assert(there.count == COUNT && there.channels == C + 2);
     for (int n = B; n > 0; n -= 2) {
-        OK(wf_windows_batch(&here, &a, starts, n));
-        OK(wf_windows_batch(&there, &b, starts, n));
+        ok(wf_windows_batch(&here, &a, starts, n));
+        ok(wf_windows_batch(&there, &b, starts, n));
         expect_same(&a.x, &b.x);
         expect_same(&a.y, &b.y);
         expect_same(&a.y_std, &b.y_std);
     }
-    OK(wf_windows_batch_padded(&there, &b, starts, 2, 1, 0));
+    ok(wf_windows_batch_padded(&there, &b, starts, 2, 1, 0));
     cr_assert(b.valid == 1 && b.y.data[Q * N * 2] == 0 && o.calls == 4);
     o.fails = WF_EIO;
-    FAILS(WF_EIO, wf_windows_batch(&there, &b, starts, 1));
-    FAILS(WF_EINVAL, wf_windows_batch(&there, &b, (const int[]){ COUNT }, 1));
+    fails(wf_windows_batch(&there, &b, starts, 1), WF_EIO, "");
+    fails(wf_windows_batch(&there, &b, (const int[]){ COUNT }, 1), WF_EINVAL, "");
     cr_assert_eq(o.calls, 5, "a start out of range is not fetched");
     wf_windows_free(&here);
     wf_windows_free(&there);
@@ -195,19 +191,17 @@ Test(windows, that_are_fetched_need_someone_who_fetches_and_a_clock)
     struct wf_windows w;
     struct wf_batch b = { 0 };
     struct wf_window_config cfg = config();
-    FAILS(WF_EINVAL, wf_windows_init(&w, &none, cfg, &scaler, B, &err));
-    SAYS("the series has no values");
-    OK(wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+    fails(wf_windows_init(&w, &none, cfg, &scaler, B, &err), WF_EINVAL, "the series has no values");
+    ok(wf_windows_init(&w, &s, cfg, &scaler, B, &err));
     w.fetch = fetch;
-    FAILS(WF_EINVAL, wf_windows_batch(&w, &b, starts, 1));
+    fails(wf_windows_batch(&w, &b, starts, 1), WF_EINVAL, "");
     wf_windows_free(&w);
     cfg.fetched = true;
-    OK(wf_windows_init(&w, &none, cfg, &scaler, B, &err));
-    FAILS(WF_EINVAL, wf_windows_batch(&w, &b, starts, 1));
+    ok(wf_windows_init(&w, &none, cfg, &scaler, B, &err));
+    fails(wf_windows_batch(&w, &b, starts, 1), WF_EINVAL, "");
     wf_windows_free(&w);
     wf_series_free(&none);
-    FAILS(WF_EINVAL, wf_windows_init(&w, &none, cfg, &scaler, B, &err));
-    SAYS("no clock");
+    fails(wf_windows_init(&w, &none, cfg, &scaler, B, &err), WF_EINVAL, "no clock");
     wf_series_free(&s);
     cr_assert_eq(wf_alloc_live(), 0);
 }
@@ -231,7 +225,7 @@ Test(windows, that_are_fetched_are_staged_for_one_batch_and_fail_cleanly)
     none.E = 100 * 1000 * 1000; /* all windows would need 4 TB */
     cfg.T = cfg.Q = 2000;
     cfg.time_of_day = cfg.day_of_week = false;
-    OK(wf_windows_init(&w, &none, cfg, &scaler, B, &err));
+    ok(wf_windows_init(&w, &none, cfg, &scaler, B, &err));
     wf_windows_free(&w);
     none.E = E;
     wf_series_free(&none);
@@ -246,8 +240,8 @@ static struct wf_series weights(int64_t rows, int channels)
     struct wf_series s;
     static float host[(E + 1) * EDGES * 2];
     for (int i = 0; i < (E + 1) * EDGES * 2; i++) host[i] = i % 4 ? (float)(i % 97) : 0;
-    OK(wf_series_init(&s, wf_backend_cpu(), rows, EDGES, channels, &err));
-    OK(wf_series_put(&s, 0, rows, host, false));
+    ok(wf_series_init(&s, wf_backend_cpu(), rows, EDGES, channels, &err));
+    ok(wf_series_put(&s, 0, rows, host, false));
     return s;
 }
 
@@ -260,9 +254,9 @@ Test(windows, weights_come_with_the_rows_of_the_inputs_in_every_mode)
         struct wf_window_config cfg = config();
         cfg.base = base;
         cfg.weights = &graph;
-        OK(wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+        ok(wf_windows_init(&w, &s, cfg, &scaler, B, &err));
         for (int n = B; n > 0; n -= 2) {
-            OK(wf_windows_batch_padded(&w, &b, starts, n, n - 1, 0));
+            ok(wf_windows_batch_padded(&w, &b, starts, n, n - 1, 0));
             cr_assert(b.weights.ndim == 3 && b.weights.shape[0] == n && b.weights.shape[1] == T &&
                       b.weights.shape[2] == EDGES);
             for (int i = 0; i < n; i++)
@@ -283,17 +277,17 @@ Test(windows, weights_that_are_not_those_of_the_rows_are_refused)
     struct wf_window_config cfg = config();
     for (int k = 0; k < 2; k++) {
         cfg.weights = &graph[k];
-        FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
-        SAYS(k ? "windows: weights [60, 5, 2] on cpu beside a series of 60 rows on cpu"
-               : "windows: weights [61, 5, 1] on cpu beside a series of 60 rows on cpu");
+        fails(wf_windows_init(&w, &s, cfg, &scaler, B, &err), WF_EINVAL,
+              k ? "windows: weights [60, 5, 2] on cpu beside a series of 60 rows on cpu"
+                : "windows: weights [61, 5, 1] on cpu beside a series of 60 rows on cpu");
         wf_series_free(&graph[k]);
     }
-    FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
+    fails(wf_windows_init(&w, &s, cfg, &scaler, B, &err), WF_EINVAL, "");
     struct wf_series right = weights(E, 1);
     cfg.weights = &right;
     cfg.fetched = true;
-    FAILS(WF_EINVAL, wf_windows_init(&w, &s, cfg, &scaler, B, &err));
-    SAYS("fetched ones come without a graph that changes");
+    fails(wf_windows_init(&w, &s, cfg, &scaler, B, &err), WF_EINVAL,
+          "fetched ones come without a graph that changes");
     cfg.fetched = false;
     long held = wf_alloc_live(), k = 0;
     for (;; k++) {
@@ -323,7 +317,7 @@ Test(windows, values_of_someone_else_stay_with_them)
     part.borrowed = true;
     float *block = wf_malloc(sizeof *block);
     *block = 5;
-    OK(wf_series_adopt(&part, block, false));
+    ok(wf_series_adopt(&part, block, false));
     cr_assert_eq(part.values[0], 5);
     wf_series_free(&part);
     wf_series_free(&s);

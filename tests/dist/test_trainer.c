@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 #include "tests/kit/tiny.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 static const struct tiny_config dcrnn = { .model = "dcrnn",
                                           .options = "hidden=5\nlayers=2\n",
@@ -27,10 +26,10 @@ static int train(struct tiny_config cfg, const char *out, bool resume, wf_real p
     tiny_init(&t, cfg, out);
     t.trainer.cfg.resume = resume;
     tiny_trainer(&t);
-    MUST(wf_trainer_run(&t.trainer, &err));
+    ok(wf_trainer_run(&t.trainer, &err));
     int n = (int)wf_tensor_count(&t.params.value);
     cr_assert(n <= MOST);
-    MUST(wf_tensor_download(&t.params.value, p));
+    ok(wf_tensor_download(&t.params.value, p));
     tiny_free(&t);
     return n;
 }
@@ -69,7 +68,7 @@ Test(trainer, a_residual_forecast_is_a_change_from_the_last_value)
     tiny_trainer(&t);
     struct wf_tape *g = &t.trainer.tape;
     t.model.residual = true;
-    MUST(wf_windows_batch(&t.windows, &b, start, 16));
+    ok(wf_windows_batch(&t.windows, &b, start, 16));
     wf_batch_bind(g, &b, &t.graph);
     g->training = false;
     struct wf_tensor *y = wf_model_forecast(g, &t.model, &b);
@@ -208,7 +207,7 @@ Test(trainer, patience_ends_training_early)
     t.trainer.cfg.epochs = 50;
     t.trainer.cfg.patience = 2;
     tiny_trainer(&t);
-    MUST(wf_trainer_run(&t.trainer, &err));
+    ok(wf_trainer_run(&t.trainer, &err));
     cr_expect_eq(t.trainer.state.epoch, 3, "%d epochs", t.trainer.state.epoch);
     tiny_free(&t);
     expect_no_leaks();
@@ -224,7 +223,7 @@ Test(trainer, minutes_end_training_within_an_epoch_and_stay_spent)
         t.trainer.cfg.minutes = 1e-9;
         t.trainer.cfg.resume = run == 1;
         tiny_trainer(&t);
-        MUST(wf_trainer_run(&t.trainer, &err));
+        ok(wf_trainer_run(&t.trainer, &err));
         /* The first step is what shows that time passes. */
         cr_expect_eq(t.trainer.state.step, 2, "run %d: step %d", run, (int)t.trainer.state.step);
         cr_expect_eq(t.trainer.state.epoch, 1, "run %d: epoch %d", run, t.trainer.state.epoch);

@@ -1,11 +1,12 @@
 #include "tests/kit/byhand.h"
+#include "tests/kit/outcome.h"
 
 static void new_model(struct byhand *m, const char *model, const char *options)
 {
     struct wf_error err = { 0 };
-    MUST(wf_model_new(&m->model, wf_model_find(model), &err));
+    ok(wf_model_new(&m->model, wf_model_find(model), &err));
     struct wf_config cfg = { m->model.type->fields, m->model.cfg, model };
-    MUST(wf_config_parse(&cfg, 1, options, &err));
+    ok(wf_config_parse(&cfg, 1, options, &err));
     m->model.type->init(m->model.layers, &m->d.ps, m->model.cfg, &m->task);
 }
 
@@ -44,7 +45,7 @@ void byhand_init(struct byhand *m, const char *model, const char *options, struc
     enum wf_support_kind kind = wf_model_find(model)->graph;
     struct wf_graph_config gc = { .kind = edges ? kind : WF_NO_GRAPH, .hops = 2 };
     *m = (struct byhand){ .task = task };
-    MUST(wf_graph_init(&m->graph, wf_backend_cpu(), edges ? edges : &none, &gc, &err));
+    ok(wf_graph_init(&m->graph, wf_backend_cpu(), edges ? edges : &none, &gc, &err));
     m->task.terms = m->graph.supports.terms;
     m->task.hops = gc.hops;
     dense_init(&m->d);
@@ -137,7 +138,7 @@ void byhand_refuses(const char *model, const void *cfg, const char *why)
     struct wf_model m;
     struct wf_error err = { 0 };
     dense_init(&d);
-    MUST(wf_model_new(&m, type, &err));
+    ok(wf_model_new(&m, type, &err));
     type->init(m.layers, &d.ps, cfg, &task);
     cr_expect_eq(wf_params_commit(&d.ps, 0, &err), WF_EINVAL);
     cr_expect(strstr(err.message, why), "'%s' does not say '%s'", err.message, why);

@@ -1,17 +1,18 @@
 #include "tests/kit/dense.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 
 void dense_init(struct dense *d)
 {
     struct wf_error err = { 0 };
     wf_params_init(&d->ps, wf_backend_cpu());
-    MUST(wf_tape_init(&d->g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&d->g, wf_backend_cpu(), &err));
 }
 
 void dense_commit(struct dense *d, uint64_t seed)
 {
     struct wf_error err = { 0 };
-    MUST(wf_params_commit(&d->ps, seed, &err));
+    ok(wf_params_commit(&d->ps, seed, &err));
 }
 
 void dense_free(struct dense *d)
@@ -100,8 +101,8 @@ void dense_expect_gradient(const struct dense_grad *c)
     for (; n < DENSE_LEAVES && c->shape[n][0]; n++) {
         int ndim = 0;
         while (ndim < WF_MAXDIM && c->shape[n][ndim]) ndim++;
-        MUST(wf_tensor_alloc(&leaf[n], wf_backend_cpu(), ndim, c->shape[n], &err));
-        MUST(wf_tensor_alloc(&grad[n], wf_backend_cpu(), ndim, c->shape[n], &err));
+        ok(wf_tensor_alloc(&leaf[n], wf_backend_cpu(), ndim, c->shape[n], &err));
+        ok(wf_tensor_alloc(&grad[n], wf_backend_cpu(), ndim, c->shape[n], &err));
         for (ptrdiff_t i = 0; i < wf_tensor_count(&leaf[n]); i++)
             leaf[n].data[i] = (wf_real)dense_noise(n + 1, i);
         leaf[n].needs_grad = true;
@@ -111,7 +112,7 @@ void dense_expect_gradient(const struct dense_grad *c)
     struct wf_gradcheck check = {
         .build = build, .ctx = &k, .leaf = k.leaf, .leaves = n, .seed = 4
     };
-    MUST(wf_gradcheck_run(&check, wf_backend_cpu(), &worst, &which, &err));
+    ok(wf_gradcheck_run(&check, wf_backend_cpu(), &worst, &which, &err));
     /* Rounding of sums over some 1e4 numbers; float sees the order of magnitude alone. */
     double bar = sizeof(wf_real) == 8 ? 1e-6 : 3e-2;
     cr_expect(worst <= bar, "input %d: off by %g", which, worst);

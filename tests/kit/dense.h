@@ -9,8 +9,7 @@
 #include "autograd/gradcheck.h"
 #include "nn/params.h"
 #include "tests/kit/leaks.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+#include "tests/kit/outcome.h"
 
 /* Layers are declared between dense_init() and dense_commit(). */
 struct dense {

@@ -1,3 +1,4 @@
+#include "tests/kit/outcome.h"
 #include "tests/kit/tiny.h"
 #include <criterion/criterion.h>
 #include <math.h>
@@ -6,8 +7,6 @@
 #include <string.h>
 #include "tests/kit/leaks.h"
 #include "tests/kit/scratch.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 static void make_series(struct wf_series *s, struct wf_backend *be)
 {
@@ -19,9 +18,9 @@ static void make_series(struct wf_series *s, struct wf_backend *be)
                 (e * 7 + n * 3) % 29 == 0
                     ? 0.0f /* missing */
                     : (float)(50 + 10 * sin(0.4 * e - 0.8 * n) + 3 * sin(0.05 * e * (n + 1)));
-    MUST(wf_series_init(s, be, TINY_ROWS, TINY_NODES, 1, &err));
-    MUST(wf_series_put(s, 0, TINY_ROWS, rows, true));
-    MUST(wf_series_clock(s, NULL, 1483228800, 3600, &err));
+    ok(wf_series_init(s, be, TINY_ROWS, TINY_NODES, 1, &err));
+    ok(wf_series_put(s, 0, TINY_ROWS, rows, true));
+    ok(wf_series_clock(s, NULL, 1483228800, 3600, &err));
 }
 
 static void make_weights(struct wf_series *s, struct wf_backend *be)
@@ -33,8 +32,8 @@ static void make_weights(struct wf_series *s, struct wf_backend *be)
         bool there = (row * 3 + edge * 2 + 1) % 5 != 0;
         rows[i] = there ? (float)(0.7 + 0.5 * sin(row + 0.7 * edge)) : 0;
     }
-    MUST(wf_series_init(s, be, TINY_ROWS, TINY_EDGES, 1, &err));
-    MUST(wf_series_put(s, 0, TINY_ROWS, rows, false));
+    ok(wf_series_init(s, be, TINY_ROWS, TINY_EDGES, 1, &err));
+    ok(wf_series_put(s, 0, TINY_ROWS, rows, false));
 }
 
 static void make_graph(struct wf_graph *gr, const struct wf_model_type *type,
@@ -54,7 +53,7 @@ static void make_graph(struct wf_graph *gr, const struct wf_model_type *type,
     gc.hops = 2;
     gc.compat = cfg->compat;
     if (cfg->dynamic) gc.dominant = false;
-    MUST(wf_graph_init(gr, be, &ed, &gc, &err));
+    ok(wf_graph_init(gr, be, &ed, &gc, &err));
 }
 
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
@@ -75,13 +74,13 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
         make_weights(&t->weights, home);
         wc.weights = &t->weights;
     }
-    MUST(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
-    MUST(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
-    MUST(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
-    MUST(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
+    ok(wf_split_make(&t->split, &t->series, wc.T, wc.Q, share, &err));
+    ok(wf_scaler_fit(&t->scaler, &t->series, &t->split, wc.T, false, &err));
+    ok(wf_windows_init(&t->windows, &t->series, wc, &t->scaler, 16, &err));
+    ok(wf_model_new(&t->model, wf_model_find(cfg.model), &err));
     make_graph(&t->graph, t->model.type, &cfg, be);
     struct wf_config mc = { t->model.type->fields, t->model.cfg, "model" };
-    MUST(wf_config_parse(&mc, 1, cfg.options, &err));
+    ok(wf_config_parse(&mc, 1, cfg.options, &err));
     struct wf_task task = { .nodes = TINY_NODES,
                             .channels = t->windows.channels,
                             .targets = 1,
@@ -95,7 +94,7 @@ void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out)
     t->model.residual = cfg.residual;
     wf_params_init(&t->params, be);
     t->model.type->init(t->model.layers, &t->params, t->model.cfg, &task);
-    MUST(wf_params_commit(&t->params, cfg.seed, &err));
+    ok(wf_params_commit(&t->params, cfg.seed, &err));
     t->trainer = (struct wf_trainer){ .cfg = wf_train_defaults(),
                                       .model = &t->model,
                                       .params = &t->params,
@@ -138,7 +137,7 @@ const char *tiny_snapshots(const char *name)
 void tiny_trainer(struct tiny *t)
 {
     struct wf_error err = { 0 };
-    MUST(wf_trainer_init(&t->trainer, &err));
+    ok(wf_trainer_init(&t->trainer, &err));
 }
 
 void tiny_free(struct tiny *t)
@@ -161,11 +160,11 @@ void tiny_expect_to_learn(struct tiny_config cfg)
     t.trainer.cfg.epochs = 30;
     t.trainer.cfg.milestones.n = 0;
     tiny_trainer(&t);
-    MUST(wf_metrics_init(&m, TINY_Q, &err));
-    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    ok(wf_metrics_init(&m, TINY_Q, &err));
+    ok(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
     double before = wf_metrics_mae(&m, -1);
-    MUST(wf_trainer_run(&t.trainer, &err));
-    MUST(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
+    ok(wf_trainer_run(&t.trainer, &err));
+    ok(wf_trainer_evaluate(&t.trainer, WF_TEST, &m, &err));
     double after = wf_metrics_mae(&m, -1);
     cr_expect(after < 0.5 * before, "MAE %g before, %g after", before, after);
     wf_metrics_free(&m);

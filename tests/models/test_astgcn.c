@@ -4,9 +4,8 @@
 #include <string.h>
 #include "models/astgcn.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/tiny.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 static const struct tiny_config models[] = {
     { .model = "mstgcn", .options = "hidden=3\nchannels=4\n", .seed = 1 },
@@ -22,14 +21,14 @@ static void forecast(struct tiny *t, const int *starts, int n, int graphs, wf_re
     struct wf_supports S[GRAPHS];
     struct wf_tape g;
     struct wf_batch b;
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
-    MUST(wf_windows_batch(&t->windows, &b, starts, n));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_windows_batch(&t->windows, &b, starts, n));
     for (int i = 0; i < GRAPHS; i++) S[i] = t->graph.supports;
     struct wf_tensor *y = strcmp(t->model.type->name, "astgcn") == 0
                               ? wf_astgcn(&g, t->model.layers, S, graphs, &b.x)
                               : wf_mstgcn(&g, t->model.layers, S, graphs, &b.x);
     cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
-    MUST(wf_tensor_download(y, out));
+    ok(wf_tensor_download(y, out));
     wf_tape_free(&g);
 }
 
@@ -120,10 +119,10 @@ Test(astgcn, attention_is_its_formula)
         int I = nodes ? N : T, stride[2] = { nodes ? C : N * C, nodes ? N * C : C };
         wf_params_init(&ps, wf_backend_cpu());
         wf_astgcn_attention_init(&l, &ps, "a", &s, nodes);
-        MUST(wf_params_commit(&ps, 5, &err));
+        ok(wf_params_commit(&ps, 5, &err));
         for (int i = 0; i < T * N * C; i++) x[i] = (double)(in[i] = (wf_real)sin(1.7 * i));
         loops(&l, x, I, T + N - I, stride, want);
-        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+        ok(wf_tape_init(&g, wf_backend_cpu(), &err));
         struct wf_tensor *y = wf_astgcn_attention(&g, &l, wf_input(&g, in, 4, wf_dims(1, T, N, C)));
         WF_RUN(&g, wf_tensor_download(wf_contiguous(&g, y), got));
         cr_assert_eq(g.error.status, WF_OK, "%s", g.error.message);
@@ -157,7 +156,7 @@ Test(astgcn, other_shapes_and_numbers_of_graphs_and_blocks_are_refused)
     const struct wf_mstgcn *ml = m.model.layers;
     const struct wf_supports *S = &a.graph.supports;
     int C = a.windows.channels;
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     wf_astgcn(&g, al, S, 1, wf_zeros(&g, 4, wf_dims(2, TINY_T + 1, TINY_NODES, C)));
     expect_refusal(&g, "astgcn: x is [2, 5, 6,");
     wf_astgcn(&g, al, S, 2, wf_zeros(&g, 4, wf_dims(2, TINY_T, TINY_NODES, C)));

@@ -5,10 +5,9 @@
 #include <string.h>
 #include "data/formats/h5.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 #include "tests/kit/tiny.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 static struct wf_check_config config_of(int row)
 {
@@ -26,8 +25,8 @@ FOR_EVERY_MODEL(check, every_model_forecasts)
     struct wf_check c;
     struct wf_error err = { 0 };
     struct wf_check_config cfg = config_of(row);
-    MUST(wf_check_init(&c, &cfg, &err));
-    MUST(wf_check_smoke(&c, &err));
+    ok(wf_check_init(&c, &cfg, &err));
+    ok(wf_check_smoke(&c, &err));
     wf_check_free(&c);
     expect_no_leaks();
 }
@@ -39,14 +38,14 @@ Test(check, gradient_and_training_of_a_right_model)
     struct wf_check_config cfg = { .type = &wf_gconvgru_type, .options = "hidden=4\n", .seed = 3 };
     double worst, first, last, again;
     const char *which;
-    MUST(wf_check_init(&c, &cfg, &err));
-    MUST(wf_check_gradient(&c, &worst, &which, &err));
+    ok(wf_check_init(&c, &cfg, &err));
+    ok(wf_check_gradient(&c, &worst, &which, &err));
     cr_expect(worst <= (sizeof(wf_real) == 8 ? 1e-7 : 2e-2), "%s off by %g", which, worst);
-    MUST(wf_check_train(&c, 60, 0.02, &first, &last, &err));
+    ok(wf_check_train(&c, 60, 0.02, &first, &last, &err));
     cr_expect(last < 0.7 * first, "loss %g, then %g", first, last);
     wf_check_free(&c);
-    MUST(wf_check_init(&c, &cfg, &err));
-    MUST(wf_check_train(&c, 60, 0.02, &first, &again, &err));
+    ok(wf_check_init(&c, &cfg, &err));
+    ok(wf_check_train(&c, 60, 0.02, &first, &again, &err));
     cr_expect_eq(last, again, "%.17g, then %.17g", last, again);
     wf_check_free(&c);
     expect_no_leaks();
@@ -111,7 +110,7 @@ static void open_faulty(struct wf_check *c, const char *options)
 {
     struct wf_error err = { 0 };
     struct wf_check_config cfg = { .type = &wf_faulty_type, .options = options };
-    MUST(wf_check_init(c, &cfg, &err));
+    ok(wf_check_init(c, &cfg, &err));
 }
 
 Test(check, a_wrong_gradient_is_seen)
@@ -121,11 +120,11 @@ Test(check, a_wrong_gradient_is_seen)
     double worst;
     const char *which;
     open_faulty(&c, "");
-    MUST(wf_check_gradient(&c, &worst, &which, &err));
+    ok(wf_check_gradient(&c, &worst, &which, &err));
     cr_expect(worst < 5e-3, "%s off by %g", which, worst);
     wf_check_free(&c);
     open_faulty(&c, "slope=1\n");
-    MUST(wf_check_gradient(&c, &worst, &which, &err));
+    ok(wf_check_gradient(&c, &worst, &which, &err));
     cr_expect(worst > 1e-2, "off by %g only", worst);
     cr_expect_str_eq(which, "weight");
     wf_check_free(&c);
@@ -147,7 +146,7 @@ Test(check, wrong_forecasts_are_refused)
     struct wf_check c;
     struct wf_error err = { 0 };
     open_faulty(&c, "");
-    MUST(wf_check_smoke(&c, &err));
+    ok(wf_check_smoke(&c, &err));
     wf_check_free(&c);
     refused("shape=1\n", WF_EINVAL, "faulty: the forecast is [3, 1, 6, 1], want [3, 3, 6, 1]");
     refused("infinite=1\n", WF_ENUMERIC, "faulty: element 0 of the forecast is");
@@ -187,17 +186,17 @@ Test(check, tensors_against_a_file)
     wf_real value[6] = { 1, 2, 3, 4, 5, 7 };
     struct wf_tensor t = { .data = value, .be = wf_backend_cpu() };
     const char *path = scratch("values.h5");
-    MUST(wf_array_alloc(&a, WF_F64, 2, (ptrdiff_t[]){ 2, 3 }, &err));
+    ok(wf_array_alloc(&a, WF_F64, 2, (ptrdiff_t[]){ 2, 3 }, &err));
     for (int i = 0; i < 6; i++) a.f64[i] = i + 1;
-    MUST(wf_h5_create(&f, path, &err));
-    MUST(wf_h5_write(f, "case/y", &a, &err));
-    MUST(wf_h5_commit(f, &err));
+    ok(wf_h5_create(&f, path, &err));
+    ok(wf_h5_write(f, "case/y", &a, &err));
+    ok(wf_h5_commit(f, &err));
     wf_array_free(&a);
     wf_tensor_shape(&t, 2, wf_dims(2, 3));
-    MUST(wf_check_fixture(&t, path, "case/y", &worst, &err));
+    ok(wf_check_fixture(&t, path, "case/y", &worst, &err));
     cr_expect_float_eq(worst, 1.0 / 7, 1e-7);
     value[2] = NAN;
-    MUST(wf_check_fixture(&t, path, "case/y", &worst, &err));
+    ok(wf_check_fixture(&t, path, "case/y", &worst, &err));
     cr_expect(isnan(worst));
     wf_tensor_shape(&t, 2, wf_dims(3, 2));
     cr_expect_eq(wf_check_fixture(&t, path, "case/y", &worst, &err), WF_EINVAL);

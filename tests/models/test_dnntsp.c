@@ -2,11 +2,10 @@
 #include "models/dnntsp.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(dnntsp);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { D = 3 };
 
@@ -21,7 +20,7 @@ static void dnntsp_init(struct dnntsp *m)
 {
     struct wf_error err = { 0 };
     struct wf_graph_config cfg = { .kind = WF_GCN };
-    MUST(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &cfg, &err));
+    ok(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &cfg, &err));
     wf_params_init(&m->ps, wf_backend_cpu());
     wf_dnntsp_init(&m->net, &m->ps, "net", (struct wf_dnntsp_sizes){ SPARSE_NODES, D, 2 });
 }
@@ -61,8 +60,8 @@ Test(dnntsp, samples_do_not_see_each_other_outside_training)
     struct wf_tape g;
     struct wf_error err = { 0 };
     dnntsp_init(&m);
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     g.training = false;
     expect_samples_apart(&g, forecast, &m, D);
     wf_tape_free(&g);
@@ -78,8 +77,8 @@ Test(dnntsp, items_see_those_before_them_and_alpha_weighs_the_embedding)
     struct wf_error err = { 0 };
     wf_real out[2][SPARSE_NODES * D];
     dnntsp_init(&m);
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     g.training = false;
     m.net.alpha->data[0] = 1;
     m.net.alpha->data[4] = 0;
@@ -89,7 +88,7 @@ Test(dnntsp, items_see_those_before_them_and_alpha_weighs_the_embedding)
         for (int c = 0; c < D; c++) x->data[2 * D + c] += 3;
         for (int c = 0; c < D; c++) m.net.items->data[c] = 7; /* item 0 has none of it */
     }
-    MUST(g.error.status);
+    ok(g.error.status);
     for (int i = 0; i < 2 * D; i++)
         cr_expect_float_eq(out[0][i], out[1][i], 1e-5, "items 0 and 1 see item 2");
     cr_expect_arr_neq(&out[0][3 * D], &out[1][3 * D], D * sizeof(wf_real), "item 3 does not");
@@ -105,8 +104,8 @@ Test(dnntsp, inputs_that_do_not_fit_are_refused)
     struct wf_tape g;
     struct wf_error err = { 0 };
     dnntsp_init(&m);
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     wf_dnntsp(&g, &m.net, &m.graph.supports, wf_zeros(&g, 3, wf_dims(2, 4, D)));
     expect_refused(&g, "dnntsp: x [2, 4, 3], graph of 5 nodes: want [B, 5, 3]");
     struct wf_supports other = m.graph.supports;

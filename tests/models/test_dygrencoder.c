@@ -2,11 +2,10 @@
 #include "models/dygrencoder.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(dygrencoder);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 struct dygrencoder {
     struct wf_params ps;
@@ -20,7 +19,7 @@ static void dygrencoder_init(struct dygrencoder *m, enum wf_aggr aggr)
 {
     struct wf_error err = { 0 };
     struct wf_graph_config raw = { .kind = WF_GCN, .raw = true };
-    MUST(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &raw, &err));
+    ok(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &raw, &err));
     wf_params_init(&m->ps, wf_backend_cpu());
     wf_dygrencoder_cell_init(&m->cell, &m->ps, "cell",
                              (struct wf_dygrencoder_sizes){ 4, 2, 3, aggr });
@@ -63,8 +62,8 @@ Test(dygrencoder, wide_inputs_and_other_graphs_are_refused)
     dygrencoder_init(&m, WF_AGGR_ADD);
     struct wf_tape g;
     struct wf_error err = { 0 };
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     struct wf_tensor *h = wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 3)), *c = h;
     struct wf_tensor *x = wf_zeros(&g, 2, wf_dims(SPARSE_NODES, 5));
     wf_dygrencoder_cell(&g, &m.cell, &m.graph.supports, x, &h, &c);

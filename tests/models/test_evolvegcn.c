@@ -3,11 +3,10 @@
 #include "models/evolvegcn.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(evolvegcn);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { F = 3 };
 
@@ -22,7 +21,7 @@ static void evolvegcn_init(struct evolvegcn *m, bool nodes, int channels)
 {
     struct wf_error err = { 0 };
     struct wf_graph_config gcn = { .kind = WF_GCN };
-    MUST(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &gcn, &err));
+    ok(wf_graph_init(&m->graph, wf_backend_cpu(), &sparse_edges, &gcn, &err));
     wf_params_init(&m->ps, wf_backend_cpu());
     wf_evolvegcn_cell_init(&m->cell, &m->ps, "cell",
                            (struct wf_evolvegcn_sizes){ channels, nodes });
@@ -74,8 +73,8 @@ Test(evolvegcn, samples_of_a_batch_do_not_see_each_other)
         evolvegcn_init(&m, nodes, F);
         struct wf_tape g;
         struct wf_error err = { 0 };
-        MUST(wf_params_commit(&m.ps, 1, &err));
-        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+        ok(wf_params_commit(&m.ps, 1, &err));
+        ok(wf_tape_init(&g, wf_backend_cpu(), &err));
         expect_samples_apart(&g, two_steps_of, &m, F);
         wf_tape_free(&g);
         evolvegcn_free(&m);
@@ -90,8 +89,8 @@ Test(evolvegcn, fewer_nodes_than_channels_and_other_graphs_are_refused)
     struct wf_tape g;
     struct wf_error err = { 0 };
     struct wf_tensor *weight = NULL;
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     struct wf_tensor *x = wf_zeros(&g, 2, wf_dims(SPARSE_NODES, SPARSE_NODES + 1));
     wf_evolvegcn_cell(&g, &m.cell, &m.graph.supports, x, &weight);
     expect_refused(&g, "topk: the 6 largest of [5]");

@@ -3,11 +3,10 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(heterogclstm);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { TYPES = 3, RELATIONS = 3 };
 static const int nodes[TYPES] = { SPARSE_NODES, 3, 2 };
@@ -34,8 +33,8 @@ static void hetero_init(struct hetero *m)
     struct wf_backend *be = wf_backend_cpu();
     struct wf_error err = { 0 };
     m->A[0] = sparse_pattern();
-    MUST(wf_csr_from_pairs(&m->A[1], be, nodes[0], nodes[1], 4, row, col, NULL, &err));
-    MUST(wf_csr_from_pairs(&m->A[2], be, nodes[1], nodes[0], 4, col, row, NULL, &err));
+    ok(wf_csr_from_pairs(&m->A[1], be, nodes[0], nodes[1], 4, row, col, NULL, &err));
+    ok(wf_csr_from_pairs(&m->A[2], be, nodes[1], nodes[0], 4, col, row, NULL, &err));
     wf_params_init(&m->ps, be);
     wf_heterogclstm_cell_init(&m->cell, &m->ps, "cell", &config);
 }
@@ -81,8 +80,8 @@ Test(heterogclstm, patterns_and_configurations_that_do_not_fit_are_refused)
     struct wf_tape g;
     struct wf_error err = { 0 };
     hetero_init(&m);
-    MUST(wf_params_commit(&m.ps, 1, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_params_commit(&m.ps, 1, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     struct wf_csr right = m.A[1];
     m.A[1] = m.A[2];
     two_steps(&g, &m);

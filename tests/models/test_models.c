@@ -9,9 +9,8 @@
 #include "models/mpnnlstm.h"
 #include "models/stgcn.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/tiny.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { MOST_LEAVES = 1024 };
 
@@ -43,7 +42,7 @@ static void expect_gradients(struct tiny_config config)
     struct wf_gradcheck c = {
         .build = build, .ctx = &t, .leaf = leaf, .leaves = n, .seed = 2, .eps = eps
     };
-    MUST(wf_gradcheck_run(&c, wf_backend_cpu(), &worst, &which, &err));
+    ok(wf_gradcheck_run(&c, wf_backend_cpu(), &worst, &which, &err));
     double bar = sizeof(wf_real) == 8 ? 1e-7 : 2e-2;
     cr_expect(worst <= bar, "%s: %s off by %g", config.model, t.params.param[which]->name, worst);
     tiny_free(&t);
@@ -70,16 +69,16 @@ FOR_EVERY_MODEL(models, forecasts_are_the_same_bits_with_and_without_recording)
     wf_real out[2][3 * TINY_T * TINY_NODES];
     size_t used[2];
     tiny_init(&t, config, ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     for (int pass = 0; pass < 2; pass++) {
         wf_tape_reset(&g);
         g.training = false;
         g.recording = pass == 0;
         struct wf_tensor *y = build(&g, &t);
-        MUST(g.error.status);
+        ok(g.error.status);
         int want[4] = { 3, t.windows.cfg.Q, TINY_NODES, 1 };
         cr_assert_arr_eq(y->shape, want, sizeof want);
-        MUST(wf_tensor_download(y, out[pass]));
+        ok(wf_tensor_download(y, out[pass]));
         used[pass] = g.mem.used;
     }
     size_t bytes = sizeof(wf_real) * 3 * (size_t)t.windows.cfg.Q * TINY_NODES;
@@ -108,15 +107,15 @@ static void forecast(struct tiny *t, bool one_graph, wf_real out[TINY_SIZE])
     struct wf_tape g;
     struct wf_error err = { 0 };
     struct wf_batch b;
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     g.training = g.recording = false;
     WF_RUN(&g, wf_windows_batch(&t->windows, &b, starts, 3));
     if (one_graph) b.weights = (struct wf_tensor){ 0 };
     wf_batch_bind(&g, &b, &t->graph);
     struct wf_tensor *y = t->model.type->forward(&g, t->model.layers, &b);
-    MUST(g.error.status);
+    ok(g.error.status);
     memset(out, 0, TINY_SIZE * sizeof *out);
-    MUST(wf_tensor_download(y, out));
+    ok(wf_tensor_download(y, out));
     wf_tape_free(&g);
 }
 
@@ -194,7 +193,7 @@ Test(models, of_graphs_that_change_some_are_refused)
         struct wf_tape g;
         config.dynamic = true;
         tiny_init(&t, config, ".");
-        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+        ok(wf_tape_init(&g, wf_backend_cpu(), &err));
         build(&g, &t);
         cr_expect_eq(g.error.status, WF_EINVAL, "%s is taken", rows[k].config.model);
         cr_expect(strstr(g.error.message, rows[k].why), "%s", g.error.message);
@@ -243,13 +242,13 @@ Test(models, the_cell_of_tgcn_is_its_formula)
     cr_assert(C <= 2);
     for (int i = 0; i < TINY_NODES * 2; i++) x[i] = (wf_real)sin(2.0 * i + 1);
     for (int i = 0; i < TINY_NODES * 4; i++) h[i] = (wf_real)cos(3.0 * i);
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     struct wf_tensor *tx = wf_input(&g, x, 3, wf_dims(1, TINY_NODES, C));
     struct wf_tensor *th = wf_input(&g, h, 3, wf_dims(1, TINY_NODES, 4));
     struct wf_tgcn_weights w = wf_tgcn_bind(&g, l);
     double d = distance(&g, wf_tgcn_step(&g, &w, &t.graph.supports, tx, th),
                         tgcn_plain(&g, l, &t.graph.supports, tx, th));
-    MUST(g.error.status);
+    ok(g.error.status);
     cr_expect(d <= (sizeof(wf_real) == 8 ? 1e-14 : 1e-5), "off by %g", d);
     wf_tape_free(&g);
     tiny_free(&t);
@@ -273,7 +272,7 @@ Test(models, sizes_and_graphs_that_do_not_fit_are_refused)
     struct wf_agcrn_config cfg = wf_agcrn_defaults();
     tiny_init(&t, tiny_model(6), ".");
     tiny_init(&walk, tiny_model(0), ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     const struct wf_a3tgcn *m = t.model.layers;
     struct wf_tensor *h = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, 4));
     struct wf_tensor *x = wf_zeros(&g, 3, wf_dims(1, TINY_NODES, t.windows.channels));
@@ -334,7 +333,7 @@ Test(models, convolutions_over_time_refuse_what_does_not_fit)
               ".");
     tiny_init(&none, (struct tiny_config){ .model = "stgcn", .options = "kernel=2\nblocks=1\n" },
               ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     const struct wf_aagcn *a = t.model.layers;
     const struct wf_stgcn *s = none.model.layers;
     struct wf_tensor *x = wf_zeros(&g, 4, wf_dims(2, 4, TINY_NODES, t.windows.channels));

@@ -1,6 +1,7 @@
 /* The layers of MTGNN against loops, the times of a forecast, and what is refused. */
 #include "models/mtgnn.h"
 #include "tests/kit/dense.h"
+#include "tests/kit/outcome.h"
 
 TestSuite(mtgnn);
 
@@ -200,7 +201,7 @@ Test(mtgnn, nodes_in_another_order_give_forecasts_in_that_order)
     for (int j = 0; j < 2; j++) /* weights of the normalisation that differ from node to node */
         for (ptrdiff_t i = 0; i < wf_tensor_count(l.layer[j].norm.weight); i++)
             l.layer[j].norm.weight->data[i] = (wf_real)dense_noise(8, i);
-    MUST(wf_index_init(&only, d.ps.be, N, N, order, &err));
+    ok(wf_index_init(&only, d.ps.be, N, N, order, &err));
     struct wf_tensor *x = dense_input(&d, 1, 4, wf_dims(B, 5, N, C));
     struct wf_tensor *y = wf_mtgnn_net(&d.g, &l, (struct wf_mtgnn_input){ .x = x });
     struct wf_tensor *there = wf_take(&d.g, wf_permute(&d.g, x, 2, 0, 1, 3), &only);

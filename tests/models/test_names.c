@@ -7,12 +7,11 @@
 #include "models/model.h"
 #include "nn/graph.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 /* C input channels */
 enum { C = 3, OUT = 4, NODES = 5, STEPS = 4 };
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 /* clang-format off */
 /* What their layers keep: "name dimension ..", an array per line. */
@@ -146,20 +145,20 @@ static int write_theirs(const char *const arrays[3], const char *name)
     char text[3 * 4096] = "", *rest = text, *line;
     int found = -1, i = 0;
     for (int k = 0; k < 3 && arrays[k]; k++) strcat(text, arrays[k]);
-    MUST(wf_h5_create(&f, scratch("theirs.h5"), &err));
+    ok(wf_h5_create(&f, scratch("theirs.h5"), &err));
     for (; (line = strtok_r(rest, "\n", &rest)) != NULL; i++) {
         struct wf_array a;
         ptrdiff_t dim[WF_MAXDIM];
         char *word = strtok_r(line, " ", &line), *size;
         int ndim = 0;
         while ((size = strtok_r(line, " ", &line)) != NULL) dim[ndim++] = atoi(size);
-        MUST(wf_array_alloc(&a, WF_F64, ndim, dim, &err));
+        ok(wf_array_alloc(&a, WF_F64, ndim, dim, &err));
         for (ptrdiff_t k = 0; k < a.count; k++) a.f64[k] = 100 * i + (double)k;
-        MUST(wf_h5_write(f, word, &a, &err));
+        ok(wf_h5_write(f, word, &a, &err));
         wf_array_free(&a);
         if (name && strcmp(word, name) == 0) found = i;
     }
-    MUST(wf_h5_commit(f, &err));
+    ok(wf_h5_commit(f, &err));
     return found;
 }
 
@@ -172,9 +171,9 @@ struct net {
 static void net_init(struct net *n, const char *model, const char *options)
 {
     struct wf_error err = { 0 };
-    MUST(wf_model_new(&n->m, wf_model_find(model), &err));
+    ok(wf_model_new(&n->m, wf_model_find(model), &err));
     struct wf_config mc = { n->m.type->fields, n->m.cfg, "model" };
-    MUST(wf_config_parse(&mc, 1, options, &err));
+    ok(wf_config_parse(&mc, 1, options, &err));
     struct wf_task task = { .nodes = NODES,
                             .channels = C,
                             .targets = 1,
@@ -187,7 +186,7 @@ static void net_init(struct net *n, const char *model, const char *options)
                             .day_of_week = true };
     wf_params_init(&n->ps, wf_backend_cpu());
     n->m.type->init(n->m.layers, &n->ps, n->m.cfg, &task);
-    MUST(wf_params_commit(&n->ps, 1, &err));
+    ok(wf_params_commit(&n->ps, 1, &err));
 }
 
 static void net_free(struct net *n)
@@ -231,7 +230,7 @@ Test(names, two_weights_of_the_input_become_one)
     struct net n;
     net_init(&n, "dcrnn-pgt", "hidden=0\n");
     write_theirs((const char *[]){ GATES(DCONV3, "conv_x_", 6), NULL, NULL }, NULL);
-    MUST(wf_model_load(n.m.type, n.m.layers, &n.ps, scratch("theirs.h5"), NULL, &err));
+    ok(wf_model_load(n.m.type, n.m.layers, &n.ps, scratch("theirs.h5"), NULL, &err));
     const wf_real *gates = wf_params_find(&n.ps, "cell.gates.weight")->value.data;
     const wf_real *cand = wf_params_find(&n.ps, "cell.cand.weight")->value.data;
     for (int array = 0; array < 6; array += 2) /* z, r, h */

@@ -7,11 +7,10 @@
 #include "nn/gcn.h"
 #include "nn/message.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(absent);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { N = 5, E = 9, B = 4, T = 2, C = 3, H = 2, MOST = 600 };
 
@@ -91,7 +90,7 @@ static void net_init(struct net *n, int terms)
     gat.heads = 2;
     gat.edge_channels = 2;
     *n = (struct net){ 0 };
-    MUST(wf_tape_init(&n->g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&n->g, wf_backend_cpu(), &err));
     n->g.recording = false;
     wf_params_init(&n->ps, wf_backend_cpu());
     wf_dconv_init(&n->dconv, &n->ps, "dconv", C + H, 4, terms, 0.5);
@@ -103,7 +102,7 @@ static void net_init(struct net *n, int terms)
     wf_rgcn_init(&n->rgcn, &n->ps, "rgcn", (struct wf_rgcn_config){ C, 4, 2, .bases = 0 });
     wf_gated_graph_init(&n->gated, &n->ps, "gated", 2, 4, WF_AGGR_MEAN);
     wf_gat_init(&n->gat, &n->ps, "gat", gat);
-    MUST(wf_params_commit(&n->ps, 3, &err));
+    ok(wf_params_commit(&n->ps, 3, &err));
 }
 
 static void net_free(struct net *n)
@@ -214,7 +213,7 @@ static void expect_own_graph(const struct wf_graph_config *cfg, layer *run, enum
     struct wf_error err = { 0 };
     wf_real all[B * MOST];
     edges_of(&ed, B);
-    MUST(wf_graph_init(&gr, wf_backend_cpu(), &ed.list, cfg, &err));
+    ok(wf_graph_init(&gr, wf_backend_cpu(), &ed.list, cfg, &err));
     net_init(&n, gr.supports.terms);
     n.aggr = aggr;
     struct in in = inputs(&n.g, B);
@@ -223,7 +222,7 @@ static void expect_own_graph(const struct wf_graph_config *cfg, layer *run, enum
     for (int b = 0; b < B; b++) {
         struct wf_graph own;
         edges_of(&ed, b);
-        MUST(wf_graph_init(&own, wf_backend_cpu(), &ed.list, cfg, &err));
+        ok(wf_graph_init(&own, wf_backend_cpu(), &ed.list, cfg, &err));
         in = inputs(&n.g, b);
         expect_sample(&n, all, run(&n, &own.supports, &in), b, what);
         wf_graph_free(&own);
@@ -285,7 +284,7 @@ Test(absent, relations_take_the_mean_of_the_edges_that_are_there)
         edges_of(&ed, b);
         for (int e = 0, i = 0; e < E; e++)
             if (b == B || weight[b][e] != 0) ed.type[i++] = e % 2;
-        MUST(wf_relation_pattern(&A, wf_backend_cpu(), &ed.list, ed.type, 2, &err));
+        ok(wf_relation_pattern(&A, wf_backend_cpu(), &ed.list, ed.type, 2, &err));
         struct in in = inputs(&n.g, b);
         struct wf_tensor *w = b == B ? by_relation(&n.g) : NULL;
         struct wf_tensor *y = wf_rgcn(&n.g, &n.rgcn, &A, w, in.steps);
@@ -322,7 +321,7 @@ Test(absent, nodes_do_not_attend_over_edges_that_are_not_there)
         for (int k = 0; k <= B; k++) {
             int b = k ? k - 1 : B;
             edges_of(&ed, b);
-            MUST(wf_gat_graph_init(&G, wf_backend_cpu(), &ed.list, loops, &err));
+            ok(wf_gat_graph_init(&G, wf_backend_cpu(), &ed.list, loops, &err));
             struct in in = inputs(&n.g, b);
             struct wf_tensor *w = b == B ? all_weights(&n.g) : NULL;
             struct wf_tensor *a = ed.list.count ? attributes(&n.g, b) : NULL;
@@ -362,7 +361,7 @@ Test(absent, gradients_reach_the_weights_of_every_sample)
         struct edges ed;
         struct wf_error err = { 0 };
         edges_of(&ed, B);
-        MUST(wf_graph_init(&l.gr, wf_backend_cpu(), &ed.list, &configs[k], &err));
+        ok(wf_graph_init(&l.gr, wf_backend_cpu(), &ed.list, &configs[k], &err));
         wf_params_init(&l.ps, wf_backend_cpu());
         l.weight = wf_params_add(&l.ps, "weight", 2, wf_dims(2, E), (struct wf_init){ 0 });
         wf_dconv_init(&l.conv, &l.ps, "conv", C, 4, l.gr.supports.terms, 0);
@@ -382,7 +381,7 @@ static void expect_no_supports(struct wf_tape *g, const struct wf_graph_config *
     struct wf_graph gr;
     struct wf_error err = { 0 };
     edges_of(&ed, B);
-    MUST(wf_graph_init(&gr, wf_backend_cpu(), &ed.list, cfg, &err));
+    ok(wf_graph_init(&gr, wf_backend_cpu(), &ed.list, cfg, &err));
     wf_graph_supports(g, &gr, wf_zeros(g, 2, wf_dims(2, edges)));
     expect_refused(g, why);
     wf_graph_free(&gr);

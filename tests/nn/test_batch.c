@@ -8,13 +8,12 @@
 #include "models/lrgcn.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 #include "tests/kit/sparse.h"
 #include "tests/kit/tiny.h"
 
 TestSuite(dynamic);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 static struct wf_error err;
 static const int starts[3] = { 0, 11, 40 };
@@ -46,10 +45,10 @@ Test(dynamic, each_step_of_a_batch_has_the_supports_of_its_row)
     tiny_init(&t,
               (struct tiny_config){ .model = "dcrnn", .options = "hidden=3\n", .dynamic = true },
               ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     for (int n = 3; n > 0; n--) { /* a short batch too */
         wf_tape_reset(&g);
-        MUST(wf_windows_batch(&t.windows, &b, starts, n));
+        ok(wf_windows_batch(&t.windows, &b, starts, n));
         wf_batch_bind(&g, &b, &t.graph);
         cr_assert_eq(b.graph, &t.graph);
         cr_assert_eq(b.supports, wf_batch_supports(&g, &b, TINY_T - 1), "the last step's");
@@ -73,8 +72,8 @@ Test(dynamic, one_graph_for_all_steps_costs_nothing)
     struct wf_tape g;
     struct wf_batch b;
     tiny_init(&t, (struct tiny_config){ .model = "dcrnn", .options = "hidden=3\n" }, ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
-    MUST(wf_windows_batch(&t.windows, &b, starts, 3));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_windows_batch(&t.windows, &b, starts, 3));
     cr_assert(!b.weights.data && !b.step_supports);
     wf_batch_bind(&g, &b, &t.graph);
     for (int step = 0; step < TINY_T; step++)
@@ -94,14 +93,14 @@ Test(dynamic, steps_outside_and_other_graphs_are_refused)
     struct wf_graph_config gcn = { .kind = WF_GCN };
     tiny_init(&t, (struct tiny_config){ .model = "tgcn", .options = "hidden=3\n", .dynamic = true },
               ".");
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
-    MUST(wf_windows_batch(&t.windows, &b, starts, 3));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_windows_batch(&t.windows, &b, starts, 3));
     wf_batch_bind(&g, &b, &t.graph);
     wf_batch_supports(&g, &b, TINY_T);
     expect_refused(&g, "batch: the graph of step 4 of 4");
     wf_batch_supports(&g, &b, -1);
     expect_refused(&g, "batch: the graph of step -1 of 4");
-    MUST(wf_graph_init(&other, wf_backend_cpu(), &sparse_edges, &gcn, &err));
+    ok(wf_graph_init(&other, wf_backend_cpu(), &sparse_edges, &gcn, &err));
     wf_batch_bind(&g, &b, &other);
     expect_refused(&g, "graph: weights [3, 12], want [9] or [B, 9]");
     wf_graph_free(&other);
@@ -148,8 +147,8 @@ Test(dynamic, models_whose_sizes_do_not_fit_are_refused)
         struct wf_supports none = { .terms = 1 };
         tiny_init(&t, (struct tiny_config){ .model = one[k], .options = k < 2 ? "" : "lags=1\n" },
                   ".");
-        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
-        MUST(wf_windows_batch(&t.windows, &b, starts, 3));
+        ok(wf_tape_init(&g, wf_backend_cpu(), &err));
+        ok(wf_windows_batch(&t.windows, &b, starts, 3));
         b.supports = &none;
         t.model.type->forward(&g, t.model.layers, &b);
         expect_refused(&g, ": the graph has 0 supports, want 1");
@@ -191,8 +190,8 @@ Test(dynamic, the_forecast_of_evolvegcn_is_that_of_its_cells)
                                  .dynamic = k / 2,
                                  .seed = 3 };
         tiny_init(&t, c, ".");
-        MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
-        MUST(wf_windows_batch(&t.windows, &b, starts, 3));
+        ok(wf_tape_init(&g, wf_backend_cpu(), &err));
+        ok(wf_windows_batch(&t.windows, &b, starts, 3));
         wf_batch_bind(&g, &b, &t.graph);
         expect_values(&g, t.model.type->forward(&g, t.model.layers, &b),
                       by_cells(&g, t.model.layers, &b));

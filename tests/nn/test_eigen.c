@@ -8,8 +8,7 @@
 #include "tensor/alloc.h"
 #include "tensor/eigen.h"
 #include "tests/kit/leaks.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
+#include "tests/kit/outcome.h"
 
 enum { N = 6 };
 
@@ -46,7 +45,7 @@ Test(eigen, values_are_those_a_matrix_was_made_of)
             }
             A[i * N + j] = sum - next;
         }
-    MUST(wf_eigenvalues(N, A, re, im, &err));
+    ok(wf_eigenvalues(N, A, re, im, &err));
     expect_spectrum(N, re, im, want);
     expect_no_leaks();
 }
@@ -60,7 +59,7 @@ Test(eigen, values_of_a_cycle_are_roots_of_one)
         want[i][0] = cos(2 * M_PI * i / 5);
         want[i][1] = sin(2 * M_PI * i / 5);
     }
-    MUST(wf_eigenvalues(5, A, re, im, &err));
+    ok(wf_eigenvalues(5, A, re, im, &err));
     expect_spectrum(5, re, im, want);
     for (int i = 0; i + 1 < 5; i++)
         if (im[i] > 0) cr_expect_eq(im[i + 1], -im[i], "a pair is not side by side");
@@ -75,7 +74,7 @@ static void large_spectrum(int threads, double *re)
     struct wf_error err = { 0 };
     for (int i = 0; i < LARGE * LARGE; i++) A[i] = sin(0.7 * i + 0.001 * i * i);
     omp_set_num_threads(threads);
-    MUST(wf_eigenvalues(LARGE, A, re, re + LARGE, &err));
+    ok(wf_eigenvalues(LARGE, A, re, re + LARGE, &err));
     free(A);
 }
 
@@ -128,7 +127,7 @@ Test(eigen, a_pair_of_them_scales_the_laplacian_of_a_ring_by_its_real_part)
             struct wf_graph gr;
             struct wf_error err = { 0 };
             double scale = kind == WF_LAPLACIAN_NONE ? (double)w : 1;
-            MUST(ring(&gr, (enum wf_laplacian)kind, w, &err));
+            ok(ring(&gr, (enum wf_laplacian)kind, w, &err));
             cr_expect_float_eq(gr.cfg.lambda_max, want * scale, 1e-12, "laplacian %d: %g, want %g",
                                kind, gr.cfg.lambda_max, want * scale);
             const struct wf_csr *A = gr.supports.pattern[0];
@@ -149,7 +148,7 @@ Test(eigen, a_graph_without_edges_has_only_zero)
     struct wf_graph_config cfg = { .kind = WF_CHEB,
                                    .laplacian = WF_LAPLACIAN_NONE,
                                    .dominant = true };
-    MUST(wf_graph_init(&gr, wf_backend_cpu(), &none, &cfg, &err));
+    ok(wf_graph_init(&gr, wf_backend_cpu(), &none, &cfg, &err));
     cr_expect_eq(gr.cfg.lambda_max, 0);
     for (int e = 0; e < gr.to_target.nnz; e++) cr_expect_eq(gr.supports.value[0]->data[e], -1);
     wf_graph_free(&gr);

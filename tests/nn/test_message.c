@@ -7,11 +7,10 @@
 #include "nn/rnn.h"
 #include "tensor/alloc.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/sparse.h"
 
 TestSuite(message);
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 enum { N = SPARSE_NODES, E = SPARSE_EDGES };
 
@@ -27,11 +26,11 @@ static struct fix fix_init(void)
 {
     struct fix f;
     struct wf_error err = { 0 };
-    MUST(wf_tape_init(&f.g, wf_backend_cpu(), &err));
+    ok(wf_tape_init(&f.g, wf_backend_cpu(), &err));
     wf_params_init(&f.ps, wf_backend_cpu());
     f.A = sparse_pattern();
     f.relations = sparse_relations();
-    MUST(wf_gat_graph_init(&f.gat, wf_backend_cpu(), &sparse_edges, true, &err));
+    ok(wf_gat_graph_init(&f.gat, wf_backend_cpu(), &sparse_edges, true, &err));
     return f;
 }
 
@@ -181,8 +180,8 @@ Test(message, bits_do_not_depend_on_the_number_of_threads)
         row[e] = (int)((unsigned)e * 2654435761u >> 8) % LARGE;
         col[e] = (int)((unsigned)e * 40503u >> 4) % LARGE;
     }
-    MUST(wf_csr_from_pairs(&A, wf_backend_cpu(), LARGE, LARGE, EDGES, row, col, NULL, &err));
-    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    ok(wf_csr_from_pairs(&A, wf_backend_cpu(), LARGE, LARGE, EDGES, row, col, NULL, &err));
+    ok(wf_tape_init(&g, wf_backend_cpu(), &err));
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         large_run(&g, &A, out[threads > 1]);
@@ -279,7 +278,7 @@ Test(message, samples_of_a_batch_do_not_see_each_other)
     static struct layers l;
     struct wf_error err = { 0 };
     layers_init(&l);
-    MUST(wf_params_commit(&l.f.ps, 3, &err));
+    ok(wf_params_commit(&l.f.ps, 3, &err));
     for (l.which = 0; l.which < LAYERS; l.which++) expect_samples_apart(&l.f.g, layer, &l, 3);
     fix_free(&l.f);
 }
@@ -293,14 +292,14 @@ Test(message, bases_with_unit_coefficients_are_a_matrix_per_relation)
     struct wf_rgcn l;
     enum { R = SPARSE_RELATIONS };
     wf_rgcn_init(&l, &f.ps, "rgcn", (struct wf_rgcn_config){ 3, 4, R, .bases = R });
-    MUST(wf_params_commit(&f.ps, 3, &err));
+    ok(wf_params_commit(&f.ps, 3, &err));
     for (int i = 0; i < R * R; i++) l.comp->data[i] = i % (R + 1) == 0;
     struct wf_tensor *x = sparse_noise(g, 2, 2, wf_dims(N, 3)), *y[2];
     wf_real a[4 * N], b[4 * N];
     y[0] = wf_rgcn(g, &l, &f.relations, NULL, x);
     l.comp = NULL;
     y[1] = wf_rgcn(g, &l, &f.relations, NULL, x);
-    MUST(g->error.status);
+    ok(g->error.status);
     wf_tensor_download(y[0], a);
     wf_tensor_download(y[1], b);
     for (int i = 0; i < 4 * N; i++)
@@ -387,7 +386,7 @@ Test(message, layers_name_the_shape_that_does_not_fit)
     struct wf_error err = { 0 };
     layers_init(&l);
     struct wf_tape *g = &l.f.g;
-    MUST(wf_params_commit(&l.f.ps, 3, &err));
+    ok(wf_params_commit(&l.f.ps, 3, &err));
     wf_gat(g, &l.gat[0], &l.f.gat, NULL, wf_zeros(g, 2, wf_dims(N, 4)), NULL);
     expect_refused(g, "gat: x is [5, 4], want [.., 5, 3]");
     wf_gat(g, &l.gat[0], &l.f.gat, NULL, wf_zeros(g, 2, wf_dims(N, 3)),

@@ -9,9 +9,8 @@
 #include "tests/kit/cases.h"
 #include "tests/kit/device.h"
 #include "tests/kit/leaks.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/tiny.h"
-
-#define MUST(call) cr_assert_eq((call), WF_OK, "%s: %s", #call, err.message)
 
 /* A row on a backend. v: its output and the gradients of its inputs, one after the other; part i
  * ends at end[i]. */
@@ -62,17 +61,17 @@ static void begin(struct step *s, struct wf_backend *be, const struct op_case *r
 {
     struct wf_error err = { 0 };
     memset(s, 0, sizeof *s);
-    MUST(case_run_init(&s->run, be, row, how, large, &err));
-    MUST(wf_tape_init(&s->g, be, &err));
+    ok(case_run_init(&s->run, be, row, how, large, &err));
+    ok(wf_tape_init(&s->g, be, &err));
     struct wf_tensor *y = case_run_build(&s->g, &s->run);
     snprintf(s->error, sizeof s->error, "%s", s->g.error.message);
     if (s->error[0]) return;
-    MUST(wf_tensor_alloc(&s->cotangent, be, y->ndim, y->shape, &err));
+    ok(wf_tensor_alloc(&s->cotangent, be, y->ndim, y->shape, &err));
     ptrdiff_t n = wf_tensor_count(y);
     struct wf_rng rng = { .seed = 3 };
     cr_assert(s->v = wf_malloc((size_t)n * sizeof *s->v));
     for (ptrdiff_t i = 0; i < n; i++) s->v[i] = (wf_real)(2 * wf_rng_uniform(&rng) - 1);
-    MUST(wf_tensor_upload(&s->cotangent, s->v));
+    ok(wf_tensor_upload(&s->cotangent, s->v));
     work(s);
     look(s);
 }
@@ -171,7 +170,7 @@ static void expect_again(struct step *s, bool recorded)
     wf_real *first = s->v;
     s->v = NULL;
     if (recorded) {
-        MUST(be->device->record(be));
+        ok(be->device->record(be));
         work(s);
         cr_expect_eq(be->device->recorded(be, &rec), WF_OK, "%s: %s", s->run.row->name, be->reason);
         for (int i = 0; i < s->run.n; i++) WF_RUN(&s->g, wfk_fill(be, &s->run.grad[i], 1));
@@ -215,13 +214,13 @@ static void drop(struct wf_backend *be, int n, const struct wf_step *step, bool 
     struct wf_tensor x, y;
     struct wf_step *there = be->alloc(be, sizeof *there);
     cr_assert(there);
-    MUST(wf_tensor_alloc(&x, be, 1, &n, &err));
-    MUST(wf_tensor_alloc(&y, be, 1, &n, &err));
-    MUST(be->upload(be, there, step, sizeof *step));
-    MUST(wfk_fill(be, &x, 1));
-    MUST(wfk_fill(be, &y, 3));
-    MUST(wfk_dropout(be, &y, &x, 0.3, there, 11, add));
-    MUST(wf_tensor_download(&y, out));
+    ok(wf_tensor_alloc(&x, be, 1, &n, &err));
+    ok(wf_tensor_alloc(&y, be, 1, &n, &err));
+    ok(be->upload(be, there, step, sizeof *step));
+    ok(wfk_fill(be, &x, 1));
+    ok(wfk_fill(be, &y, 3));
+    ok(wfk_dropout(be, &y, &x, 0.3, there, 11, add));
+    ok(wf_tensor_download(&y, out));
     be->free(be, there, sizeof *there);
     wf_tensor_free(&x);
     wf_tensor_free(&y);
@@ -267,16 +266,16 @@ static void run_model(struct run *r, struct tiny_config config)
     tiny_trainer(t);
     for (int i = 0; i < STEPS; i++) {
         struct wf_step_result now, late;
-        MUST(wf_trainer_step(&t->trainer, starts[i], BATCH, BATCH, &now, &err));
-        MUST(wf_trainer_losses(&t->trainer, &late, &err));
+        ok(wf_trainer_step(&t->trainer, starts[i], BATCH, BATCH, &now, &err));
+        ok(wf_trainer_losses(&t->trainer, &late, &err));
         r->loss[i] = now.windows ? now.loss : late.loss;
     }
     r->values = wf_tensor_count(&t->params.value);
     r->forecasts = (ptrdiff_t)BATCH * t->windows.cfg.Q * TINY_NODES;
     cr_assert(r->value = wf_malloc((size_t)r->values * sizeof *r->value));
     cr_assert(r->forecast = wf_malloc((size_t)r->forecasts * sizeof *r->forecast));
-    MUST(wf_tensor_download(&t->params.value, r->value));
-    MUST(wf_trainer_predict(&t->trainer, starts[0], BATCH, r->forecast, &err));
+    ok(wf_tensor_download(&t->params.value, r->value));
+    ok(wf_trainer_predict(&t->trainer, starts[0], BATCH, r->forecast, &err));
 }
 
 static void run_free(struct run *r)

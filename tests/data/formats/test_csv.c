@@ -6,13 +6,10 @@
 #include "data/file.h"
 #include "data/formats/pickle.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 static enum wf_status parse(const char *text, enum wf_csv_header header, struct wf_csv *c)
 {
@@ -27,7 +24,7 @@ Test(csv, a_series_with_dates_and_quotes_is_read)
                                "2012/03/01T23:59:59.25Z,,-3e2\r\n"
                                "1969-12-31,NaN,4";
     struct wf_csv c;
-    OK(wf_csv_read(scratch_file("s.csv", text, sizeof text - 1), WF_CSV_AUTO, &c, &err));
+    ok(wf_csv_read(scratch_file("s.csv", text, sizeof text - 1), WF_CSV_AUTO, &c, &err));
     cr_assert(c.rows == 3 && c.cols == 2 && c.names.count == 2);
     cr_assert_str_eq(c.names.name[0], "node \"A\"");
     cr_assert_str_eq(c.names.name[1], "b");
@@ -43,17 +40,17 @@ Test(csv, a_series_with_dates_and_quotes_is_read)
 Test(csv, the_header_is_found_or_told)
 {
     struct wf_csv c;
-    OK(parse("1,2\n3,4\n", WF_CSV_AUTO, &c));
+    ok(parse("1,2\n3,4\n", WF_CSV_AUTO, &c));
     cr_assert(c.rows == 2 && c.cols == 2 && c.names.count == 0 && !c.times_ns);
     wf_csv_free(&c);
-    OK(parse("1,2\n3,4\n", WF_CSV_YES, &c));
+    ok(parse("1,2\n3,4\n", WF_CSV_YES, &c));
     cr_assert(c.rows == 1 && c.values[0] == 3);
     cr_assert_str_eq(c.names.name[1], "2");
     wf_csv_free(&c);
-    OK(parse("a,2\n3,4\n", WF_CSV_AUTO, &c));
+    ok(parse("a,2\n3,4\n", WF_CSV_AUTO, &c));
     cr_assert(c.rows == 1 && c.names.count == 2);
     wf_csv_free(&c);
-    OK(parse("2020-02-29,2\n2020-03-01,4\n", WF_CSV_AUTO, &c));
+    ok(parse("2020-02-29,2\n2020-03-01,4\n", WF_CSV_AUTO, &c));
     cr_assert(c.rows == 2 && c.cols == 1 && c.times_ns[1] - c.times_ns[0] == 86400000000000);
     wf_csv_free(&c);
     cr_expect_eq(wf_alloc_live(), 0);
@@ -87,15 +84,14 @@ Test(csv, errors_name_line_and_column)
 {
     struct wf_csv c;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        FAILS(WF_EFORMAT, parse(bad[i].text, bad[i].header, &c));
-        SAYS(bad[i].says);
+        fails(parse(bad[i].text, bad[i].header, &c), WF_EFORMAT, bad[i].says);
         cr_assert(!c.values && !c.names.name && !c.times_ns);
         cr_assert_eq(wf_alloc_live(), 0);
     }
-    FAILS(WF_EFORMAT, wf_csv_read(scratch_file("n.csv", "1\0002", 3), WF_CSV_AUTO, &c, &err));
-    SAYS("n.csv: contains NUL bytes");
-    FAILS(WF_EIO, wf_csv_read(scratch("absent.csv"), WF_CSV_AUTO, &c, &err));
-    FAILS(WF_EIO, wf_csv_read("/", WF_CSV_AUTO, &c, &err));
+    fails(wf_csv_read(scratch_file("n.csv", "1\0002", 3), WF_CSV_AUTO, &c, &err), WF_EFORMAT,
+          "n.csv: contains NUL bytes");
+    fails(wf_csv_read(scratch("absent.csv"), WF_CSV_AUTO, &c, &err), WF_EIO, "");
+    fails(wf_csv_read("/", WF_CSV_AUTO, &c, &err), WF_EIO, "");
 }
 
 static char *abc[] = { "10", "20", "30" };
@@ -106,7 +102,7 @@ static const char roads[] = "from,to,cost\n10,10,0\n20,20,0\n10,20,3\n20,30,9\n9
 Test(csv, distances_become_a_thresholded_gaussian)
 {
     struct wf_adjacency g;
-    OK(wf_csv_adjacency(scratch_file("d.csv", roads, sizeof roads - 1), &ids, 0.05, &g, &err));
+    ok(wf_csv_adjacency(scratch_file("d.csv", roads, sizeof roads - 1), &ids, 0.05, &g, &err));
     /* distances 0, 0, 6, 9: mean 3.75, variance 15.1875 */
     cr_assert_eq(g.N, 3);
     cr_assert(g.A[0] == 1 && g.A[4] == 1 && g.A[8] == 0);
@@ -115,7 +111,7 @@ Test(csv, distances_become_a_thresholded_gaussian)
     cr_assert(g.A[2] == 0 && g.A[3] == 0);
     cr_assert_str_eq(g.ids.name[2], "30");
     wf_adjacency_free(&g);
-    OK(wf_csv_adjacency_parse(roads, sizeof roads - 1, &ids, 0, &g, &err));
+    ok(wf_csv_adjacency_parse(roads, sizeof roads - 1, &ids, 0, &g, &err));
     cr_assert_float_eq(g.A[5], exp(-81 / 15.1875), 1e-9);
     wf_adjacency_free(&g);
     cr_expect_eq(wf_alloc_live(), 0);
@@ -139,15 +135,15 @@ Test(csv, bad_distances_are_refused_by_line)
     char *twice[] = { "10", "10" };
     for (size_t i = 0; i < sizeof bad_roads / sizeof *bad_roads; i++) {
         const char *t = bad_roads[i].text;
-        FAILS(WF_EFORMAT, wf_csv_adjacency_parse(t, strlen(t), &ids, 0.1, &g, &err));
-        SAYS(bad_roads[i].says);
+        fails(wf_csv_adjacency_parse(t, strlen(t), &ids, 0.1, &g, &err), WF_EFORMAT,
+              bad_roads[i].says);
         cr_assert(!g.A && !g.ids.name);
         cr_assert_eq(wf_alloc_live(), 0);
     }
-    FAILS(WF_EINVAL, wf_csv_adjacency_parse(roads, sizeof roads - 1, &(struct wf_names){ 2, twice },
-                                            0.1, &g, &err));
-    SAYS("'10' is given twice");
-    FAILS(WF_EIO, wf_csv_adjacency(scratch("absent.csv"), &ids, 0.1, &g, &err));
+    fails(wf_csv_adjacency_parse(roads, sizeof roads - 1, &(struct wf_names){ 2, twice }, 0.1, &g,
+                                 &err),
+          WF_EINVAL, "'10' is given twice");
+    fails(wf_csv_adjacency(scratch("absent.csv"), &ids, 0.1, &g, &err), WF_EIO, "");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -186,10 +182,10 @@ Test(csv, real_tables_are_read)
 {
     struct wf_csv c;
     NEED_SHARED();
-    OK(wf_csv_read(shared("data/beijing-metro/in_10min.csv"), WF_CSV_AUTO, &c, &err));
+    ok(wf_csv_read(shared("data/beijing-metro/in_10min.csv"), WF_CSV_AUTO, &c, &err));
     cr_assert(c.rows == 276 && c.cols == 2700 && c.values[0] == 36 && !c.names.count);
     wf_csv_free(&c);
-    OK(wf_csv_read(shared("data/metr-la-week/graph_sensor_locations.csv"), WF_CSV_AUTO, &c, &err));
+    ok(wf_csv_read(shared("data/metr-la-week/graph_sensor_locations.csv"), WF_CSV_AUTO, &c, &err));
     cr_assert(c.rows == 207 && c.cols == 4 && c.values[1] == 773869);
     cr_assert_str_eq(c.names.name[2], "latitude");
     wf_csv_free(&c);
@@ -202,8 +198,8 @@ Test(csv, published_distances_give_the_published_adjacency)
     double worst = 0;
     int other_pattern = 0;
     NEED_SHARED();
-    OK(wf_pickle_adjacency(shared("data/graphs/adj_mx_pems-bay-325.pkl"), &want, &err));
-    OK(wf_csv_adjacency(shared("data/graphs/distances_bay_2017.csv"), &want.ids, 0.1, &got, &err));
+    ok(wf_pickle_adjacency(shared("data/graphs/adj_mx_pems-bay-325.pkl"), &want, &err));
+    ok(wf_csv_adjacency(shared("data/graphs/distances_bay_2017.csv"), &want.ids, 0.1, &got, &err));
     for (ptrdiff_t i = 0; i < want.N * want.N; i++) {
         worst = fmax(worst, fabs((double)want.A[i] - (double)got.A[i]));
         other_pattern += (want.A[i] != 0) != (got.A[i] != 0);

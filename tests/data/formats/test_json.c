@@ -4,13 +4,10 @@
 #include <string.h>
 #include "data/formats/json.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 static enum wf_status parse(const char *text, struct wf_temporal_graph *g)
 {
@@ -43,7 +40,7 @@ Test(json, every_layout_gives_its_series)
 {
     struct wf_temporal_graph g;
     for (size_t k = 0; k < sizeof layout / sizeof *layout; k++) {
-        OK(wf_json_read(scratch_file("g.json", layout[k], strlen(layout[k])), &g, &err));
+        ok(wf_json_read(scratch_file("g.json", layout[k], strlen(layout[k])), &g, &err));
         cr_assert(g.E == 3 && g.N == 2, "layout %zu", k);
         for (int i = 0; i < 6; i++)
             cr_assert(g.y[i] == (float)(i + 1) || (k == 0 && i == 3 && isnan(g.y[i])));
@@ -56,35 +53,35 @@ Test(json, every_layout_gives_its_series)
 Test(json, edges_weights_features_and_names_are_in_place)
 {
     struct wf_temporal_graph g;
-    OK(parse(layout[0], &g));
+    ok(parse(layout[0], &g));
     cr_assert(g.edges[0].count == 2 && g.edges[0].from[1] == 1 && g.edges[0].to[1] == 0);
     cr_assert(g.edges[0].weight[1] == 1 && g.C == 0 && !g.x);
     cr_assert_str_eq(g.ids.name[1], "b");
     wf_temporal_graph_free(&g);
-    OK(parse(layout[1], &g));
+    ok(parse(layout[1], &g));
     cr_assert(g.edges[0].weight[0] == 0.5F && g.ids.count == 0);
     wf_temporal_graph_free(&g);
-    OK(parse(layout[2], &g));
+    ok(parse(layout[2], &g));
     cr_assert(g.edges[0].count == 2 && g.edges[0].weight[1] == 5);
     cr_assert(g.edges[1].count == 1 && g.edges[1].from[0] == 1 && g.edges[2].count == 0);
     wf_temporal_graph_free(&g);
-    OK(parse(layout[3], &g));
+    ok(parse(layout[3], &g));
     cr_assert(g.edges[0].from[0] == 1 && g.edges[0].to[0] == 0 && g.edges[0].weight[0] == 1.5F);
     cr_assert(g.C == 2 && g.x[1] == 7 && g.x[3] == 0 && g.x[2 * 4 + 1] == 9);
     cr_assert_str_eq(g.ids.name[0], "50");
     wf_temporal_graph_free(&g);
-    OK(parse(layout[4], &g));
+    ok(parse(layout[4], &g));
     cr_assert(g.C == 2 && g.x[1] == 8 && g.x[4 + 2] == 2 && g.x[11] == 5);
     cr_assert(g.edges[2].from[0] == 1 && g.edges[2].weight[0] == 3 && g.edges[1].count == 0);
     wf_temporal_graph_free(&g);
-    OK(parse(layout[5], &g));
+    ok(parse(layout[5], &g));
     cr_assert(g.C == 0 && g.edges[0].count == 1 && g.edges[0].weight[0] == 3);
     cr_assert_str_eq(g.ids.name[1], "Set");
     wf_temporal_graph_free(&g);
-    OK(parse(layout[6], &g));
+    ok(parse(layout[6], &g));
     cr_assert(g.C == 0 && g.edges[0].from[0] == 1 && g.edges[0].weight[0] == 0.25F);
     wf_temporal_graph_free(&g);
-    OK(parse(layout[7], &g));
+    ok(parse(layout[7], &g));
     const float features[] = { 7, 8, 2, 1, 1, 2, 0.5F, -1e-3F, 0, 1, 1, 0, 0, 0, 5, 1, 9, 5 };
     cr_assert(g.C == 3 && g.edges[0].count == 1 && g.edges[0].weight[0] == 1);
     for (int i = 0; i < 18; i++) cr_assert_eq(g.x[i], features[i], "feature %d", i);
@@ -203,13 +200,13 @@ Test(json, bad_graphs_are_refused_by_name)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *path = scratch_file("bad.json", bad[i].text, strlen(bad[i].text));
         cr_assert_eq(wf_json_read(path, &g, &err), WF_EFORMAT, "%s is taken", bad[i].text);
-        SAYS(bad[i].says);
-        SAYS("bad.json: ");
+        says(bad[i].says);
+        says("bad.json: ");
         cr_assert(!g.y && !g.edges && !g.ids.name);
         cr_assert_eq(wf_alloc_live(), 0);
     }
-    FAILS(WF_EIO, wf_json_read(scratch("absent.json"), &g, &err));
-    FAILS(WF_EIO, wf_json_read("/", &g, &err));
+    fails(wf_json_read(scratch("absent.json"), &g, &err), WF_EIO, "");
+    fails(wf_json_read("/", &g, &err), WF_EIO, "");
 }
 
 Test(json, weights_that_are_none_are_refused_by_name)
@@ -227,8 +224,7 @@ Test(json, weights_that_are_none_are_refused_by_name)
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct wf_temporal_graph g;
-        FAILS(WF_ENUMERIC, parse(row[i].text, &g));
-        SAYS(row[i].says);
+        fails(parse(row[i].text, &g), WF_ENUMERIC, row[i].says);
         cr_expect_eq(wf_alloc_live(), 0);
     }
 }
@@ -247,8 +243,8 @@ Test(json, edges_of_all_steps_are_one_list_with_a_weight_for_each)
     struct wf_edge_union u;
     const int source[] = { 0, 0, 0, 1, 1 }, target[] = { 0, 0, 1, 0, 0 };
     const float weight[] = { 2, 3, 0, 0, 1, 0, 0, 0, 4, 5, 0, 7, 6, 0, 0 };
-    OK(parse(steps, &g));
-    OK(wf_edge_union_make(&u, &g, &err));
+    ok(parse(steps, &g));
+    ok(wf_edge_union_make(&u, &g, &err));
     cr_assert_eq(u.count, 5);
     cr_expect_arr_eq(u.source, source, sizeof source);
     cr_expect_arr_eq(u.target, target, sizeof target);
@@ -256,13 +252,13 @@ Test(json, edges_of_all_steps_are_one_list_with_a_weight_for_each)
     wf_edge_union_free(&u);
     EACH_ALLOCATION_FAILS(err, wf_edge_union_make(&u, &g, &err), wf_edge_union_free(&u));
     for (int t = 0; t < 3; t++) g.edges[t].count = 0;
-    OK(wf_edge_union_make(&u, &g, &err));
+    ok(wf_edge_union_make(&u, &g, &err));
     cr_expect_eq(u.count, 0);
     wf_edge_union_free(&u);
     ptrdiff_t many = (ptrdiff_t)1 << 30;
     g.edges[0].count = g.edges[1].count = many; /* which are not there */
-    FAILS(WF_EINVAL, wf_edge_union_make(&u, &g, &err));
-    SAYS("2147483648 edges of all steps, expected at most 2147483647");
+    fails(wf_edge_union_make(&u, &g, &err), WF_EINVAL,
+          "2147483648 edges of all steps, expected at most 2147483647");
     wf_temporal_graph_free(&g);
     cr_expect_eq(wf_alloc_live(), 0);
 }
@@ -275,7 +271,7 @@ Test(json, truncated_and_damaged_graphs_are_refused_cleanly)
         char *text = wf_malloc(size);
         for (size_t n = 0; n + 2 < size; n++) {
             memcpy(text, layout[k], n);
-            FAILS(WF_EFORMAT, wf_json_parse(text, n, &g, &err));
+            fails(wf_json_parse(text, n, &g, &err), WF_EFORMAT, "");
             cr_assert_eq(wf_alloc_live(), 1);
         }
         for (size_t i = 0; i < 8 * size; i++) {
@@ -313,7 +309,7 @@ Test(json, the_published_graphs_are_read)
     NEED_SHARED();
     for (size_t k = 0; k < sizeof real / sizeof *real; k++) {
         struct wf_temporal_graph g;
-        OK(wf_json_read(shared(real[k].path), &g, &err));
+        ok(wf_json_read(shared(real[k].path), &g, &err));
         cr_assert_eq(g.E, real[k].E, "%s", real[k].path);
         cr_assert(g.N == real[k].N && g.C == real[k].C && g.graphs == real[k].graphs);
         cr_assert(!real[k].edges || g.edges[0].count == real[k].edges);

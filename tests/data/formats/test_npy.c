@@ -8,13 +8,10 @@
 #include "data/formats/npy.h"
 #include "data/formats/numpy_private.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 struct image {
     unsigned char bytes[512];
@@ -68,14 +65,14 @@ Test(npy, every_number_type_is_read)
         snprintf(head, sizeof head, HEADER("%s", "False", "()"), types[i].type);
         for (int version = 1; version <= 3; version++) {
             struct image m = image_of(version, head, types[i].data, types[i].size);
-            OK(wf_npy_parse(m.bytes, m.size, WF_F64, &a, &err));
+            ok(wf_npy_parse(m.bytes, m.size, WF_F64, &a, &err));
             cr_assert(a.ndim == 0 && a.count == 1);
             cr_assert_eq(a.f64[0], types[i].want, "%s: %g", types[i].type, a.f64[0]);
             wf_array_free(&a);
         }
         struct image m = image_of(1, head, types[i].data, types[i].size);
         bool is_float = types[i].type[1] == 'f';
-        FAILS(is_float ? WF_EFORMAT : WF_OK, wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
+        fails(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err), is_float ? WF_EFORMAT : WF_OK, "");
         if (!is_float) cr_assert_eq(a.i64[0], (int64_t)types[i].want);
         wf_array_free(&a);
     }
@@ -95,16 +92,16 @@ Test(npy, both_memory_orders_give_rows)
     static const unsigned char six[] = { 1, 2, 3, 4, 5, 6 };
     struct wf_array a;
     struct image m = image_of(1, HEADER("|u1", "False", "(2, 3)"), six, 6);
-    OK(wf_npy_read(scratch_file("c.npy", m.bytes, m.size), WF_F32, &a, &err));
+    ok(wf_npy_read(scratch_file("c.npy", m.bytes, m.size), WF_F32, &a, &err));
     cr_assert(a.ndim == 2 && a.dim[0] == 2 && a.dim[1] == 3);
     cr_assert(a.f32[1] == 2 && a.f32[3] == 4);
     wf_array_free(&a);
     m = image_of(1, HEADER("|u1", "True", "(2, 3)"), six, 6);
-    OK(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
+    ok(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
     cr_assert(a.i64[0] == 1 && a.i64[1] == 3 && a.i64[2] == 5 && a.i64[3] == 2);
     wf_array_free(&a);
     m = image_of(1, HEADER("|u1", "True", "(0, 3L)"), six, 0);
-    OK(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
+    ok(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
     cr_assert(a.count == 0 && a.dim[1] == 3);
     wf_array_free(&a);
     cr_expect_eq(wf_alloc_live(), 0);
@@ -115,13 +112,13 @@ Test(npy, texts_become_utf8)
     struct wf_names n;
     struct image m =
         image_of(1, HEADER("<U2", "False", "(2,)"), "\xfc\0\0\0x\0\0\0\xac\x20\0\0\0\0\0\0", 16);
-    OK(wf_npy_read_names(scratch_file("u.npy", m.bytes, m.size), &n, &err));
+    ok(wf_npy_read_names(scratch_file("u.npy", m.bytes, m.size), &n, &err));
     cr_assert_eq(n.count, 2);
     cr_assert_str_eq(n.name[0], "\303\274x");
     cr_assert_str_eq(n.name[1], "\342\202\254");
     wf_names_free(&n);
     m = image_of(1, HEADER("|S3", "False", "(2,)"), "abcd\0\0", 6);
-    OK(wf_npy_parse_names(m.bytes, m.size, &n, &err));
+    ok(wf_npy_parse_names(m.bytes, m.size, &n, &err));
     cr_assert_str_eq(n.name[0], "abc");
     cr_assert_str_eq(n.name[1], "d");
     wf_names_free(&n);
@@ -157,21 +154,20 @@ Test(npy, bad_headers_are_refused_by_name)
     struct wf_names n;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct image m = image_of(1, bad[i].header, "\0\0\0\0\0\0\0\0", 8);
-        FAILS(WF_EFORMAT, wf_npy_read(scratch_file("b.npy", m.bytes, m.size), WF_F32, &a, &err));
-        SAYS(bad[i].says);
-        SAYS("b.npy: ");
+        fails(wf_npy_read(scratch_file("b.npy", m.bytes, m.size), WF_F32, &a, &err), WF_EFORMAT,
+              bad[i].says);
+        says("b.npy: ");
         cr_assert_null(a.data);
     }
     struct image m = image_of(4, HEADER("<f4", "False", "(2,)"), "\0\0\0\0\0\0\0\0", 8);
-    FAILS(WF_EFORMAT, wf_npy_parse(m.bytes, m.size, WF_F32, &a, &err));
-    SAYS("npy version 4");
+    fails(wf_npy_parse(m.bytes, m.size, WF_F32, &a, &err), WF_EFORMAT, "npy version 4");
     m.bytes[6] = 1;
-    FAILS(WF_EFORMAT, wf_npy_parse_names(m.bytes, m.size, &n, &err));
+    fails(wf_npy_parse_names(m.bytes, m.size, &n, &err), WF_EFORMAT, "");
     m = image_of(1, HEADER("<u8", "False", "(1,)"), "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
-    FAILS(WF_EFORMAT, wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err));
-    SAYS("beyond a signed 64-bit integer");
-    FAILS(WF_EIO, wf_npy_read(scratch("absent.npy"), WF_F32, &a, &err));
-    FAILS(WF_EIO, wf_npy_read_names("/", &n, &err));
+    fails(wf_npy_parse(m.bytes, m.size, WF_I64, &a, &err), WF_EFORMAT,
+          "beyond a signed 64-bit integer");
+    fails(wf_npy_read(scratch("absent.npy"), WF_F32, &a, &err), WF_EIO, "");
+    fails(wf_npy_read_names("/", &n, &err), WF_EIO, "");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -182,7 +178,7 @@ Test(npy, truncated_and_damaged_files_are_refused_cleanly)
     for (size_t n = 0; n < m.size; n++) {
         char *part = wf_malloc(n);
         memcpy(part, m.bytes, n);
-        FAILS(WF_EFORMAT, wf_npy_parse(part, n, WF_F32, &a, &err));
+        fails(wf_npy_parse(part, n, WF_F32, &a, &err), WF_EFORMAT, "");
         wf_free(part);
     }
     for (size_t i = 0; i < 8 * m.size; i++) {
@@ -215,25 +211,24 @@ Test(npy, archives_are_listed_and_read)
     struct wf_names n;
     struct wf_array a;
     write_npz(scratch("a.npz"));
-    OK(wf_npz_open(&z, scratch("a.npz"), &err));
-    OK(wf_npz_list(z, &n, &err));
+    ok(wf_npz_open(&z, scratch("a.npz"), &err));
+    ok(wf_npz_list(z, &n, &err));
     cr_assert_eq(n.count, 2);
     cr_assert_str_eq(n.name[0], "layer.weight_(2,)");
     wf_names_free(&n);
-    OK(wf_npz_read(z, "layer.weight_(2,)", WF_F64, &a, &err));
+    ok(wf_npz_read(z, "layer.weight_(2,)", WF_F64, &a, &err));
     cr_assert(a.count == 2 && a.f64[0] == 1 && a.f64[1] == 2);
     wf_array_free(&a);
-    OK(wf_npz_read_names(z, "names", &n, &err));
+    ok(wf_npz_read_names(z, "names", &n, &err));
     cr_assert_str_eq(n.name[1], "y");
     wf_names_free(&n);
-    FAILS(WF_EFORMAT, wf_npz_read(z, "absent", WF_F64, &a, &err));
-    SAYS("a.npz: 'absent': no such array");
-    FAILS(WF_EFORMAT, wf_npz_read(z, "names", WF_F64, &a, &err));
-    FAILS(WF_EFORMAT, wf_npz_read_names(z, "layer.weight_(2,)", &n, &err));
+    fails(wf_npz_read(z, "absent", WF_F64, &a, &err), WF_EFORMAT, "a.npz: 'absent': no such array");
+    fails(wf_npz_read(z, "names", WF_F64, &a, &err), WF_EFORMAT, "");
+    fails(wf_npz_read_names(z, "layer.weight_(2,)", &n, &err), WF_EFORMAT, "");
     wf_npz_close(z);
-    FAILS(WF_EIO, wf_npz_open(&z, scratch("absent.npz"), &err));
-    FAILS(WF_EFORMAT, wf_npz_open(&z, scratch_file("t", "text", 4), &err));
-    SAYS("not a sound zip archive");
+    fails(wf_npz_open(&z, scratch("absent.npz"), &err), WF_EIO, "");
+    fails(wf_npz_open(&z, scratch_file("t", "text", 4), &err), WF_EFORMAT,
+          "not a sound zip archive");
     cr_assert_null(z);
     cr_expect_eq(wf_alloc_live(), 0);
 }
@@ -260,10 +255,10 @@ Test(npy, truncated_and_damaged_archives_are_refused_cleanly)
     size_t size;
     int refused = 0;
     write_npz(scratch("a.npz"));
-    OK(wf_file_read(scratch("a.npz"), &bytes, &size, &err));
-    OK(read_archive(bytes, size));
+    ok(wf_file_read(scratch("a.npz"), &bytes, &size, &err));
+    ok(read_archive(bytes, size));
     for (size_t n = 0; n < size; n += 3) {
-        FAILS(WF_EFORMAT, read_archive(bytes, n));
+        fails(read_archive(bytes, n), WF_EFORMAT, "");
         cr_assert_eq(wf_alloc_live(), 1);
     }
     for (size_t i = 0; i < size; i++) {
@@ -288,7 +283,7 @@ Test(npy, every_failed_allocation_is_clean)
     EACH_ALLOCATION_FAILS(err, wf_npy_read(path, WF_F32, &a, &err), wf_array_free(&a));
     write_npz(scratch("a.npz"));
     EACH_ALLOCATION_FAILS(err, wf_npz_open(&z, scratch("a.npz"), &err), wf_npz_close(z));
-    OK(wf_file_read(scratch("a.npz"), &bytes, &size, &err));
+    ok(wf_file_read(scratch("a.npz"), &bytes, &size, &err));
     EACH_ALLOCATION_FAILS(err, read_archive(bytes, size), (void)0);
     wf_free(bytes);
 }
@@ -300,26 +295,26 @@ Test(npy, published_weights_are_read)
     struct wf_array a;
     ptrdiff_t parameters = 0;
     NEED_SHARED();
-    OK(wf_npz_open(&z, shared("data/pretrained/dcrnn-metr-la/models_run1_epo45_weights.npz"),
+    ok(wf_npz_open(&z, shared("data/pretrained/dcrnn-metr-la/models_run1_epo45_weights.npz"),
                    &err));
-    OK(wf_npz_list(z, &n, &err));
+    ok(wf_npz_list(z, &n, &err));
     for (ptrdiff_t i = 0; i < n.count; i++) {
-        OK(wf_npz_read(z, n.name[i], WF_F32, &a, &err));
+        ok(wf_npz_read(z, n.name[i], WF_F32, &a, &err));
         parameters += a.count;
         wf_array_free(&a);
     }
     cr_assert_eq(parameters, 372353);
     wf_names_free(&n);
     wf_npz_close(z);
-    OK(wf_npz_open(
+    ok(wf_npz_open(
         &z, shared("data/pretrained/dcrnn-metr-la/reference_models_run1_epo45_week1.npz"), &err));
-    OK(wf_npz_read(z, "start", WF_I64, &a, &err));
+    ok(wf_npz_read(z, "start", WF_I64, &a, &err));
     cr_assert(a.ndim == 1 && a.dim[0] == 16);
     wf_array_free(&a);
-    OK(wf_npz_read(z, "x_scaled", WF_F32, &a, &err));
+    ok(wf_npz_read(z, "x_scaled", WF_F32, &a, &err));
     cr_assert(a.ndim == 4 && a.dim[1] == 12 && a.dim[2] == 207 && a.dim[3] == 2);
     wf_array_free(&a);
-    OK(wf_npz_read(z, "mean", WF_F64, &a, &err));
+    ok(wf_npz_read(z, "mean", WF_F64, &a, &err));
     cr_assert(a.ndim == 0 && a.f64[0] > 40 && a.f64[0] < 70);
     wf_array_free(&a);
     wf_npz_close(z);

@@ -4,13 +4,10 @@
 #include "data/file.h"
 #include "data/formats/pickle.h"
 #include "tensor/alloc.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 /* [["a1", "b2"], {"a1": 0, "b2": 1}, [[0, .5], [.25, 1]] as float32], protocols 0 to 4, as Python
  * 3.11 and numpy 2 write it. */
@@ -84,7 +81,7 @@ Test(pickle, every_protocol_is_read)
     static const float want[] = { 0, 0.5F, 0.25F, 1 };
     struct wf_adjacency g;
     for (int protocol = 0; protocol < 5; protocol++) {
-        OK(wf_pickle_adjacency_parse(sample[protocol].bytes, sample[protocol].size, &g, &err));
+        ok(wf_pickle_adjacency_parse(sample[protocol].bytes, sample[protocol].size, &g, &err));
         cr_assert_eq(g.N, 2);
         cr_assert_eq(memcmp(g.A, want, sizeof want), 0, "protocol %d", protocol);
         cr_assert_str_eq(g.ids.name[0], "a1");
@@ -97,7 +94,7 @@ Test(pickle, every_protocol_is_read)
 Test(pickle, a_bare_array_in_fortran_order_and_big_endian_is_read)
 {
     struct wf_adjacency g;
-    OK(wf_pickle_adjacency_parse(fortran_f8, sizeof fortran_f8 - 1, &g, &err));
+    ok(wf_pickle_adjacency_parse(fortran_f8, sizeof fortran_f8 - 1, &g, &err));
     cr_assert(g.N == 2 && g.ids.count == 0);
     cr_assert(g.A[0] == 0 && g.A[1] == 0.5F && g.A[2] == 0.25F && g.A[3] == 1);
     wf_adjacency_free(&g);
@@ -107,7 +104,7 @@ Test(pickle, a_bare_array_in_fortran_order_and_big_endian_is_read)
 Test(pickle, integer_ids_and_weights_are_read)
 {
     struct wf_adjacency g;
-    OK(wf_pickle_adjacency_parse(integer_ids, sizeof integer_ids - 1, &g, &err));
+    ok(wf_pickle_adjacency_parse(integer_ids, sizeof integer_ids - 1, &g, &err));
     cr_assert_str_eq(g.ids.name[0], "7");
     cr_assert_str_eq(g.ids.name[1], "8");
     cr_assert(g.A[0] == 1 && g.A[3] == 4);
@@ -180,15 +177,15 @@ Test(pickle, bad_pickles_are_refused_by_name)
         enum wf_status s = wf_pickle_adjacency(path, &g, &err);
         cr_assert_eq(s, bad[i].status, "%s gives %d: %s", bad[i].bytes, s, err.message);
         if (bad[i].says) {
-            SAYS(bad[i].says);
-            SAYS("bad.pkl: ");
+            says(bad[i].says);
+            says("bad.pkl: ");
             cr_assert(!g.A && !g.ids.name);
         }
         wf_adjacency_free(&g);
         cr_assert_eq(wf_alloc_live(), 0);
     }
-    FAILS(WF_EIO, wf_pickle_adjacency(scratch("absent.pkl"), &g, &err));
-    FAILS(WF_EIO, wf_pickle_adjacency("/", &g, &err));
+    fails(wf_pickle_adjacency(scratch("absent.pkl"), &g, &err), WF_EIO, "");
+    fails(wf_pickle_adjacency("/", &g, &err), WF_EIO, "");
 }
 
 Test(pickle, truncated_and_damaged_pickles_are_refused_cleanly)
@@ -199,7 +196,7 @@ Test(pickle, truncated_and_damaged_pickles_are_refused_cleanly)
         char *bytes = wf_malloc(size);
         for (size_t n = 0; n < size; n++) {
             memcpy(bytes, sample[protocol].bytes, n);
-            FAILS(WF_EFORMAT, wf_pickle_adjacency_parse(bytes, n, &g, &err));
+            fails(wf_pickle_adjacency_parse(bytes, n, &g, &err), WF_EFORMAT, "");
             cr_assert_eq(wf_alloc_live(), 1);
         }
         for (size_t i = 0; i < 8 * size; i++) {
@@ -239,7 +236,7 @@ Test(pickle, the_published_adjacencies_are_read)
     for (size_t k = 0; k < sizeof real / sizeof *real; k++) {
         struct wf_adjacency g;
         int entries = 0;
-        OK(wf_pickle_adjacency(shared(real[k].path), &g, &err));
+        ok(wf_pickle_adjacency(shared(real[k].path), &g, &err));
         cr_assert_eq(g.N, real[k].N);
         cr_assert_str_eq(g.ids.name[0], real[k].first);
         for (ptrdiff_t i = 0; i < g.N * g.N; i++) entries += g.A[i] != 0;

@@ -7,13 +7,10 @@
 #include "data/formats/series_file.h"
 #include "tensor/alloc.h"
 #include "tests/kit/h5_odd.h"
+#include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
 static struct wf_error err;
-
-#define OK(call)       cr_assert_eq((call), WF_OK, "%s", err.message)
-#define FAILS(s, call) cr_assert_eq((call), s, "%s", err.message)
-#define SAYS(text)     cr_assert(strstr(err.message, text), "message is: %s", err.message)
 
 #define MINUTE (INT64_C(60000000000))
 
@@ -48,7 +45,7 @@ Test(series_file, pandas_frames_are_read_whatever_their_types)
         fr.two_blocks = kind & 4;
         snprintf(name, sizeof name, "f%d.h5", kind);
         h5_odd_frame(scratch(name), &fr);
-        OK(wf_series_file_read(&s, scratch(name), kind & 1 ? "df" : NULL, NULL, &err));
+        ok(wf_series_file_read(&s, scratch(name), kind & 1 ? "df" : NULL, NULL, &err));
         check_frame(&s, kind & 1 ? "702" : "72");
         cr_assert(s.t0_ns == 0 && !s.times_ns);
         wf_series_file_free(&s);
@@ -62,12 +59,12 @@ Test(series_file, a_gap_keeps_the_time_axis)
     struct h5_frame fr = plain;
     fr.times_ns = gap;
     h5_odd_frame(scratch("gap.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("gap.h5"), NULL, NULL, &err));
+    ok(wf_series_file_read(&s, scratch("gap.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert(s.times_ns && s.times_ns[3] == 75 * MINUTE);
-    OK(wf_series_file_write(scratch("own.h5"), &s, &err));
+    ok(wf_series_file_write(scratch("own.h5"), &s, &err));
     wf_series_file_free(&s);
-    OK(wf_series_file_read(&s, scratch("own.h5"), NULL, NULL, &err));
+    ok(wf_series_file_read(&s, scratch("own.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert(s.times_ns && s.times_ns[3] == 75 * MINUTE);
     wf_series_file_free(&s);
@@ -81,13 +78,13 @@ Test(series_file, other_units_and_plain_row_numbers_are_understood)
     fr.kind = "datetime64[s]";
     fr.times_ns = seconds;
     h5_odd_frame(scratch("s.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("s.h5"), NULL, NULL, &err));
+    ok(wf_series_file_read(&s, scratch("s.h5"), NULL, NULL, &err));
     check_frame(&s, "72");
     cr_assert_eq(s.t0_ns, INT64_C(100000000000));
     wf_series_file_free(&s);
     fr.kind = "integer";
     h5_odd_frame(scratch("i.h5"), &fr);
-    OK(wf_series_file_read(&s, scratch("i.h5"), NULL, NULL, &err));
+    ok(wf_series_file_read(&s, scratch("i.h5"), NULL, NULL, &err));
     cr_assert(s.interval_s == 0 && s.t0_ns == 0 && s.E == 4);
     wf_series_file_free(&s);
 }
@@ -116,9 +113,9 @@ Test(series_file, bad_frames_are_refused_by_name)
         fr.table = bad_frame[i].table;
         snprintf(name, sizeof name, "b%zu.h5", i);
         h5_odd_frame(scratch(name), &fr);
-        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch(name), NULL, NULL, &err));
-        SAYS(bad_frame[i].says);
-        SAYS(name);
+        fails(wf_series_file_read(&s, scratch(name), NULL, NULL, &err), WF_EFORMAT,
+              bad_frame[i].says);
+        says(name);
         cr_assert(!s.values && !s.nodes.name);
     }
     cr_expect_eq(wf_alloc_live(), 0);
@@ -129,19 +126,19 @@ Test(series_file, the_key_must_be_clear_and_there)
     struct wf_series_file s;
     struct h5_frame fr = plain;
     h5_odd_frame(scratch("two.h5"), &fr);
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), "speed", NULL, &err));
-    SAYS("'speed' is no pandas DataFrame");
+    fails(wf_series_file_read(&s, scratch("two.h5"), "speed", NULL, &err), WF_EFORMAT,
+          "'speed' is no pandas DataFrame");
     fr.key = "speed";
     h5_odd_frame(scratch("two.h5"), &fr);
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("two.h5"), NULL, NULL, &err));
-    SAYS("2 pandas keys; name one");
-    OK(wf_series_file_read(&s, scratch("two.h5"), "/speed", NULL, &err));
+    fails(wf_series_file_read(&s, scratch("two.h5"), NULL, NULL, &err), WF_EFORMAT,
+          "2 pandas keys; name one");
+    ok(wf_series_file_read(&s, scratch("two.h5"), "/speed", NULL, &err));
     wf_series_file_free(&s);
     h5_odd_types(scratch("odd.h5"));
-    FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("odd.h5"), NULL, NULL, &err));
-    SAYS("holds no time series");
-    FAILS(WF_EIO, wf_series_file_read(&s, scratch("absent.h5"), NULL, NULL, &err));
-    FAILS(WF_EIO, wf_series_file_read(&s, "/", NULL, NULL, &err));
+    fails(wf_series_file_read(&s, scratch("odd.h5"), NULL, NULL, &err), WF_EFORMAT,
+          "holds no time series");
+    fails(wf_series_file_read(&s, scratch("absent.h5"), NULL, NULL, &err), WF_EIO, "");
+    fails(wf_series_file_read(&s, "/", NULL, NULL, &err), WF_EIO, "");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -165,12 +162,12 @@ Test(series_file, rows_may_be_written_in_pieces)
     struct wf_series_file s = sample(v, abc), back_again;
     struct wf_series_writer *w;
     v[7] = NAN;
-    OK(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
-    OK(wf_series_writer_rows(w, 1, v, &err));
-    OK(wf_series_writer_rows(w, 3, v + 6, &err));
-    FAILS(WF_EINVAL, wf_series_writer_rows(w, 1, v, &err));
-    OK(wf_series_writer_commit(w, &err));
-    OK(wf_series_file_read(&back_again, scratch("p.h5"), NULL, NULL, &err));
+    ok(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
+    ok(wf_series_writer_rows(w, 1, v, &err));
+    ok(wf_series_writer_rows(w, 3, v + 6, &err));
+    fails(wf_series_writer_rows(w, 1, v, &err), WF_EINVAL, "");
+    ok(wf_series_writer_commit(w, &err));
+    ok(wf_series_file_read(&back_again, scratch("p.h5"), NULL, NULL, &err));
     cr_assert(back_again.E == 4 && back_again.N == 3 && back_again.C == 2);
     cr_assert(back_again.t0_ns == 77 && back_again.interval_s == 300);
     cr_assert_eq(memcmp(back_again.values, v, sizeof v), 0);
@@ -184,17 +181,16 @@ Test(series_file, an_unfinished_series_leaves_nothing)
     float v[24];
     struct wf_series_file s = sample(v, abc);
     struct wf_series_writer *w;
-    OK(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
-    OK(wf_series_writer_rows(w, 1, v, &err));
-    FAILS(WF_EINVAL, wf_series_writer_commit(w, &err));
-    SAYS("1 of 4 rows");
-    OK(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
+    ok(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
+    ok(wf_series_writer_rows(w, 1, v, &err));
+    fails(wf_series_writer_commit(w, &err), WF_EINVAL, "1 of 4 rows");
+    ok(wf_series_writer_open(&w, scratch("p.h5"), &s, &err));
     wf_series_writer_discard(w);
     cr_assert_eq(scratch_count(), 0);
     s.nodes.count = 2;
-    FAILS(WF_EINVAL, wf_series_file_write(scratch("p.h5"), &s, &err));
+    fails(wf_series_file_write(scratch("p.h5"), &s, &err), WF_EINVAL, "");
     s.nodes.count = 3;
-    FAILS(WF_EIO, wf_series_file_write(scratch("no/where.h5"), &s, &err));
+    fails(wf_series_file_write(scratch("no/where.h5"), &s, &err), WF_EIO, "");
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
@@ -203,18 +199,18 @@ static void wrong_own(const char *path, int what)
 {
     struct wf_h5 *f;
     struct wf_array v = { .elem = WF_F32, .ndim = what == 0 ? 1 : 2, .dim = { 4, 3 } };
-    OK(wf_h5_create(&f, path, &err));
-    OK(wf_h5_reserve(f, "values", &v, &err));
-    if (what != 1) OK(wf_h5_set_int(f, "/", "t0", 5, &err));
-    if (what != 2) OK(wf_h5_set_int(f, "/", "interval_s", what == 3 ? -1 : 60, &err));
-    if (what == 4) OK(wf_h5_write_names(f, "nodes", &(struct wf_names){ 2, abc }, &err));
+    ok(wf_h5_create(&f, path, &err));
+    ok(wf_h5_reserve(f, "values", &v, &err));
+    if (what != 1) ok(wf_h5_set_int(f, "/", "t0", 5, &err));
+    if (what != 2) ok(wf_h5_set_int(f, "/", "interval_s", what == 3 ? -1 : 60, &err));
+    if (what == 4) ok(wf_h5_write_names(f, "nodes", &(struct wf_names){ 2, abc }, &err));
     if (what == 5) {
         struct wf_array t = {
             .elem = WF_I64, .ndim = 1, .dim = { 2 }, .count = 2, .i64 = (int64_t[]){ 1, 2 }
         };
-        OK(wf_h5_write(f, "times", &t, &err));
+        ok(wf_h5_write(f, "times", &t, &err));
     }
-    OK(wf_h5_commit(f, &err));
+    ok(wf_h5_commit(f, &err));
 }
 
 Test(series_file, a_wrong_layout_is_refused_by_name)
@@ -228,8 +224,7 @@ Test(series_file, a_wrong_layout_is_refused_by_name)
     struct wf_series_file s;
     for (int what = 0; what < 6; what++) {
         wrong_own(scratch("w.h5"), what);
-        FAILS(WF_EFORMAT, wf_series_file_read(&s, scratch("w.h5"), NULL, NULL, &err));
-        SAYS(says[what]);
+        fails(wf_series_file_read(&s, scratch("w.h5"), NULL, NULL, &err), WF_EFORMAT, says[what]);
     }
     cr_expect_eq(wf_alloc_live(), 0);
 }
@@ -253,7 +248,7 @@ Test(series_file, metr_la_is_read)
 {
     struct wf_series_file s;
     NEED_SHARED();
-    OK(wf_series_file_read(&s, shared("data/metr-la-week/metr-la.h5"), NULL, NULL, &err));
+    ok(wf_series_file_read(&s, shared("data/metr-la-week/metr-la.h5"), NULL, NULL, &err));
     cr_assert(s.E == 2016 && s.N == 207 && s.C == 1 && !s.times_ns);
     cr_assert(s.t0_ns == INT64_C(1330560000000000000) && s.interval_s == 300);
     cr_assert_str_eq(s.nodes.name[0], "773869");
@@ -267,7 +262,7 @@ Test(series_file, pems_bay_is_read_with_its_one_gap)
     int gaps = 0;
     ptrdiff_t zeros = 0;
     NEED_SHARED();
-    OK(wf_series_file_read(&s, shared("data/pems-bay-74/pems-bay.h5"), "speed", NULL, &err));
+    ok(wf_series_file_read(&s, shared("data/pems-bay-74/pems-bay.h5"), "speed", NULL, &err));
     cr_assert(s.E == 52116 && s.N == 74 && s.interval_s == 300 && s.times_ns);
     for (ptrdiff_t t = 1; t < s.E; t++) gaps += s.times_ns[t] - s.times_ns[t - 1] != 5 * MINUTE;
     for (ptrdiff_t i = 0; i < s.E * s.N; i++) zeros += s.values[i] == 0;

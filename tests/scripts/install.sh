@@ -46,11 +46,19 @@ for pair in "${compilers[@]}"; do
     done
 done
 
-# The model in the README, as it stands there.
-awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$here/../../README.md" >readme.c
-[ -s readme.c ]
-gcc -std=c17 -O2 "${strict[@]}" "${cflags[@]}" readme.c -o readme "${libs[@]}" -lm
-./readme | grep -q 'step 400: MAE 0\.0'
+# The examples as a user builds them. What the README shows of one stands in it letter by letter.
+examples=$(cd "$here/../../apps/examples" && pwd)
+for program in "$examples"/*.c; do
+    name=$(basename -s .c "$program")
+    gcc -std=c17 -O2 "${strict[@]}" "${cflags[@]}" "$program" -o "example-$name" "${libs[@]}" -lm
+    "./example-$name" >"example-$name.log"
+done
+grep -q 'step 400: MAE 0\.00' example-ring.log
+shown=$(awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$examples/../../README.md")
+if [ -z "$shown" ] || [[ $(<"$examples/ring.c") != *"$shown"* ]]; then
+    echo "install: the C code of README.md is not in apps/examples/ring.c" >&2
+    exit 1
+fi
 
 # The same as a project of CMake, with Criterion tests of its own.
 fixture=$(cd "$here/../fixtures" && pwd)/torch_linear.h5

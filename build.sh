@@ -389,7 +389,7 @@ cmd_new_model()
 made ${made[*]}, and its line in models/models.def
 train it:   ./build.sh build && build/release/bin/demo --model $option
 test it:    ./build.sh double --filter='$name/*', and --filter='models/*' for its gradient
-then list it in models/README.md and tests/README.md
+then list it in models/README.md
 TEXT
 }
 

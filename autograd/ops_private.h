@@ -1,4 +1,4 @@
-/* internal.h - what the files of autograd/ share. */
+/* ops_private.h - what the files of autograd/ share. */
 #ifndef WF_AUTOGRAD_INTERNAL_H
 #define WF_AUTOGRAD_INTERNAL_H
 

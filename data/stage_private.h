@@ -1,4 +1,4 @@
-/* stage.h - batches on their way from the host to a device, one ahead: the host gathers into one of
+/* stage_private.h - batches on their way from the host to a device, one ahead: the host gathers into one of
  * two pinned blocks while the other is copied behind the step that the device is doing. Private to
  * data/windows.c. */
 #ifndef WF_STAGE_H

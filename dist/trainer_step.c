@@ -1,4 +1,4 @@
-/* step.c - one step of training, and forecasts: what of the trainer runs on the tape. */
+/* trainer_step.c - one step of training, and forecasts: what of the trainer runs on the tape. */
 #include <math.h>
 #include "dist/clock.h"
 #include "dist/trainer.h"

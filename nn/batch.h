@@ -1,4 +1,4 @@
-/* dynamic.h - the supports of a batch, step by step.
+/* batch.h - the supports of a batch, step by step.
  *
  * Of a graph that changes with time the windows gather the weights of every input step, [B, T, E]
  * (data/series.h), and the supports of a step are made of them on the tape: a fixed sequence of

@@ -1,4 +1,4 @@
-/* plugin.h - what the library and its CUDA plugin agree on. Private to tensor/. */
+/* plugin_private.h - what the library and its CUDA plugin agree on. Private to tensor/. */
 #ifndef WF_PLUGIN_H
 #define WF_PLUGIN_H
 

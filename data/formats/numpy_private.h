@@ -1,4 +1,4 @@
-/* numpy.h - numpy's element types and the conversion of its raw data, for the npy and pickle
+/* numpy_private.h - numpy's element types and the conversion of its raw data, for the npy and pickle
  * readers. */
 #ifndef WF_NUMPY_H
 #define WF_NUMPY_H

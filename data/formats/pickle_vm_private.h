@@ -1,4 +1,4 @@
-/* pickle_vm.h - the stack machine under pickle.c: a pickle's bytes to a table of values.
+/* pickle_vm_private.h - the stack machine under pickle.c: a pickle's bytes to a table of values.
  *
  * Private to the pickle reader. Values refer to each other by their index in the table; texts lie
  * in the pickle's bytes or in a buffer of their own. */

@@ -1,4 +1,4 @@
-/* pde_grid.h - finite volumes for the equations of pde.h; internal.
+/* pde_grid_private.h - finite volumes for the equations of pde.h; internal.
  *
  * The unit square in n x n cells of side h, no flux through its sides:
  *

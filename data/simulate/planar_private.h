@@ -1,4 +1,4 @@
-/* planar.h - random places in the unit square and a planar graph of neighbours; internal.
+/* planar_private.h - random places in the unit square and a planar graph of neighbours; internal.
  *
  * Places keep a distance, as centres of districts do. A pair is the nearer the larger the disc
  * round its middle is that holds no third place, measured by the pair's own distance; the pairs are

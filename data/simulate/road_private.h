@@ -1,4 +1,4 @@
-/* road.h - the random freeway network under the synthetic traffic (data/simulate/traffic.h);
+/* road_private.h - the random freeway network under the synthetic traffic (data/simulate/traffic.h);
  * internal.
  *
  * Junctions on a jittered grid, joined by pairs of one-way links cut into cells of equal length.

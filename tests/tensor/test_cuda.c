@@ -188,13 +188,15 @@ static void expect_again(struct step *s, bool recorded)
     wf_free(first);
 }
 
+/* Large rows differ from small ones by how many blocks they have, and not by their inputs' kinds. */
 static void expect_the_same_bits(struct wf_backend *be, const struct op_case *row,
                                  enum case_inputs how, bool large)
 {
     static struct step s;
+    if (large && how != CASE_LEAVES) return;
     begin(&s, be, row, how, large);
     cr_expect(!s.error[0], "%s, %s: %s", row->name, kind(how, large), s.error);
-    for (int i = 0; i < 3 && !s.error[0]; i++) expect_again(&s, i == 2);
+    for (int recorded = 0; recorded < 2 && !s.error[0]; recorded++) expect_again(&s, recorded);
     end(&s);
 }
 

@@ -191,7 +191,9 @@ enum wf_status wf_catalog_locate(const struct wf_catalog_entry *c, const char *f
     char missing[sizeof err->message] = "";
     struct text t = { missing, sizeof missing };
     struct wf_dataset_source real = *src, stand_in = *src;
-    bool zeros = strstr(c->settings, "zero-missing=False") != NULL;
+    struct wf_setting s;
+    bool zeros = wf_setting_find(c->settings, "zero-missing", &s) && s.value_length == 5 &&
+                 memcmp(s.value, "False", 5) == 0; /* zeros are data */
     real.zero_missing = stand_in.zero_missing = !zeros;
     bool found = find_real(&real, c, folder, &t);
     if (found && !wf_series_file_synthetic(real.data)) {

@@ -1,7 +1,6 @@
 #include "data/config.h"
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,25 +170,67 @@ void wf_config_print(const struct wf_config *c, int n, FILE *out)
             fprintf(out, "%s=%s\n", f->name, wf_config_value(f, c[i].at, text));
 }
 
+bool wf_setting_next(const char **at, struct wf_setting *s)
+{
+    for (const char *line = *at; *line;) {
+        size_t all = strcspn(line, "\n"), name = strcspn(line, "=\n");
+        const char *next = line + all + (line[all] == '\n');
+        if (all == 0 || *line == '#') {
+            line = next;
+            continue;
+        }
+        *s = (struct wf_setting){ .name = line, .name_length = name, .line_length = all };
+        if (name < all) {
+            s->value = line + name + 1;
+            s->value_length = all - name - 1;
+        }
+        *at = next;
+        return true;
+    }
+    return false;
+}
+
+bool wf_setting_sets(const struct wf_setting *s, const char *name)
+{
+    return s->value && strlen(name) == s->name_length && memcmp(s->name, name, s->name_length) == 0;
+}
+
+bool wf_setting_find(const char *lines, const char *name, struct wf_setting *s)
+{
+    struct wf_setting at;
+    bool found = false;
+    while (wf_setting_next(&lines, &at)) {
+        if (!wf_setting_sets(&at, name)) continue;
+        *s = at;
+        found = true;
+    }
+    return found;
+}
+
+enum wf_status wf_setting_copy(const struct wf_setting *s, char *text, size_t size,
+                               struct wf_error *err)
+{
+    if (!s->value || s->value_length >= size)
+        return wf_fail(err, WF_EINVAL, "--%.*s: want one line of at most %zu characters",
+                       (int)(s->name_length < 60 ? s->name_length : 60), s->name, size - 1);
+    memcpy(text, s->value, s->value_length);
+    text[s->value_length] = 0;
+    return WF_OK;
+}
+
 enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
                                struct wf_error *err)
 {
-    while (*lines) {
+    struct wf_setting s;
+    while (wf_setting_next(&lines, &s)) {
         char name[64], value[WF_VALUE_TEXT];
-        size_t len = strcspn(lines, "\n"), key = strcspn(lines, "=\n");
-        if (len == 0 || *lines == '#') {
-            lines += len + (lines[len] == '\n');
-            continue;
-        }
-        if (key >= sizeof name || lines[key] != '=' || len - key - 1 >= sizeof value)
+        if (!s.value || s.name_length >= sizeof name || s.value_length >= sizeof value)
             return wf_fail(err, WF_EFORMAT, "configuration line '%.*s': want name=value",
-                           (int)(len < 60 ? len : 60), lines);
-        memcpy(name, lines, key);
-        name[key] = 0;
-        memcpy(value, lines + key + 1, len - key - 1);
-        value[len - key - 1] = 0;
+                           (int)(s.line_length < 60 ? s.line_length : 60), s.name);
+        memcpy(name, s.name, s.name_length);
+        name[s.name_length] = 0;
+        WF_TRY(wf_setting_copy(&s, value, sizeof value, err));
         WF_TRY(wf_config_set(c, n, name, value, err));
-        lines += len + (lines[len] == '\n');
     }
     return WF_OK;
 }

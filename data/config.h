@@ -3,6 +3,7 @@
 #ifndef WF_CONFIG_H
 #define WF_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include "tensor/status.h"
@@ -64,8 +65,33 @@ const char *wf_config_value(const struct wf_field *f, const void *at, char text[
 /* "name=value" lines of all fields to out. */
 void wf_config_print(const struct wf_config *c, int n, FILE *out);
 
-/* Sets every field named in such lines; unknown names are an error. Empty lines and those that
- * begin with # do not count. */
+/* One setting in a text of settings: lines "name=value", as wf_config_print writes them. The
+ * pointers point into the text, which must outlive the setting. */
+struct wf_setting {
+    const char *name;  /* where the line begins */
+    const char *value; /* it goes on to the end of the line; NULL: the line has no '=' */
+    size_t name_length, value_length, line_length; /* bytes; the line's without its newline */
+};
+
+/* Takes the next setting out of a text: *at is the text at first, and then where the next line
+ * begins. Passes over empty lines and those that begin with #. False: there are no more. */
+bool wf_setting_next(const char **at, struct wf_setting *s);
+
+/* Whether the setting gives `name` a value. */
+bool wf_setting_sets(const struct wf_setting *s, const char *name);
+
+/* Finds the last line of a text that gives `name` a value, which is the one that holds. False:
+ * there is none. */
+bool wf_setting_find(const char *lines, const char *name, struct wf_setting *s);
+
+/* Copies the value into text[size] and ends it with a NUL. WF_EINVAL: the setting has no value, or
+ * one that does not fit. */
+enum wf_status wf_setting_copy(const struct wf_setting *s, char *text, size_t size,
+                               struct wf_error *err);
+
+/* Sets every field that a text of settings names. WF_EINVAL: a name that no field has, a value that
+ * its field does not accept; WF_EFORMAT: a line that is no setting or is too long. Fields set
+ * before the error keep their new values. */
 enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
                                struct wf_error *err);
 

@@ -82,23 +82,9 @@ const char *wf_preset_text(const char *name)
     return NULL;
 }
 
-/* Returns where the last value of "name=" in lines begins; it goes on to the line's end. NULL: no
- * line sets it. */
-static const char *line_value(const char *lines, const char *name)
+static enum wf_status take_model(struct wf_experiment *x, const char *name, struct wf_error *err)
 {
-    const char *value = NULL;
-    size_t n = strlen(name);
-    for (; *lines; lines += strcspn(lines, "\n"), lines += *lines == '\n')
-        if (strncmp(lines, name, n) == 0 && lines[n] == '=') value = lines + n + 1;
-    return value;
-}
-
-static enum wf_status take_model(struct wf_experiment *x, const char *name, size_t len,
-                                 struct wf_error *err)
-{
-    char text[WF_CONFIG_TEXT];
-    snprintf(text, sizeof text, "%.*s", (int)len, name);
-    const struct wf_model_type *type = wf_model_find(text);
+    const struct wf_model_type *type = wf_model_find(name);
     if (!type) {
         char known[300] = "";
         for (int i = 0; wf_model_types()[i]; i++) {
@@ -106,19 +92,23 @@ static enum wf_status take_model(struct wf_experiment *x, const char *name, size
             snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
                      wf_model_types()[i]->name);
         }
-        return wf_fail(err, WF_EINVAL, "--model %s: want one of %s", text, known);
+        return wf_fail(err, WF_EINVAL, "--model %s: want one of %s", name, known);
     }
     wf_model_free(&x->model);
     WF_TRY(wf_model_new(&x->model, type, err));
     x->tables[3] = (struct wf_config){ type->fields, x->model.cfg, type->about };
-    strcpy(x->cfg.model, text);
+    strcpy(x->cfg.model, name);
     return WF_OK;
 }
 
 static enum wf_status apply(struct wf_experiment *x, const char *lines, struct wf_error *err)
 {
-    const char *model = line_value(lines, "model");
-    if (model) WF_TRY(take_model(x, model, strcspn(model, "\n"), err));
+    struct wf_setting s;
+    char model[WF_CONFIG_TEXT];
+    if (wf_setting_find(lines, "model", &s)) {
+        WF_TRY(wf_setting_copy(&s, model, sizeof model, err));
+        WF_TRY(take_model(x, model, err));
+    }
     return wf_config_parse(x->tables, WF_EXPERIMENT_TABLES, lines, err);
 }
 
@@ -142,7 +132,7 @@ enum wf_status wf_experiment_init(struct wf_experiment *x, const char *preset, s
     x->tables[0] = (struct wf_config){ experiment_fields, &x->cfg, "Experiment" };
     x->tables[1] = (struct wf_config){ wf_dataset_fields, &x->source, "Data" };
     x->tables[2] = (struct wf_config){ wf_train_fields, &x->train, "Training" };
-    WF_TRY(take_model(x, "dcrnn", 5, err));
+    WF_TRY(take_model(x, "dcrnn", err));
     return apply(x, preset, err);
 }
 

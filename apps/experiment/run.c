@@ -1,5 +1,6 @@
 /* run.c - the main() that the experiment programs share. */
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #include "data/file.h"
 #include "apps/experiment/experiment.h"
@@ -9,6 +10,7 @@
 #include "dist/clock.h"
 #include "apps/experiment/report.h"
 #include "apps/experiment/results.h"
+#include "tensor/alloc.h"
 
 static const struct wf_alias aliases[] = { { "m", "mode" },        { "g", "gpu" },
                                            { "d", "debug" },       { "e", "epochs" },
@@ -45,71 +47,110 @@ static void usage(const struct wf_config *tables, int n, const char *program, co
     wf_config_help(tables, n, stdout);
 }
 
-enum { LINES = 4096 };
+/* A text of settings that grows as they are added; wf_free(text). */
+struct lines {
+    char *text; /* NULL: none so far */
+    size_t length;
+};
 
-/* Appends the lines of a preset to text. Where another model than the preset's is given, lines that
- * set options of the preset's own model are left out. model NULL: none is given; "":
- * one that is not known here. */
-static void add_lines(char text[LINES], const char *lines, const char *model)
+static const char *text_of(const struct lines *l)
 {
-    const char *own = strstr(lines, "model=");
+    return l->text ? l->text : "";
+}
+
+static enum wf_status add_text(struct lines *to, struct wf_error *err, const char *fmt, ...)
+    WF_PRINTF(3, 4);
+static enum wf_status add_text(struct lines *to, struct wf_error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int more = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    size_t length = to->length + (size_t)(more > 0 ? more : 0);
+    char *text = wf_realloc(to->text, length + 1);
+    if (!text || more < 0) return wf_fail(err, WF_ENOMEM, "no memory for the settings");
+    va_start(ap, fmt);
+    vsnprintf(text + to->length, length + 1 - to->length, fmt, ap);
+    va_end(ap);
+    *to = (struct lines){ text, length };
+    return WF_OK;
+}
+
+/* Appends settings, but for those that set options of the model `but`; NULL: all of them. */
+static enum wf_status add_lines(struct lines *to, const char *lines,
+                                const struct wf_model_type *but, struct wf_error *err)
+{
+    struct wf_setting s;
+    while (wf_setting_next(&lines, &s)) {
+        bool skip = false;
+        for (const struct wf_field *f = but ? but->fields : NULL; f && f->name; f++)
+            skip |= wf_setting_sets(&s, f->name);
+        if (!skip) WF_TRY(add_text(to, err, "%.*s\n", (int)s.line_length, s.name));
+    }
+    return WF_OK;
+}
+
+/* As add_lines. Where `model` is another one than the settings name, what they say of their own
+ * model's options is left out. model NULL: none is given; "": one that is not known here. */
+static enum wf_status add_preset(struct lines *to, const char *lines, const char *model,
+                                 struct wf_error *err)
+{
     const struct wf_model_type *type = NULL;
+    struct wf_setting s;
     char name[WF_CONFIG_TEXT];
-    if (own && model) {
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(own + 6, "\n"), own + 6);
+    if (model && wf_setting_find(lines, "model", &s)) {
+        WF_TRY(wf_setting_copy(&s, name, sizeof name, err));
         if (strcmp(name, model) != 0) type = wf_model_find(name);
     }
-    for (size_t n; *lines; lines += n) {
-        bool skip = false;
-        n = strcspn(lines, "\n") + 1;
-        for (const struct wf_field *f = type ? type->fields : NULL; f && f->name; f++)
-            skip |= strncmp(lines, f->name, strlen(f->name)) == 0 && lines[strlen(f->name)] == '=';
-        size_t used = strlen(text);
-        if (!skip) snprintf(text + used, LINES - used, "%.*s", (int)n, lines);
-    }
+    return add_lines(to, lines, type, err);
 }
 
 /* Appends the settings of the data set that the option names, or else the lines. An option also
  * clears what they say of another data set's files. */
-static enum wf_status add_dataset(char lines[LINES], const char *option, struct wf_error *err)
+static enum wf_status add_dataset(struct lines *to, const char *option, struct wf_error *err)
 {
-    const char *at = strstr(lines, "dataset=");
     const struct wf_catalog_entry *c;
-    char name[WF_CONFIG_TEXT] = "", line[2 * WF_CONFIG_TEXT];
-    if (at) snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 8, "\n"), at + 8);
-    if (option) {
-        snprintf(name, sizeof name, "%s", option);
-        snprintf(line, sizeof line, "dataset=%s\ndata=\nkey=\nadjacency=\nquantity=\nunits=\n",
-                 name);
-        add_lines(lines, line, NULL);
-    }
-    if (!name[0]) return WF_OK;
-    WF_TRY(wf_catalog_need(&c, name, err));
-    add_lines(lines, c->settings, NULL);
-    return WF_OK;
+    struct wf_setting s;
+    char name[WF_CONFIG_TEXT] = "";
+    if (option)
+        WF_TRY(
+            add_text(to, err, "dataset=%s\ndata=\nkey=\nadjacency=\nquantity=\nunits=\n", option));
+    else if (wf_setting_find(text_of(to), "dataset", &s))
+        WF_TRY(wf_setting_copy(&s, name, sizeof name, err));
+    if (!option) option = name;
+    if (!option[0]) return WF_OK;
+    WF_TRY(wf_catalog_need(&c, option, err));
+    return add_lines(to, c->settings, NULL, err);
 }
 
-/* Takes, in this order, the program's preset and settings, --dataset, --preset and --model. */
-static enum wf_status start(struct wf_experiment *x, int argc, char **argv,
-                            const struct wf_app *app, struct wf_error *err)
+/* Takes, in this order, the program's preset and settings (gathered in `own`), --dataset, --preset
+ * and --model. */
+static enum wf_status gather(struct lines *all, struct lines *own, int argc, char **argv,
+                             const struct wf_app *app, struct wf_error *err)
 {
-    char lines[LINES] = "", own[LINES] = "", more[2 * WF_CONFIG_TEXT];
     const char *preset = app->preset ? wf_preset_text(app->preset) : "";
     const char *name = early_option(argc, argv, "preset"), *named = "";
     const char *model = early_option(argc, argv, "model");
     if (name && !(named = wf_preset_text(name)))
         return wf_fail(err, WF_EINVAL, "--preset %s: no such preset; --help lists them", name);
     WF_CHECK(preset);
-    add_lines(own, preset, NULL);
-    add_lines(own, app->settings, NULL);
-    add_lines(lines, own, model ? model : name ? "" : NULL);
-    WF_TRY(add_dataset(lines, early_option(argc, argv, "dataset"), err));
-    add_lines(lines, named, model);
-    if (model) {
-        snprintf(more, sizeof more, "model=%s\n", model);
-        add_lines(lines, more, NULL);
-    }
-    return wf_experiment_init(x, lines, err);
+    WF_TRY(add_lines(own, preset, NULL, err));
+    WF_TRY(add_lines(own, app->settings, NULL, err));
+    WF_TRY(add_preset(all, text_of(own), model ? model : name ? "" : NULL, err));
+    WF_TRY(add_dataset(all, early_option(argc, argv, "dataset"), err));
+    WF_TRY(add_preset(all, named, model, err));
+    return model ? add_text(all, err, "model=%s\n", model) : WF_OK;
+}
+
+static enum wf_status start(struct wf_experiment *x, int argc, char **argv,
+                            const struct wf_app *app, struct wf_error *err)
+{
+    struct lines all = { 0 }, own = { 0 };
+    enum wf_status s = gather(&all, &own, argc, argv, app, err);
+    if (s == WF_OK) s = wf_experiment_init(x, text_of(&all), err);
+    wf_free(all.text);
+    wf_free(own.text);
+    return s;
 }
 
 /* What run() keeps beside the experiment. */

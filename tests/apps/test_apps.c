@@ -137,6 +137,11 @@ Test(apps, real_graphs_that_change_are_trained_on)
     expect_file("per_epoch_stats.csv", "epoch,runtime,t_mae,v_mae,pgt_v_mae", 2);
 }
 
+/* A word of 300 characters, more than an option of text has room for. */
+#define LONG10 "xxxxxxxxxx"
+#define LONG60 LONG10 LONG10 LONG10 LONG10 LONG10 LONG10
+#define LONG   LONG60 LONG60 LONG60 LONG60 LONG60
+
 Test(apps, bad_input_gets_one_clear_line)
 {
     static const struct {
@@ -147,6 +152,8 @@ Test(apps, bad_input_gets_one_clear_line)
         { "--epochs", "option --epochs wants a value" },
         { "--model lstm9", "--model lstm9: want one of dcrnn" },
         { "--preset nothing", "--preset nothing: no such preset" },
+        { "--model " LONG, "--model: want one line of at most 255 characters" },
+        { "--dataset " LONG, "no data set 'xxxx" },
         { "--mode half", "--mode half: want one of base, index" },
         { "--horizon 400 --input-steps 400 --model dcrnn", "400" },
         { "--train-share 0.9 --valid-share 0.2", "share" },

@@ -102,6 +102,61 @@ Test(config, printed_lines_restore_the_configuration)
     free(text);
 }
 
+Test(config, a_text_of_settings_is_read_line_by_line)
+{
+    static const char text[] = "# a=0\n\na=1\nno value\nb=x=y\na=\nlast=2";
+    static const char *const rows[][2] = {
+        { "a", "1" }, { "no value", NULL }, { "b", "x=y" }, { "a", "" }, { "last", "2" }
+    };
+    struct wf_setting s;
+    const char *at = text;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_assert(wf_setting_next(&at, &s), "line %zu", i);
+        cr_expect(s.name_length == strlen(rows[i][0]) &&
+                      strncmp(s.name, rows[i][0], s.name_length) == 0,
+                  "line %zu: name %.*s", i, (int)s.name_length, s.name);
+        cr_expect_eq(s.value != NULL, rows[i][1] != NULL);
+        cr_expect_eq(wf_setting_sets(&s, rows[i][0]), rows[i][1] != NULL);
+        cr_expect(!wf_setting_sets(&s, "c"));
+        if (!s.value) continue;
+        cr_expect(s.value_length == strlen(rows[i][1]) &&
+                      strncmp(s.value, rows[i][1], s.value_length) == 0,
+                  "line %zu: value %.*s", i, (int)s.value_length, s.value);
+        cr_expect_eq(s.line_length, s.name_length + 1 + s.value_length);
+    }
+    cr_expect(!wf_setting_next(&at, &s));
+}
+
+Test(config, the_last_setting_of_a_name_is_found_and_copied_whole)
+{
+    struct wf_setting s;
+    struct wf_error err = { 0 };
+    char text[4];
+    cr_assert(wf_setting_find("ab=0\nb=1\nb=234\nc=5", "b", &s));
+    cr_assert_eq(wf_setting_copy(&s, text, sizeof text, &err), WF_OK, "%s", err.message);
+    cr_expect_str_eq(text, "234");
+    cr_expect_eq(wf_setting_copy(&s, text, sizeof text - 1, &err), WF_EINVAL);
+    cr_expect(strstr(err.message, "--b: want one line of at most 2 characters"), "%s", err.message);
+    cr_expect(!wf_setting_find("ab=0\nb\n#b=2\n", "b", &s));
+    cr_expect(!wf_setting_find("", "b", &s));
+}
+
+Test(config, a_line_that_is_too_long_is_refused_and_not_cut)
+{
+    char lines[2 * WF_VALUE_TEXT];
+    struct sample b = { .text = "x" };
+    struct wf_config to = { fields, &b, "B" };
+    struct wf_error err = { 0 };
+    memset(lines, 'y', sizeof lines);
+    memcpy(lines, "text=", 5);
+    lines[5 + WF_CONFIG_TEXT] = 0;
+    cr_expect_eq(wf_config_parse(&to, 1, lines, &err), WF_EINVAL);
+    memset(lines + 5, 'y', sizeof lines - 5);
+    lines[5 + WF_VALUE_TEXT] = 0;
+    cr_expect_eq(wf_config_parse(&to, 1, lines, &err), WF_EFORMAT);
+    cr_expect_str_eq(b.text, "x");
+}
+
 Test(cli, options_set_fields_and_the_rest_is_positional)
 {
     char *argv[] = { "p", "--count", "5", "in", "-rate=0.5", "--on", "False", "-c", "6", "out" };

@@ -1,14 +1,13 @@
 #include "dist/trainer.h"
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 #include "dist/clock.h"
 #include "dist/progress.h"
 #include "dist/trainer_private.h"
 #include "tensor/alloc.h"
 
-static bool leads(const struct wf_trainer *t)
+static bool is_root(const struct wf_trainer *t)
 {
     return !t->dist || t->dist->rank == 0;
 }
@@ -23,22 +22,23 @@ static void file_in(const struct wf_trainer *t, const char *name, char path[512]
     snprintf(path, 512, "%s/%s", t->out, name);
 }
 
-/* By rank 0 alone. */
+/* Writes a checkpoint, on rank 0; does nothing on the others. */
 static enum wf_status save(struct wf_trainer *t, const char *name, struct wf_error *err)
 {
     char path[512];
-    struct wf_checkpoint c = { t->params, &t->optim, &t->state, t->model->type->name,
+    struct wf_checkpoint c = { t->params, &t->engine->optim, &t->state, t->model->type->name,
                                t->config_text };
-    if (!leads(t)) return WF_OK;
+    if (!is_root(t)) return WF_OK;
     file_in(t, name, path);
     return wf_checkpoint_save(path, &c, err);
 }
 
-/* Rank 0 reads, the others get what it has. */
+/* Gives all ranks what rank 0 has read: parameters and state slots; with `all` the optimizer's
+ * moments and the position too. */
 static enum wf_status spread(struct wf_trainer *t, bool all, struct wf_error *err)
 {
-    struct wf_tensor *block[] = { &t->params->value, &t->params->state, &t->optim.m, &t->optim.v,
-                                  &t->optim.vmax };
+    struct wf_tensor *block[] = { &t->params->value, &t->params->state, &t->engine->optim.m,
+                                  &t->engine->optim.v, &t->engine->optim.vmax };
     if (!t->dist) return WF_OK;
     for (int i = 0; i < (all ? 5 : 2); i++)
         if (block[i]->data) WF_TRY(wf_dist_broadcast_tensor(t->dist, block[i], err));
@@ -51,18 +51,18 @@ static enum wf_status load_best(struct wf_trainer *t, struct wf_error *err)
     struct wf_checkpoint c = { .params = t->params, .model = t->model->type->name };
     enum wf_status s = WF_OK;
     file_in(t, "best.h5", path);
-    if (leads(t) && access(path, F_OK) == 0) s = wf_checkpoint_load(path, &c, err);
+    if (is_root(t) && access(path, F_OK) == 0) s = wf_checkpoint_load(path, &c, err);
     WF_TRY(agree(t, s, err));
     return spread(t, false, err);
 }
 
-/* A run whose ranks have windows of their own begins the epoch anew when their number or the batch
- * changed: what has been seen cannot be told. */
+/* Reads OUT/last.h5, on rank 0. Where ranks have windows of their own and their number or the batch
+ * has changed, the epoch begins anew: which windows have been seen cannot be told. */
 static enum wf_status read_last(struct wf_trainer *t, struct wf_error *err)
 {
     char path[512];
     struct wf_train_state *st = &t->state;
-    struct wf_checkpoint c = { t->params, &t->optim, st, t->model->type->name, NULL };
+    struct wf_checkpoint c = { t->params, &t->engine->optim, st, t->model->type->name, NULL };
     int all = wf_trainer_ranks(t) * t->cfg.batch_size;
     file_in(t, "last.h5", path);
     if (!t->cfg.resume || access(path, F_OK) != 0) return WF_OK;
@@ -83,7 +83,7 @@ static enum wf_status read_last(struct wf_trainer *t, struct wf_error *err)
 
 static enum wf_status load_last(struct wf_trainer *t, struct wf_error *err)
 {
-    WF_TRY(agree(t, leads(t) ? read_last(t, err) : WF_OK, err));
+    WF_TRY(agree(t, is_root(t) ? read_last(t, err) : WF_OK, err));
     return spread(t, true, err);
 }
 
@@ -115,32 +115,42 @@ static void host_free(struct wf_backend *be, wf_real *p)
         be->device->host_free(be, p);
 }
 
-static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
+/* Puts mean and standard deviation of the targets on the backend. */
+static enum wf_status make_scaler(struct wf_trainer *t, struct wf_error *err)
 {
+    struct wf_train_engine *e = t->engine;
     struct wf_backend *be = t->params->be;
     const struct wf_windows *w = t->windows;
     int targets = w->cfg.targets;
-    size_t batch = (size_t)w->B * (size_t)w->cfg.Q * (size_t)w->series->N * (size_t)targets;
-    WF_TRY(wf_optim_init(&t->optim, t->params, optim_config(&t->cfg), err));
-    WF_TRY(wf_tensor_alloc(&t->mean, be, 1, &targets, err));
-    WF_TRY(wf_tensor_alloc(&t->std, be, 1, &targets, err));
-    enum wf_status s = wf_tensor_upload(&t->mean, w->scaler.mean);
-    if (s == WF_OK) s = wf_tensor_upload(&t->std, w->scaler.std);
-    if (s != WF_OK) return wf_fail(err, s, "cannot copy the scaler to %s", be->name);
-    WF_TRY(wf_tensor_alloc(&t->losses, be, 2, wf_dims(WF_TRAIN_LOSSES, 2), err));
-    t->start = wf_malloc(2 * (size_t)w->B * sizeof *t->start);
-    for (int k = 0; k < 2; k++) t->host[k] = host_alloc(be, batch);
+    WF_TRY(wf_tensor_alloc(&e->mean, be, 1, &targets, err));
+    WF_TRY(wf_tensor_alloc(&e->std, be, 1, &targets, err));
+    enum wf_status s = wf_tensor_upload(&e->mean, w->scaler.mean);
+    if (s == WF_OK) s = wf_tensor_upload(&e->std, w->scaler.std);
+    return s == WF_OK ? s : wf_fail(err, s, "cannot copy the scaler to %s", be->name);
+}
+
+static enum wf_status make_buffers(struct wf_trainer *t, struct wf_error *err)
+{
+    struct wf_train_engine *e = t->engine;
+    struct wf_backend *be = t->params->be;
+    const struct wf_windows *w = t->windows;
+    size_t batch = (size_t)w->B * (size_t)w->cfg.Q * (size_t)w->series->N * (size_t)w->cfg.targets;
+    WF_TRY(wf_optim_init(&e->optim, t->params, optim_config(&t->cfg), err));
+    WF_TRY(make_scaler(t, err));
+    WF_TRY(wf_tensor_alloc(&e->losses, be, 2, wf_dims(WF_TRAIN_LOSSES, 2), err));
+    e->start = wf_malloc(2 * (size_t)w->B * sizeof *e->start);
+    for (int k = 0; k < 2; k++) e->host[k] = host_alloc(be, batch);
     bool stages = t->dist && wf_dist_wants_staging(t->dist, be);
-    if (stages) t->staging = host_alloc(be, (size_t)wf_tensor_count(&t->params->grad));
-    t->inspects = wf_trainer_ranks(t) > 1 || !be->device;
-    if (t->start && t->host[0] && t->host[1] && (t->staging || !stages)) return WF_OK;
+    if (stages) e->staging = host_alloc(be, (size_t)wf_tensor_count(&t->params->grad));
+    e->inspects = wf_trainer_ranks(t) > 1 || !be->device;
+    if (e->start && e->host[0] && e->host[1] && (e->staging || !stages)) return WF_OK;
     return wf_fail(err, WF_ENOMEM, "no memory for batches of %d windows", w->B);
 }
 
 static enum wf_status make_sampler(struct wf_trainer *t, struct wf_error *err)
 {
     const struct wf_split *sp = t->split;
-    t->sampler = (struct wf_sampler){
+    t->engine->sampler = (struct wf_sampler){
         .shuffle = t->cfg.shuffle,
         .windows_are_local = t->windows_are_local,
         .ranks = wf_trainer_ranks(t),
@@ -151,60 +161,62 @@ static enum wf_status make_sampler(struct wf_trainer *t, struct wf_error *err)
         .first = sp->first[WF_TRAIN],
         .seed = t->cfg.seed,
     };
-    return wf_sampler_init(&t->sampler, err);
+    return wf_sampler_init(&t->engine->sampler, err);
+}
+
+static enum wf_status make_engine(struct wf_trainer *t, struct wf_error *err)
+{
+    t->engine = wf_calloc(1, sizeof *t->engine);
+    if (!t->engine) return wf_fail(err, WF_ENOMEM, "no memory for a trainer");
+    WF_TRY(wf_tape_init(&t->engine->tape, t->params->be, err));
+    WF_TRY(make_buffers(t, err));
+    return make_sampler(t, err);
 }
 
 enum wf_status wf_trainer_init(struct wf_trainer *t, struct wf_error *err)
 {
-    t->start = NULL;
-    t->host[0] = t->host[1] = t->staging = NULL;
-    t->sampler = (struct wf_sampler){ 0 };
-    t->optim = (struct wf_optim){ 0 };
-    t->mean = t->std = t->losses = (struct wf_tensor){ 0 };
-    memset(t->replay, 0, sizeof t->replay);
-    t->update = (struct wf_replay){ 0 };
-    t->unread = 0;
-    t->next = (struct wf_draw){ 0 };
-    t->late = (struct wf_error){ 0 };
     t->state = (struct wf_train_state){ .seed = t->cfg.seed,
                                         .ranks = wf_trainer_ranks(t),
                                         .best = INFINITY,
                                         .patience = t->cfg.patience };
-    enum wf_status s = wf_tape_init(&t->tape, t->params->be, err);
-    bool taped = s == WF_OK;
-    if (s == WF_OK) s = make_buffers(t, err);
-    if (s == WF_OK) s = make_sampler(t, err);
-    s = agree(t, s, err);
+    enum wf_status s = agree(t, make_engine(t, err), err);
     if (s == WF_OK) s = load_last(t, err);
-    if (s != WF_OK && taped) wf_trainer_free(t);
+    if (s != WF_OK) wf_trainer_free(t);
     return s;
 }
 
 void wf_trainer_free(struct wf_trainer *t)
 {
-    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) wf_replay_free(&t->replay[i].replay);
-    wf_replay_free(&t->update);
-    wf_tape_free(&t->tape);
-    wf_tensor_free(&t->losses);
-    wf_optim_free(&t->optim);
-    wf_tensor_free(&t->mean);
-    wf_tensor_free(&t->std);
-    wf_sampler_free(&t->sampler);
-    wf_free(t->start);
-    for (int k = 0; k < 2; k++) host_free(t->params->be, t->host[k]);
-    host_free(t->params->be, t->staging);
-    t->start = NULL;
-    t->host[0] = t->host[1] = t->staging = NULL;
+    struct wf_train_engine *e = t->engine;
+    if (!e) return;
+    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) wf_replay_free(&e->replay[i].replay);
+    wf_replay_free(&e->update);
+    wf_tape_free(&e->tape);
+    wf_tensor_free(&e->losses);
+    wf_optim_free(&e->optim);
+    wf_tensor_free(&e->mean);
+    wf_tensor_free(&e->std);
+    wf_sampler_free(&e->sampler);
+    wf_free(e->start);
+    for (int k = 0; k < 2; k++) host_free(t->params->be, e->host[k]);
+    host_free(t->params->be, e->staging);
+    wf_free(e);
+    t->engine = NULL;
 }
 
-/* Between epochs and at the end of one the ranks agree; within one, what rank 0 could not save
- * stops all of them in the next step. */
+struct wf_tape *wf_trainer_tape(const struct wf_trainer *t)
+{
+    return &t->engine->tape;
+}
+
+/* Saves in the middle of an epoch. Several ranks agree on what came of it only where training stops
+ * here; else rank 0 keeps the error, and the exchange of the next step tells the others. */
 static enum wf_status save_now(struct wf_trainer *t, bool stop, struct wf_error *err)
 {
     struct wf_error late = { 0 };
     enum wf_status s = save(t, "last.h5", &late);
     if (wf_trainer_ranks(t) > 1 && !stop) {
-        t->late = late;
+        t->engine->late = late;
         return WF_OK;
     }
     if (s != WF_OK) wf_fail(err, s, "%s", late.message);
@@ -217,7 +229,7 @@ static void add_losses(struct wf_train_state *st, const struct wf_step_result *r
     st->loss_count += r->windows;
 }
 
-/* Those a device still has. */
+/* Fetches the losses that are still on the device and adds them to the epoch's sum. */
 static enum wf_status read_losses(struct wf_trainer *t, struct wf_error *err)
 {
     struct wf_step_result r;
@@ -236,20 +248,22 @@ static void show(const struct wf_trainer *t, struct wf_progress *bar, int batch,
     wf_progress_show(bar, st->epoch * steps + batch, text);
 }
 
-/* The batches of an epoch from where the state stands, or as many as there is time for. */
+/* Trains on the batches of the epoch from where the state stands, or on as many as there is time
+ * for. *spent: the time is over. */
 static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar, bool *spent,
                                   struct wf_error *err)
 {
     struct wf_train_state *st = &t->state;
-    int steps = wf_sampler_steps(&t->sampler), all = wf_trainer_ranks(t) * t->cfg.batch_size;
+    struct wf_train_engine *e = t->engine;
+    int steps = wf_sampler_steps(&e->sampler), all = wf_trainer_ranks(t) * t->cfg.batch_size;
     double saved = wf_now();
     struct wf_draw draw;
-    wf_sampler_epoch(&t->sampler, st->epoch);
-    while (wf_sampler_draw(&t->sampler, st->seen, t->start, &draw)) {
+    wf_sampler_epoch(&e->sampler, st->epoch);
+    while (wf_sampler_draw(&e->sampler, st->seen, e->start, &draw)) {
         struct wf_step_result r;
-        t->next.n = 0;
-        wf_sampler_draw(&t->sampler, st->seen + draw.taken, t->start + t->windows->B, &t->next);
-        WF_TRY(wf_trainer_step(t, t->start, draw.n, draw.valid, &r, err));
+        e->next.n = 0;
+        wf_sampler_draw(&e->sampler, st->seen + draw.taken, e->start + t->windows->B, &e->next);
+        WF_TRY(wf_trainer_step(t, e->start, draw.n, draw.valid, &r, err));
         add_losses(st, &r);
         st->seen += draw.taken;
         int batch = (st->seen + all - 1) / all;
@@ -268,8 +282,8 @@ static enum wf_status train_epoch(struct wf_trainer *t, struct wf_progress *bar,
     return read_losses(t, err);
 }
 
-/* Every rank computes the parameters for itself, and they must come out the same. Running
- * statistics follow a rank's own samples; those of rank 0 are kept. */
+/* Every rank updates its own copy of the parameters, and they must come out the same. Running
+ * statistics follow a rank's own samples; all ranks take over those of rank 0. */
 static enum wf_status check_ranks(struct wf_trainer *t, struct wf_error *err)
 {
     bool same;
@@ -291,7 +305,7 @@ static void report_epoch(struct wf_trainer *t, const struct wf_epoch_stats *e, b
     if (t->epoch_done) t->epoch_done(t->ctx, e);
 }
 
-/* Validates, keeps the best, moves on to the next epoch. */
+/* Validates, saves the parameters if they are the best so far, and moves on to the next epoch. */
 static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, double started,
                                    struct wf_progress *bar, struct wf_error *err)
 {
@@ -319,13 +333,15 @@ static enum wf_status finish_epoch(struct wf_trainer *t, struct wf_metrics *m, d
 
 enum wf_status wf_trainer_run(struct wf_trainer *t, struct wf_error *err)
 {
-    int steps = wf_sampler_steps(&t->sampler), all = wf_trainer_ranks(t) * t->cfg.batch_size;
+    int steps = wf_sampler_steps(&t->engine->sampler);
+    int all = wf_trainer_ranks(t) * t->cfg.batch_size;
     struct wf_progress bar;
     struct wf_metrics m;
     WF_TRY(agree(t, wf_metrics_init(&m, t->windows->cfg.Q, err), err));
     wf_progress_start(&bar, t->log, t->state.epoch * steps + (t->state.seen + all - 1) / all,
                       t->cfg.epochs * steps);
-    if (wf_trainer_ranks(t) > 1) bar.terminal = false; /* mpirun's own, whoever reads it */
+    /* With several ranks the output is mpirun's, which passes it on to who knows what. */
+    if (wf_trainer_ranks(t) > 1) bar.terminal = false;
     enum wf_status s = WF_OK;
     bool spent = wf_trainer_spent(t);
     while (s == WF_OK && t->state.epoch < t->cfg.epochs && !spent) {

@@ -224,7 +224,7 @@ static void advise(const struct wf_experiment *x, struct wf_error *err)
     char *end = err->message + used;
     int B;
     if (wf_plan_make(&p, x, x->train.batch_size, &none) != WF_OK) return;
-    p.step = p.forecast = x->trainer.tape.mem.committed;
+    p.step = p.forecast = wf_trainer_tape(&x->trainer)->mem.committed;
     if (wf_plan_fit(&B, x, wf_plan_total(&p), &none) != WF_OK || B >= x->train.batch_size) return;
     if (B > 0)
         snprintf(end, sizeof err->message - used, "; --batch-size %d would fit", B);

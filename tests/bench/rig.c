@@ -5,6 +5,7 @@
 #include <string.h>
 #include "data/dataset.h"
 #include "dist/clock.h"
+#include "dist/trainer_private.h"
 #include "tests/bench/peak.h"
 
 const struct wf_field rig_fields[] = { WF_FIELD(rig_device, "device", ENUM, device, 0, 0,
@@ -336,8 +337,9 @@ struct count rig_counted(struct rig *r, const struct rig_peak *peak)
     size_t bytes = be->device ? (size_t)64 << 20 : 0;
     wf_real *m = bytes ? be->alloc(be, 2 * bytes) : NULL, *half = m ? m + bytes / sizeof *m : NULL;
     if (bytes && !m) device_need(be, WF_ENOMEM);
-    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) wf_replay_free(&r->trainer.replay[i].replay);
-    wf_replay_free(&r->trainer.update);
+    struct wf_train_engine *e = r->trainer.engine;
+    for (int i = 0; i < WF_TRAIN_REPLAYS; i++) wf_replay_free(&e->replay[i].replay);
+    wf_replay_free(&e->update);
     for (double t = 0; m && t < 0.03; t += 2 * (double)bytes / peak->bytes)
         device_need(be, be->move(be, half, m, bytes));
     count_begin(be);
@@ -351,6 +353,6 @@ struct count rig_counted(struct rig *r, const struct rig_peak *peak)
 double rig_bytes(const struct rig *r)
 {
     if (r->be->device) return (double)r->before - (double)bytes_free(r->be);
-    return (double)r->trainer.tape.mem.peak +
+    return (double)wf_trainer_tape(&r->trainer)->mem.peak +
            4.0 * sizeof(wf_real) * (double)wf_params_size(&r->params);
 }

@@ -66,7 +66,7 @@ Test(trainer, a_residual_forecast_is_a_change_from_the_last_value)
     for (int i = 0; i < 16; i++) start[i] = 3 * i;
     tiny_init(&t, dcrnn, scratch_folder("run"));
     tiny_trainer(&t);
-    struct wf_tape *g = &t.trainer.tape;
+    struct wf_tape *g = wf_trainer_tape(&t.trainer);
     t.model.residual = true;
     ok(wf_windows_batch(&t.windows, &b, start, 16));
     wf_batch_bind(g, &b, &t.graph);

@@ -142,7 +142,7 @@ void tiny_trainer(struct tiny *t)
 
 void tiny_free(struct tiny *t)
 {
-    if (t->trainer.start) wf_trainer_free(&t->trainer);
+    wf_trainer_free(&t->trainer);
     wf_params_free(&t->params);
     wf_model_free(&t->model);
     wf_windows_free(&t->windows);

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include "apps/experiment/experiment.h"
+#include "dist/trainer_private.h"
 #include "tensor/alloc.h"
 
 static volatile sig_atomic_t always = 1; /* makes a run of the trainer end after one step */
@@ -43,8 +44,8 @@ static enum wf_status write_out(const struct wf_experiment *x, const char *path,
 static enum wf_status one_step(struct wf_trainer *t, struct wf_error *err)
 {
     struct wf_draw d;
-    wf_sampler_epoch(&t->sampler, t->state.epoch);
-    if (!wf_sampler_draw(&t->sampler, t->state.seen, t->start, &d))
+    wf_sampler_epoch(&t->engine->sampler, t->state.epoch);
+    if (!wf_sampler_draw(&t->engine->sampler, t->state.seen, t->engine->start, &d))
         return wf_fail(err, WF_EINVAL, "the epoch has no more steps");
     t->stop = &always;
     enum wf_status s = wf_trainer_run(t, err);
@@ -146,7 +147,7 @@ static enum wf_status count_batch(struct wf_experiment *x, const struct wf_draw 
     struct wf_batch b;
     struct wf_trainer *t = &x->trainer;
     wf_real pad = (wf_real)NAN;
-    WF_TRY(wf_windows_batch_padded(&x->windows, &b, t->start, d->n, d->valid, pad));
+    WF_TRY(wf_windows_batch_padded(&x->windows, &b, t->engine->start, d->n, d->valid, pad));
     for (int i = 0; i < d->n; i++) {
         const wf_real *y = b.y.data + (ptrdiff_t)i * b.Q * b.N;
         int w = i < d->valid ? window_of(x, &b, i) : 0;
@@ -163,8 +164,8 @@ static enum wf_status count_windows(struct wf_experiment *x, double *seen, struc
     struct wf_trainer *t = &x->trainer;
     struct wf_draw d;
     int at = 0, lo = 0, hi;
-    wf_sampler_epoch(&t->sampler, 3);
-    while (wf_sampler_draw(&t->sampler, at, t->start, &d)) {
+    wf_sampler_epoch(&t->engine->sampler, 3);
+    while (wf_sampler_draw(&t->engine->sampler, at, t->engine->start, &d)) {
         WF_TRY(count_batch(x, &d, seen, err));
         at += d.taken;
     }
@@ -173,7 +174,7 @@ static enum wf_status count_windows(struct wf_experiment *x, double *seen, struc
         lo = 0;
         if (!x->place.windows_are_local) wf_share(hi, x->dist->size, x->dist->rank, &lo, &hi);
         for (int i = lo; i < hi; i++) {
-            t->start[0] = x->split.first[part] + i;
+            t->engine->start[0] = x->split.first[part] + i;
             WF_TRY(count_batch(x, &(struct wf_draw){ 1, 1, 1 }, seen, err));
         }
     }

@@ -9,7 +9,7 @@
 #include <mpi-ext.h>
 #endif
 
-/* Elements per all-reduce: MPI counts in int, and a slice of the block is a bucket. */
+/* Bytes of one call to MPI, which counts elements in int. */
 enum { BUCKET_BYTES = 16 << 20 };
 
 static const MPI_Datatype *real_type(void)
@@ -27,7 +27,7 @@ enum wf_status wf_mpi_check(int rc, const char *what, struct wf_error *err)
     return wf_fail(err, WF_ECOMM, "%s failed: %.200s", what, text);
 }
 
-/* Launchers tell their children who they are. */
+/* Whether a launcher started this process: it then finds its rank in the environment. */
 static bool launched(void)
 {
     static const char *const names[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK" };
@@ -140,8 +140,8 @@ enum wf_status wf_dist_max_times(struct wf_dist *d, int64_t *v, int64_t n, struc
     return WF_OK;
 }
 
-/* Blocking calls: measured, MPI_Iallreduce without a progress thread hides nothing of a step and is
- * itself slower. */
+/* The calls block: as measured, MPI_Iallreduce without a progress thread hides nothing of a step
+ * and is itself slower. */
 static enum wf_status sum_host(struct wf_dist *d, wf_real *x, ptrdiff_t n, struct wf_error *err)
 {
     const ptrdiff_t bucket = BUCKET_BYTES / sizeof *x;
@@ -155,7 +155,7 @@ static enum wf_status sum_host(struct wf_dist *d, wf_real *x, ptrdiff_t n, struc
     return WF_OK;
 }
 
-/* Every rank tries whether it can before any of them waits for the others. */
+/* The ranks agree that each of them can join before any of them waits for the others in NCCL. */
 enum wf_status wf_dist_join_devices(struct wf_dist *d, struct wf_backend *be, struct wf_error *err)
 {
     char invitation[WF_INVITATION];
@@ -222,7 +222,7 @@ enum wf_status wf_dist_broadcast(struct wf_dist *d, void *x, size_t bytes, struc
     return WF_OK;
 }
 
-/* A copy of x in host memory, to be freed. */
+/* Copies x to host memory, which the caller frees with wf_free. */
 static enum wf_status host_copy(const struct wf_tensor *x, wf_real **out, struct wf_error *err)
 {
     size_t n = (size_t)wf_tensor_count(x);
@@ -247,8 +247,8 @@ enum wf_status wf_dist_broadcast_tensor(struct wf_dist *d, struct wf_tensor *x,
     return s;
 }
 
-/* Two maxima of the bits, as they are and inverted, are each other's inverse only where all ranks
- * hold the same. */
+/* The ranks' maximum of the bytes and their maximum of the inverted bytes are each other's inverse
+ * only where all ranks hold the same. */
 enum wf_status wf_dist_same(struct wf_dist *d, const struct wf_tensor *x, bool *same,
                             struct wf_error *err)
 {

@@ -1,4 +1,5 @@
-/* dist_memory.c - memory that ranks share on a machine, and memory they read from afar. */
+/* dist_memory.c - memory that the ranks of a machine share, and memory that ranks read from each
+ * other. */
 #include <string.h>
 #include "dist/dist_private.h"
 #include "dist/clock.h"

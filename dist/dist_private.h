@@ -11,7 +11,7 @@ struct wf_mpi {
     bool devices_sum;   /* the GPUs add up by themselves */
 };
 
-/* WF_OK, or WF_ECOMM with MPI's words for what failed. */
+/* Returns WF_OK, or WF_ECOMM with MPI's words for what failed. */
 enum wf_status wf_mpi_check(int rc, const char *what, struct wf_error *err);
 
 #endif

@@ -6,7 +6,8 @@
 extern "C" {
 #endif
 
-/* Seconds of a clock that only goes forward; where it began means nothing. */
+/* Returns the seconds of a clock that only goes forward (CLOCK_MONOTONIC). Only differences mean
+ * something. */
 double wf_now(void);
 
 #ifdef __cplusplus

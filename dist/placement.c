@@ -10,7 +10,8 @@ static int window_total(const struct wf_placement *p)
     return p->all.count[0] + p->all.count[1] + p->all.count[2];
 }
 
-/* Once the number of rows is known: split them, and say which windows this rank answers for. */
+/* Splits the windows, once the number of rows is known, and says for which of them this rank is
+ * responsible. */
 static enum wf_status plan(struct wf_placement *p, int64_t E, struct wf_error *err)
 {
     struct wf_series whole = { .E = E };
@@ -68,10 +69,10 @@ static enum wf_status load_own(struct wf_placement *p, struct wf_dataset *ds, st
 
 /* ---- one copy for the ranks of a machine ---- */
 
-/* One of the pieces in which a machine's ranks read the series; the first gives it its shape. */
+/* One of the pieces in which a series is read, so that no second copy of the whole ever exists. */
 struct piece {
-    int number, pieces;
-    ptrdiff_t first, count;
+    int number, pieces;     /* pieces 0: only the first row, for the shape of the series */
+    ptrdiff_t first, count; /* its rows, once the file is open */
 };
 
 static int choose_piece(void *ctx, ptrdiff_t E, struct wf_rows out[WF_ROW_RANGES])
@@ -93,7 +94,7 @@ static enum wf_status load_piece(struct wf_dataset *ds, const struct wf_dataset_
     return wf_dataset_load(ds, wf_backend_cpu(), &part, err);
 }
 
-/* A rank reads its share in several pieces, so that no second copy of the series ever exists. */
+/* Reads this rank's share of the machine's copy, in several pieces. */
 static enum wf_status read_pieces(struct wf_placement *p, const struct wf_dataset_source *src,
                                   size_t row, struct wf_error *err)
 {
@@ -114,7 +115,8 @@ static enum wf_status read_pieces(struct wf_placement *p, const struct wf_datase
     return WF_OK;
 }
 
-/* s, which has the shape, becomes the whole series; the clock is small, and every rank's own. */
+/* Makes s, which has the shape, the whole series: its values are the machine's copy, while its
+ * clock, which is small, is a copy of this rank's own. */
 static enum wf_status adopt_shared(struct wf_placement *p, struct wf_series *s,
                                    struct wf_error *err)
 {
@@ -168,7 +170,7 @@ static enum wf_status load_shared(struct wf_placement *p, struct wf_dataset *ds,
 
 /* ---- a series in a device's memory ---- */
 
-/* Rows of the device's series s, piece by piece, so that the host never holds the whole of it. */
+/* Copies the rows to the device's series s piece by piece, so that the host never holds all. */
 static enum wf_status copy_pieces(struct wf_series *s, const struct wf_dataset_source *src,
                                   struct wf_error *err)
 {
@@ -193,7 +195,7 @@ static enum wf_status copy_pieces(struct wf_series *s, const struct wf_dataset_s
     return WF_OK;
 }
 
-/* The data set's series, of which one row has been read, whole and on be. */
+/* Loads the whole series onto a device. */
 static enum wf_status load_device(struct wf_placement *p, struct wf_dataset *ds,
                                   struct wf_backend *be, const struct wf_dataset_source *src,
                                   struct wf_error *err)
@@ -201,7 +203,7 @@ static enum wf_status load_device(struct wf_placement *p, struct wf_dataset *ds,
     struct piece shape = { 0 };
     struct wf_series whole;
     WF_TRY(load_piece(ds, src, &shape, err));
-    if (ds->weights.values) { /* of a graph that changes: such sets are small */
+    if (ds->weights.values) { /* the graph changes: such sets are small enough to be read whole */
         wf_dataset_free(ds);
         return load_whole(p, ds, be, src, err);
     }
@@ -243,8 +245,8 @@ enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
 
 /* ---- standardisation ---- */
 
-/* Sums over the rows this rank answers for, as far as they lie before `end`; the rank with the last
- * window answers for the rows behind it. */
+/* Sums over the rows in which this rank's windows begin, as far as they lie before `end`. The rank
+ * with the last window takes the rows behind it too, in which no window begins. */
 static enum wf_status own_moments(const struct wf_placement *p, struct wf_moments *m,
                                   const struct wf_series *s, int64_t end, const double *mean,
                                   struct wf_error *err)
@@ -278,6 +280,7 @@ enum wf_status wf_placement_scaler(struct wf_placement *p, struct wf_scaler *sc,
 
 /* ---- windows on other ranks ---- */
 
+/* Returns the rank that has materialised the window, and the first of that rank's windows. */
 static int owner(const struct wf_placement *p, int window, int *first)
 {
     int n = window_total(p), P = p->dist->size, lo, hi, r = (int)((int64_t)window * P / n);
@@ -312,7 +315,7 @@ static enum wf_status fetch(void *ctx, const int *start, int n, wf_real *x, wf_r
     return wf_remote_finish(&p->remote_y, p->dist, &err);
 }
 
-/* The clock of all rows, of which every rank has read some. */
+/* Makes the clock of all rows out of the parts that the ranks have read. */
 static enum wf_status join_clock(struct wf_placement *p, struct wf_series *s, struct wf_error *err)
 {
     if (!s->time_s) return WF_OK;

@@ -9,9 +9,12 @@
  *                  by one-sided reads (what base means on several ranks)
  *     ddp-batch    as partitioned, and each rank's windows are materialised
  *
- * index and ddp shuffle all windows, the others each rank's batches (dist/sampler.h). The weights
- * of a graph that changes lie where the rows lie, but for index, where every rank has all of both
- * to itself; ddp, which fetches windows without them, is refused. */
+ * With index and ddp any rank may train on any window, with partitioned and ddp-batch only on those
+ * of its own share, which it then numbers by itself, from 0 (windows_are_local; dist/sampler.h).
+ * The weights of a graph that changes lie where the rows lie, but for index, where every rank has
+ * all of both to itself; ddp, which fetches windows without them, is refused.
+ *
+ * Every function is collective (dist/dist.h). Whoever loads frees. */
 #ifndef WF_PLACEMENT_H
 #define WF_PLACEMENT_H
 
@@ -26,48 +29,57 @@ extern "C" {
 enum wf_mode { WF_MODE_BASE, WF_MODE_INDEX, WF_MODE_PARTITIONED, WF_MODE_DDP, WF_MODE_DDP_BATCH };
 extern const char *const wf_mode_names[]; /* ended by NULL */
 
-/* Windows first .. last-1 of the data set and the rows they begin in, of which this rank answers;
- * row `first` of the data set is row `at` of the rank's series. */
+/* Windows [first, last) of the data set, for which this rank is responsible, and the rows that they
+ * begin in: row `first` of the data set is row `at` of this rank's series. */
 struct wf_own_rows {
     int first, last;
     int64_t at;
 };
 
 struct wf_placement {
-    /* filled by the caller */
+    /* The caller fills these. */
     struct wf_dist *dist;
-    enum wf_mode mode;
+    enum wf_mode mode; /* loading turns base on several ranks into ddp, and ddp on one into base */
     int T, Q;
-    double share[3]; /* of the windows, for training, validation and testing */
-    /* made by wf_placement_load */
-    int64_t E;             /* rows of the whole data set */
-    struct wf_split all;   /* of its windows */
-    struct wf_split split; /* as this rank's windows are numbered; its own, if windows_are_local */
-    bool windows_are_local, whole; /* whole: every row can be read here */
-    struct wf_own_rows own[3];     /* count of them: */
-    int owns;
-    struct wf_error error; /* of the choice of rows */
-    struct wf_shared values, times;
-    /* made by wf_placement_windows, for ddp */
+    double share[3]; /* shares of the windows for training, validation and testing */
+
+    /* wf_placement_load makes these. */
+    int64_t E;              /* rows of the whole data set */
+    struct wf_split all;    /* split of all windows of the data set */
+    struct wf_split split;  /* the same as this rank numbers windows: that of its own share, with
+                             * windows_are_local, else `all` */
+    bool windows_are_local; /* this rank has windows of its own, numbered from 0 */
+    bool whole;             /* this rank can read every row of the series */
+    int owns;               /* how many ranges of windows this rank is responsible for */
+    struct wf_own_rows own[3];
+    struct wf_error error;          /* why the choice of rows failed */
+    struct wf_shared values, times; /* the machine's copy of the series, with index */
+
+    /* wf_placement_windows makes these, for ddp. */
     wf_real *x, *y;               /* windows own[0], [windows, T or Q, N, C] */
-    ptrdiff_t window_x, window_y; /* elements of one */
+    ptrdiff_t window_x, window_y; /* elements of one window */
     struct wf_remote remote_x, remote_y;
 };
 
-/* Reads what this rank needs into ds. All ranks, as all functions here. */
+/* Reads what this rank needs into ds, on be. On failure nothing is left in ds. WF_EINVAL: fewer
+ * windows of a part than ranks, or what wf_split_make refuses; else as wf_dataset_load and
+ * wf_dist_agree. */
 enum wf_status wf_placement_load(struct wf_placement *p, struct wf_dataset *ds,
                                  struct wf_backend *be, const struct wf_dataset_source *src,
                                  struct wf_error *err);
 
-/* The scaler of the whole data set's training rows (or of all its rows), the same on all ranks. */
+/* Fits the scaler to the training rows of the whole data set or, with `whole`, to all its rows. It
+ * comes out the same on all ranks; s is this rank's series, ds->series. */
 enum wf_status wf_placement_scaler(struct wf_placement *p, struct wf_scaler *sc,
                                    const struct wf_series *s, bool whole, struct wf_error *err);
 
-/* wf_windows_init, with what the placement adds; s is ds->series and may lose its values. */
+/* As wf_windows_init, with what the placement adds to cfg. s is ds->series; with ddp it loses its
+ * values, which the materialised windows then replace. WF_EINVAL: ddp on a device, or with a graph
+ * that changes. */
 enum wf_status wf_placement_windows(struct wf_placement *p, struct wf_windows *w,
                                     struct wf_series *s, struct wf_window_config cfg,
                                     const struct wf_scaler *sc, int B, struct wf_error *err);
-/* After the windows and the data set. */
+/* Frees what load and windows made; call it after freeing the windows and the data set. */
 void wf_placement_free(struct wf_placement *p);
 
 #ifdef __cplusplus

@@ -1,4 +1,6 @@
-/* progress.h - how far long work is: a bar that is redrawn on a terminal, plain lines in a log. */
+/* progress.h - how far long work is: a bar that is redrawn on a terminal, plain lines in a log.
+ *
+ * The caller owns the stream; there is nothing to free. */
 #ifndef WF_PROGRESS_H
 #define WF_PROGRESS_H
 
@@ -12,16 +14,18 @@ extern "C" {
 struct wf_progress {
     FILE *out; /* NULL: silent */
     bool terminal;
-    double started, drawn; /* of the whole work; of the last redraw */
-    int first, total;      /* units done before this run, and in all */
+    double started;   /* when the work began, in seconds of wf_now() */
+    double drawn;     /* when the bar was drawn last */
+    int first, total; /* units of work done before this run, and in all */
 };
+/* Begins the work. A unit is whatever the caller counts: a batch, a row. */
 void wf_progress_start(struct wf_progress *p, FILE *out, int first, int total);
 
-/* `done` units of the whole are done; text says what ("epoch 3/20, loss 2.13"). Only a terminal
- * shows it, ten times a second at most. */
+/* Redraws the bar: `done` units of the whole are done, and text says where the work stands ("epoch
+ * 3/20, loss 2.13"). Only a terminal shows it, ten times a second at most. */
 void wf_progress_show(struct wf_progress *p, int done, const char *text);
 
-/* A line that stays, on both. */
+/* Writes a line that stays, to a terminal as to a log. */
 void wf_progress_line(struct wf_progress *p, const char *text);
 
 #ifdef __cplusplus

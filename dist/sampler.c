@@ -2,7 +2,10 @@
 #include "tensor/alloc.h"
 #include "tensor/rng.h"
 
-enum { STREAM_ORDER = 0x0DE12, STREAM_BATCHES = 0x0BA7C }; /* random streams of the orders */
+enum {
+    STREAM_ORDER = 0x0DE12,
+    STREAM_BATCHES = 0x0BA7C
+}; /* random streams: order of windows, of batches */
 
 void wf_share(int n, int ranks, int r, int *lo, int *hi)
 {
@@ -10,7 +13,7 @@ void wf_share(int n, int ranks, int r, int *lo, int *hi)
     *hi = (int)((int64_t)n * (r + 1) / ranks);
 }
 
-/* Steps of the rank with most windows. */
+/* Returns the number of batches of the rank with most windows, which is that of all ranks. */
 static int most_batches(const struct wf_sampler *s)
 {
     int most = (s->windows + s->ranks - 1) / s->ranks;
@@ -51,7 +54,7 @@ void wf_sampler_epoch(struct wf_sampler *s, int epoch)
         for (int i = 0; i < n; i++) s->order[i] = i;
 }
 
-/* The j-th of this rank's own batches; one that lies behind its last window is all padding. */
+/* Takes the j-th of this rank's own batches; one behind its last window is all padding. */
 static void draw_own(const struct wf_sampler *s, int j, int *start, struct wf_draw *d)
 {
     int from = j * s->batch, left = s->own - from;

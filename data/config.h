@@ -1,5 +1,8 @@
 /* config.h - one table describes the fields of a configuration struct; from it come the command
- * line, the help text, the print-out at start and the text inside a checkpoint. */
+ * line, the help text, the print-out at start and the text inside a checkpoint.
+ *
+ * As text, settings are lines "name=value". Does not read a command line itself, and owns no
+ * memory: whoever has the struct and the text frees them. */
 #ifndef WF_CONFIG_H
 #define WF_CONFIG_H
 
@@ -21,19 +24,22 @@ enum wf_field_type {
     WF_FIELD_TEXT,   /* char[WF_CONFIG_TEXT] */
     WF_FIELD_INTS    /* struct wf_ints: "20,30,40" */
 };
-enum { WF_CONFIG_TEXT = 256, WF_CONFIG_INTS = 16 };
+enum {
+    WF_CONFIG_TEXT = 256, /* bytes of a field of text, its NUL included */
+    WF_CONFIG_INTS = 16   /* most integers of a list */
+};
 
 struct wf_ints {
     int n, v[WF_CONFIG_INTS];
 };
 
 struct wf_field {
-    const char *name; /* "batch-size"; the long option of the same name */
+    const char *name; /* "batch-size", of the option --batch-size */
     enum wf_field_type type;
     size_t offset;
-    double min, max; /* of numbers */
-    const char *const *names;
-    const char *help;
+    double min, max;          /* bounds of numbers */
+    const char *const *names; /* words of an enum, ended by NULL */
+    const char *help;         /* one line that can be understood alone */
 };
 
 /* One row of such a table: the option `name` sets a member of `struct of`. kind: INT, SEED, DOUBLE,
@@ -50,19 +56,22 @@ struct wf_config {
     const char *title;
 };
 
-/* Finds the field in n configurations; NULL when there is none. *owner gets its struct. */
+/* Finds the field called name in n configurations. *owner gets the struct that it belongs to. NULL:
+ * there is no such field. */
 const struct wf_field *wf_config_find(const struct wf_config *c, int n, const char *name,
                                       void **owner);
 
-/* Sets a field from text; the message names the field, the text and what is accepted. */
+/* Sets the field called name from text. WF_EINVAL: there is no such field, or it does not accept
+ * the text; the message names the field, the text and what is accepted. */
 enum wf_status wf_config_set(const struct wf_config *c, int n, const char *name, const char *text,
                              struct wf_error *err);
 
-/* The value as text that wf_config_set accepts. */
-enum { WF_VALUE_TEXT = 320 };
+enum { WF_VALUE_TEXT = 320 }; /* bytes of any value as text */
+/* Writes the value of field f of the struct `at` as text that wf_config_set accepts. Returns text.
+ * */
 const char *wf_config_value(const struct wf_field *f, const void *at, char text[WF_VALUE_TEXT]);
 
-/* "name=value" lines of all fields to out. */
+/* Prints all fields to out as lines "name=value". */
 void wf_config_print(const struct wf_config *c, int n, FILE *out);
 
 /* One setting in a text of settings: lines "name=value", as wf_config_print writes them. The
@@ -95,7 +104,7 @@ enum wf_status wf_setting_copy(const struct wf_setting *s, char *text, size_t si
 enum wf_status wf_config_parse(const struct wf_config *c, int n, const char *lines,
                                struct wf_error *err);
 
-/* Help: option, default value, meaning; grouped by title. */
+/* Prints the help: every option with its meaning and present value, grouped by title. */
 void wf_config_help(const struct wf_config *c, int n, FILE *out);
 
 #ifdef __cplusplus

@@ -26,6 +26,7 @@ enum wf_status wf_split_make(struct wf_split *sp, const struct wf_series *s, int
     return WF_OK;
 }
 
+/* Adds n values, of which the first is of channel 0. */
 static void add_piece(struct wf_moments *m, const wf_real *v, int n, int C, const double *mean)
 {
     for (int i = 0; i < n; i++) {
@@ -80,7 +81,8 @@ enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, 
     return WF_OK;
 }
 
-/* Two passes: the sum of squares of a series far from 0 would lose the spread in rounding. */
+/* Two passes, because the sum of squares of a series far from 0 would lose the spread in rounding.
+ * */
 enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                              const struct wf_split *sp, int T, bool whole, struct wf_error *err)
 {

@@ -25,23 +25,6 @@ enum wf_status wf_series_init(struct wf_series *s, struct wf_backend *be, int64_
                    (long long)E, N, C, value_bytes(s), be->name);
 }
 
-enum wf_status wf_series_to_host(struct wf_series *host, const struct wf_series *s,
-                                 struct wf_error *err)
-{
-    size_t times = (size_t)s->E * sizeof *s->time_s;
-    WF_TRY(wf_series_init(host, wf_backend_cpu(), s->E, s->N, s->C, err));
-    host->interval_s = s->interval_s;
-    if (s->time_s && !(host->time_s = host->be->alloc(host->be, times))) {
-        wf_series_free(host);
-        return wf_fail(err, WF_ENOMEM, "no memory for a clock of %zu bytes", times);
-    }
-    enum wf_status rc = s->be->download(s->be, host->values, s->values, value_bytes(s));
-    if (rc == WF_OK && s->time_s) rc = s->be->download(s->be, host->time_s, s->time_s, times);
-    if (rc == WF_OK) return WF_OK;
-    wf_series_free(host);
-    return wf_fail(err, rc, "cannot read the series from %s", s->be->name);
-}
-
 void wf_series_free(struct wf_series *s)
 {
     if (s->values && !s->borrowed) s->be->free(s->be, s->values, value_bytes(s));
@@ -129,4 +112,21 @@ enum wf_status wf_series_clock(struct wf_series *s, const int64_t *time_s, int64
         if (rc != WF_OK) return wf_fail(err, rc, "clock: cannot copy it to %s", s->be->name);
     }
     return WF_OK;
+}
+
+enum wf_status wf_series_to_host(struct wf_series *host, const struct wf_series *s,
+                                 struct wf_error *err)
+{
+    size_t times = (size_t)s->E * sizeof *s->time_s;
+    WF_TRY(wf_series_init(host, wf_backend_cpu(), s->E, s->N, s->C, err));
+    host->interval_s = s->interval_s;
+    if (s->time_s && !(host->time_s = host->be->alloc(host->be, times))) {
+        wf_series_free(host);
+        return wf_fail(err, WF_ENOMEM, "no memory for a clock of %zu bytes", times);
+    }
+    enum wf_status rc = s->be->download(s->be, host->values, s->values, value_bytes(s));
+    if (rc == WF_OK && s->time_s) rc = s->be->download(s->be, host->time_s, s->time_s, times);
+    if (rc == WF_OK) return WF_OK;
+    wf_series_free(host);
+    return wf_fail(err, rc, "cannot read the series from %s", s->be->name);
 }

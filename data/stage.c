@@ -1,3 +1,4 @@
+/* stage.c - batches on their way from the host to a device. */
 #include "data/stage_private.h"
 #include <string.h>
 #include "tensor/alloc.h"
@@ -5,11 +6,11 @@
 struct wf_stage {
     struct wf_backend *to;
     size_t bytes;
-    wf_real *host[2], *device[2];
-    int slot;     /* of the batch that is gathered or under way */
-    int n, valid; /* n 0: none is */
-    bool pad_missing;
-    int *start; /* [B] */
+    wf_real *host[2], *device[2]; /* the blocks, by slot */
+    int slot;                     /* which blocks the batch uses that is gathered or under way */
+    int n, valid; /* windows of that batch, and how many of them count; n 0: none is under way */
+    bool pad_missing; /* its padding is NaN; else 0 */
+    int *start;       /* [B] its windows */
 };
 
 enum wf_status wf_stage_init(struct wf_stage **st, struct wf_backend *to, int B, size_t bytes,

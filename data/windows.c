@@ -1,5 +1,5 @@
-#include "data/file.h"
 #include "data/windows.h"
+#include "data/file.h"
 #include "data/stage_private.h"
 #include "tensor/alloc.h"
 
@@ -13,7 +13,7 @@ static int64_t window_count(const struct wf_series *s, int T, int Q)
     return s->E - ((int64_t)T + Q - 1);
 }
 
-/* Of a block of n windows of so many steps. */
+/* Returns the bytes of n materialised windows of so many steps; 0 when n < 1. */
 static size_t block_bytes(const struct wf_series *s, int64_t n, int steps)
 {
     if (n < 1) return 0;
@@ -26,13 +26,14 @@ size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q)
     return block_bytes(s, n, T) + block_bytes(s, n, Q);
 }
 
-/* Windows that are held in base mode. */
+/* Returns how many materialised windows are held: all, or those of a batch that is fetched. */
 static int windows_in_memory(const struct wf_windows *w)
 {
     return w->cfg.fetched ? w->B : w->count;
 }
 
-/* Memory that can be had without swapping; SIZE_MAX when the kernel does not tell. */
+/* Returns the bytes of memory that can be had without swapping; SIZE_MAX when the kernel does not
+ * tell. */
 static size_t host_bytes_free(void)
 {
     double kib = wf_file_kib("/proc/meminfo", "MemAvailable");
@@ -76,7 +77,7 @@ static enum wf_status check_config(const struct wf_series *s, const struct wf_wi
     return check_weights(s, cfg, err);
 }
 
-/* Everything but the start and the destination of a gather. */
+/* Describes a gather from s, but for its starts and what it keeps. */
 static struct wf_window_in gather_rule(const struct wf_series *s, const struct wf_scaler *sc)
 {
     return (struct wf_window_in){ .series = s->values,
@@ -87,7 +88,7 @@ static struct wf_window_in gather_rule(const struct wf_series *s, const struct w
                                   .std = sc->std };
 }
 
-/* One that leaves values as they are where there is none. */
+/* Returns sc or, where it is NULL, a scaler that leaves values as they are. */
 static struct wf_scaler scaler_or_none(const struct wf_scaler *sc, int C)
 {
     struct wf_scaler none = { .C = C };
@@ -95,7 +96,8 @@ static struct wf_scaler scaler_or_none(const struct wf_scaler *sc, int C)
     return sc ? *sc : none;
 }
 
-/* zero: one start in the backend's memory; the series is shifted instead of it. */
+/* Gathers the windows one by one. zero points to a start in the backend's memory, which is 0 for
+ * all of them: the pointer to the series moves on instead. */
 static enum wf_status materialise(const struct wf_series *s, const struct wf_window_config *cfg,
                                   const struct wf_scaler *sc, const struct wf_window_blocks *to,
                                   const int *zero)
@@ -140,7 +142,7 @@ enum wf_status wf_windows_materialise(const struct wf_series *s, const struct wf
     return wf_fail(err, rc, "windows: cannot materialise %d from %d", to->count, to->first);
 }
 
-/* Windows that are fetched stand in the order of the batch. */
+/* Makes `place`, the starts of fetched windows, which stand in the order of the batch. */
 static enum wf_status place_init(struct wf_windows *w, struct wf_error *err)
 {
     struct wf_backend *be = w->series->be;
@@ -177,7 +179,8 @@ static enum wf_status base_init(struct wf_windows *w, struct wf_error *err)
     return wf_windows_materialise(s, &w->cfg, &w->scaler, &all, err);
 }
 
-/* Of a tensor in a batch: whole cache lines, so that the next one begins at one. */
+/* Returns the elements of a tensor in a batch, rounded up to whole cache lines, so that the next
+ * tensor begins at one. */
 static size_t part_size(int n, int steps, int nodes, int channels)
 {
     size_t count = (size_t)n * (size_t)steps * (size_t)nodes * (size_t)channels;
@@ -267,7 +270,8 @@ void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct 
     b->C = w->channels;
 }
 
-/* Materialised windows are read like a series in which window i begins at row i * step. */
+/* Makes gathers read materialised windows: like a series in which window i begins at row
+ * i * step. */
 static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, struct wf_window_in *y)
 {
     x->series = w->base_x;
@@ -281,7 +285,7 @@ static void read_blocks(const struct wf_windows *w, struct wf_window_in *x, stru
     x->start = y->start = w->place;
 }
 
-/* By row of the series, however the windows themselves are kept. */
+/* Gathers the graph's weights, always from their series, however the windows are kept. */
 static enum wf_status gather_weights(const struct wf_windows *w, struct wf_batch *b)
 {
     if (!w->cfg.weights) return WF_OK;
@@ -313,7 +317,8 @@ static enum wf_status gather(const struct wf_windows *w, struct wf_batch *b)
     return wfk_window(be, &b->y, &y);
 }
 
-/* Windows start[0..n) into b, which lies with the series; the targets of padding are all `pad`. */
+/* Fills b, which lies in the memory of the series, with windows start[0..n). The targets of padding
+ * are all `pad`. */
 static enum wf_status fill(struct wf_windows *w, struct wf_batch *b, const int *start, wf_real pad)
 {
     struct wf_backend *be = w->series->be;

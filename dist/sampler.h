@@ -9,7 +9,7 @@
  * its share into batches of consecutive windows, and permutes the order of these batches per (seed,
  * epoch, rank).
  *
- * Every window comes once per epoch, or fewer do where `batches` ends the epoch early. Ranks have
+ * An epoch takes every window once, or fewer of them where `batches` ends it early. Ranks have
  * equally many steps; where windows run out, a rank's batch is filled up with padding, whose
  * targets the loss must not count. Every function is local (dist/dist.h): each rank works out its
  * part for itself. */
@@ -53,7 +53,7 @@ void wf_sampler_epoch(struct wf_sampler *s, int epoch);
 /* One rank's part of a step. */
 struct wf_draw {
     int n;     /* windows of the batch, padding included; at most `batch` */
-    int valid; /* the first of them, which count */
+    int valid; /* how many of them count: the first ones */
     int taken; /* windows by which the step moves all ranks together on */
 };
 /* Draws the step that begins once all ranks together have taken `seen` windows of the epoch: fills

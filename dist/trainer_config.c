@@ -1,3 +1,4 @@
+/* trainer_config.c - the settings of training: defaults and options. */
 #include <stddef.h>
 #include "dist/trainer.h"
 
@@ -25,17 +26,21 @@ static const char *const loss_names[] = { "mae", "mse", "rmse", "mape", "huber",
 
 const struct wf_field wf_train_fields[] = {
     WF_FIELD(wf_train_config, "epochs", INT, epochs, 1, 1e6, NULL, "passes over the training part"),
-    WF_FIELD(wf_train_config, "batch-size", INT, batch_size, 1, 65536, NULL, "windows per step"),
+    WF_FIELD(wf_train_config, "batch-size", INT, batch_size, 1, 65536, NULL,
+             "windows that a rank takes in a step"),
     WF_FIELD(wf_train_config, "epoch-batches", INT, epoch_batches, 0, 1e9, NULL,
              "batches of an epoch, drawn from all windows; 0: all of them"),
-    WF_FIELD(wf_train_config, "optimizer", ENUM, optimizer, 0, 0, optimizer_names, "optimizer"),
+    WF_FIELD(wf_train_config, "optimizer", ENUM, optimizer, 0, 0, optimizer_names,
+             "optimizer that updates the weights"),
     WF_FIELD(wf_train_config, "lr", DOUBLE, lr, 0, 1e3, NULL, "learning rate at the start"),
     WF_FIELD(wf_train_config, "eps", DOUBLE, eps, 0, 1, NULL, "Adam's epsilon"),
-    WF_FIELD(wf_train_config, "weight-decay", DOUBLE, weight_decay, 0, 1e3, NULL, "L2 penalty"),
+    WF_FIELD(wf_train_config, "weight-decay", DOUBLE, weight_decay, 0, 1e3, NULL,
+             "L2 penalty on the weights"),
     WF_FIELD(wf_train_config, "momentum", DOUBLE, momentum, 0, 1, NULL, "momentum of SGD"),
     WF_FIELD(wf_train_config, "clip", DOUBLE, clip, 0, 1e9, NULL,
              "largest gradient norm; 0: no clipping"),
-    WF_FIELD(wf_train_config, "amsgrad", BOOL, amsgrad, 0, 1, NULL, "AMSGrad variant of Adam"),
+    WF_FIELD(wf_train_config, "amsgrad", BOOL, amsgrad, 0, 1, NULL,
+             "use the AMSGrad variant of Adam"),
     WF_FIELD(wf_train_config, "schedule", ENUM, schedule, 0, 0, schedule_names,
              "how the learning rate changes by epoch"),
     WF_FIELD(wf_train_config, "milestones", INTS, milestones, 0, 1e6, NULL,
@@ -56,6 +61,6 @@ const struct wf_field wf_train_fields[] = {
     WF_FIELD(wf_train_config, "save-every", DOUBLE, save_s, 0, 1e9, NULL,
              "seconds between checkpoints within an epoch"),
     WF_FIELD(wf_train_config, "resume", BOOL, resume, 0, 1, NULL,
-             "go on from last.h5 if it is there"),
+             "go on from last.h5 in the output folder if it is there"),
     { 0 }
 };

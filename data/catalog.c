@@ -22,7 +22,7 @@ const struct wf_catalog_entry *wf_catalog_find(const char *name)
     return NULL;
 }
 
-/* Text that grows as far as there is room. */
+/* A text in a buffer of the caller's; what does not fit is left out. */
 struct text {
     char *at;
     size_t room;
@@ -55,7 +55,7 @@ enum wf_status wf_catalog_need(const struct wf_catalog_entry **c, const char *na
 
 enum { PLACES = 3 };
 
-/* The i-th folder to look in; "" where the entry has none. */
+/* Writes the i-th folder to look in to path and returns it; "": the entry has no such folder. */
 static const char *place(char path[WF_CONFIG_TEXT], const struct wf_catalog_entry *c,
                          const char *folder, int i)
 {
@@ -72,7 +72,7 @@ static bool is_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The first of the places that has the file. */
+/* Looks for the file in all places; path becomes that of the first one found, else "". */
 static bool find_file(char path[WF_CONFIG_TEXT], const struct wf_catalog_entry *c,
                       const char *folder, const char *name)
 {
@@ -121,7 +121,8 @@ static bool find_part(struct wf_dataset_source *src, const struct wf_catalog_ent
     return false;
 }
 
-/* Of a set that has no real files there is only FOLDER/NAME.h5. */
+/* Says which files are missing, where they were looked for, and how to get them. A set that has no
+ * real files can only be FOLDER/NAME.h5. */
 static enum wf_status not_found(const struct wf_catalog_entry *c, const char *folder,
                                 const char *missing, struct wf_error *err)
 {
@@ -145,7 +146,8 @@ static enum wf_status not_found(const struct wf_catalog_entry *c, const char *fo
     return wf_fail(err, WF_EIO, "%s", text);
 }
 
-/* A simulated file in the real one's place, or FOLDER/NAME.h5; the graph is in the same file. */
+/* Looks for a simulated file, which holds the graph too: in the place of the real one ("": there is
+ * none), or as FOLDER/NAME.h5. */
 static bool find_stand_in(struct wf_dataset_source *src, const struct wf_catalog_entry *c,
                           const char *folder, const char *real)
 {
@@ -167,7 +169,7 @@ static void describe(struct wf_dataset_source *src, const struct wf_catalog_entr
     src->interval_s = c->interval_s;
 }
 
-/* All real files, or the names of those that are missing. */
+/* Looks for all real files; the names of those that are not there are added to `missing`. */
 static bool find_real(struct wf_dataset_source *src, const struct wf_catalog_entry *c,
                       const char *folder, struct text *missing)
 {
@@ -228,7 +230,7 @@ enum wf_status wf_catalog_check(const struct wf_catalog_entry *c, const struct w
                                 const char *path, struct wf_error *err)
 {
     bool steps = !c->E || ds->total == c->E || (c->E_too && ds->total == c->E_too);
-    /* The time of day may have become one more (wf_dataset_source.day_channel). */
+    /* The time of day may have become a further channel (wf_dataset_source.day_channel). */
     bool channels = ds->series.C == c->C || ds->series.C == c->C + 1;
     if (ds->synthetic) {
         steps = !c->E || ds->total <= c->E || ds->total <= c->E_too;

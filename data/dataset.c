@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
+#include "data/formats/csv.h"
 #include "data/formats/h5.h"
 #include "data/formats/json.h"
 #include "data/formats/npy.h"
@@ -17,12 +17,12 @@
 
 const struct wf_field wf_dataset_fields[] = {
     WF_FIELD(wf_dataset_source, "data", TEXT, data, 0, 0, NULL,
-             "series: .h5, .csv, .npy or .npz; or a .json set with its graph"),
+             "file with the series: .h5, .csv, .npy or .npz; or a .json set with its graph"),
     WF_FIELD(wf_dataset_source, "key", TEXT, key, 0, 0, NULL,
              "name of the series in an HDF5 or .npz file"),
     WF_FIELD(wf_dataset_source, "adjacency", TEXT, adjacency, 0, 0, NULL,
-             "graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or from,to,distance); default: the "
-             "one in the data"),
+             "file with the graph: .pkl, .npy, .npz, .h5, or .csv (a matrix, or lines "
+             "from,to,distance); default: the graph in the file with the series"),
     WF_FIELD(wf_dataset_source, "adjacency-key", TEXT, adjacency_key, 0, 0, NULL,
              "name of the graph in an .npz file"),
     WF_FIELD(wf_dataset_source, "zero-missing", BOOL, zero_missing, 0, 0, NULL,
@@ -30,9 +30,9 @@ const struct wf_field wf_dataset_fields[] = {
     WF_FIELD(wf_dataset_source, "threshold", DOUBLE, threshold, 0, 1, NULL,
              "drop edges of road distances whose weight is below this"),
     WF_FIELD(wf_dataset_source, "second-data", TEXT, second, 0, 0, NULL,
-             "another .csv, .npy or .npz of the same shape: further channels"),
+             "another .csv, .npy or .npz of the same shape, with further channels"),
     WF_FIELD(wf_dataset_source, "rows-are-nodes", BOOL, rows_are_nodes, 0, 0, NULL,
-             "the rows of .csv, .npy and .npz are nodes; else they are times"),
+             "the rows of .csv, .npy and .npz files are nodes; else they are times"),
     WF_FIELD(wf_dataset_source, "names", TEXT, names, 0, 0, NULL,
              "text file with the nodes' names in order"),
     WF_FIELD(wf_dataset_source, "start", TEXT, start, 0, 0, NULL,
@@ -94,7 +94,7 @@ enum wf_status wf_dataset_kind(const char *path, enum wf_file_kind *kind, struct
 
 /* ---- series ---- */
 
-/* Takes over an array [E, N] or [E, N, C]. */
+/* Makes an array [E, N] or [E, N, C] the values of f, which owns it then; frees it on failure. */
 static enum wf_status adopt_array(struct wf_series_file *f, struct wf_array *a,
                                   struct wf_error *err)
 {
@@ -135,7 +135,8 @@ enum wf_status wf_dataset_npz(const char *path, const char *key, struct wf_array
     return wf_file_context(s, path, err);
 }
 
-/* The smallest step between times, which a part of the rows need not show; 0: there is none. */
+/* Finds the smallest step between the times of all rows, which those that are kept need not show;
+ * 0: there is none. */
 static enum wf_status csv_interval(const struct wf_csv *c, int64_t *interval_s,
                                    struct wf_error *err)
 {
@@ -169,9 +170,10 @@ static enum wf_status read_csv(struct wf_series_file *f, const char *path, struc
     return s;
 }
 
-/* What a file gives: a series, and the weights of a graph that changes, [E, edges, 1]. */
+/* What a file gives. */
 struct parts {
-    struct wf_series_file series, weights;
+    struct wf_series_file series;
+    struct wf_series_file weights; /* [E, edges, 1] of a graph that changes; else empty */
 };
 
 static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_json_edges *e,
@@ -187,7 +189,8 @@ static enum wf_status take_edges(struct wf_dataset *ds, const struct wf_json_edg
     return WF_OK;
 }
 
-/* w [steps, edges] -> the mean of each edge where it is there */
+/* Writes to mean [edges] what each edge weighs on average in the steps of w [steps, edges] that
+ * have it. */
 static void mean_weights(float *mean, const float *w, ptrdiff_t steps, ptrdiff_t edges)
 {
     for (ptrdiff_t e = 0; e < edges; e++) {
@@ -200,6 +203,7 @@ static void mean_weights(float *mean, const float *w, ptrdiff_t steps, ptrdiff_t
     }
 }
 
+/* Takes the edges of all steps, and their weights by step. */
 static enum wf_status take_union(struct wf_dataset *ds, struct wf_series_file *weights,
                                  const struct wf_temporal_graph *g, struct wf_error *err)
 {
@@ -220,7 +224,8 @@ static enum wf_status take_union(struct wf_dataset *ds, struct wf_series_file *w
     return WF_OK;
 }
 
-/* The target is channel 0, features follow; one that repeats the target is left out. */
+/* Takes target and features: the target is channel 0, and features follow. One that repeats the
+ * target is left out. */
 static enum wf_status take_channels(struct wf_series_file *f, struct wf_temporal_graph *g,
                                     struct wf_error *err)
 {
@@ -289,7 +294,7 @@ static enum wf_status add_second(struct wf_series_file *f, const struct wf_datas
     return wf_file_context(s, src->second, err);
 }
 
-/* A table, and what the source says besides. */
+/* Reads a table, appends the second one, and turns them if their rows are nodes. */
 static enum wf_status read_tables(struct wf_series_file *f, const struct wf_dataset_source *src,
                                   enum wf_file_kind kind, struct wf_error *err)
 {
@@ -313,7 +318,7 @@ static enum wf_status read_any(struct parts *p, struct wf_dataset *ds,
     return wf_fail(err, WF_EFORMAT, "no series; want .h5, .csv, .npy, .npz or .json");
 }
 
-/* The chosen rows of both. */
+/* Reads the chosen rows of the series and of the weights. */
 static enum wf_status read_parts(struct parts *p, struct wf_dataset *ds,
                                  const struct wf_dataset_source *src, enum wf_file_kind kind,
                                  struct wf_error *err)
@@ -326,7 +331,7 @@ static enum wf_status read_parts(struct parts *p, struct wf_dataset *ds,
     return kind == WF_FILE_HDF5 ? WF_OK : wf_series_file_keep(&p->series, src->rows, err);
 }
 
-/* ---- from the file's form to the run's ---- */
+/* ---- from what a file holds to what a run needs ---- */
 
 static enum wf_status check_values(const struct wf_series_file *f, struct wf_error *err)
 {
@@ -340,12 +345,14 @@ static enum wf_status check_values(const struct wf_series_file *f, struct wf_err
     return WF_OK;
 }
 
+/* Returns the time of row e in seconds since 1970. */
 static int64_t time_of(const struct wf_series_file *f, ptrdiff_t e)
 {
     return f->times_ns ? f->times_ns[e] / NS_PER_S : f->t0_ns / NS_PER_S + e * f->interval_s;
 }
 
-/* Widens the values in place, from the end, so that no second copy exists. */
+/* Appends the time of day as a channel. Widens the values in place, from the end, so that no second
+ * copy exists. */
 static enum wf_status add_time_of_day(struct wf_series_file *f, struct wf_error *err)
 {
     ptrdiff_t C = f->C, rows = f->E * f->N;
@@ -405,7 +412,7 @@ static enum wf_status make_weights(struct wf_dataset *ds, struct wf_backend *be,
     return s == WF_OK ? s : wf_fail(err, s, "cannot copy the graph's weights to %s", be->name);
 }
 
-/* The adjacency that was named, or the one in the series' own file. */
+/* Reads the adjacency that was named, or else the one in the file of the series. */
 static enum wf_status find_graph(struct wf_dataset *ds, const struct wf_dataset_source *src,
                                  enum wf_file_kind kind, ptrdiff_t N, struct wf_error *err)
 {

@@ -1,4 +1,4 @@
-/* dataset_file.c - a loaded data set into files: Weft's HDF5 layout, or CSV. */
+/* dataset_file.c - writes a loaded data set to a file: Weft's HDF5 layout, or CSV. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,11 +14,12 @@
 
 /* ---- a loaded set ---- */
 
+/* The rows of a series on their way to a file, a few at a time. */
 struct rows {
     const struct wf_series *s;
-    ptrdiff_t step;
-    float *host;     /* [step, N * C] */
-    wf_real *from;   /* the same on its way from the backend */
+    ptrdiff_t step;  /* most rows at a time */
+    float *host;     /* [step, N * C] values to write */
+    wf_real *from;   /* [step, N * C] the same values as the backend has them */
     int64_t *time_s; /* [E] in host memory, or NULL */
 };
 
@@ -54,6 +55,7 @@ static enum wf_status rows_get(struct rows *r, ptrdiff_t first, ptrdiff_t n, str
     return WF_OK;
 }
 
+/* Whether the rows follow one another at the same interval. */
 static bool is_even(const struct rows *r)
 {
     for (ptrdiff_t e = 1; r->time_s && e < r->s->E; e++)

@@ -1,12 +1,13 @@
+/* dataset_graph.c - reads the graph of a data set from a file of any kind that can hold one. */
 #include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
+#include "data/formats/csv.h"
 #include "data/formats/h5.h"
 #include "data/formats/npy.h"
 #include "data/formats/pickle.h"
@@ -14,13 +15,15 @@
 
 #define CHUNK_BYTES (2 << 20)
 
-/* What is being read, for all steps alike. */
+/* What all functions here need to know of the file that is being read. */
 struct job {
     struct wf_dataset *ds;
-    const char *path, *data, *key;
-    ptrdiff_t N;
-    double threshold;
-    int *place; /* of the file's nodes among the series'; NULL: the same order */
+    const char *path; /* the file */
+    const char *data; /* the file of the series, for messages */
+    const char *key;  /* name of the graph in an .npz file */
+    ptrdiff_t N;      /* nodes of the series */
+    double threshold; /* of weights that are made of distances */
+    int *place; /* [N] where each node of the file stands in the series; NULL: in the same place */
     struct wf_error *err;
 };
 
@@ -39,7 +42,7 @@ enum wf_status wf_dataset_reserve(struct wf_dataset *ds, ptrdiff_t edges, struct
     return wf_fail(err, WF_ENOMEM, "no memory for %zu edges", room);
 }
 
-/* Rows first .. first + rows - 1 of a dense matrix. */
+/* Appends the edges in rows first .. first + rows - 1 of a dense matrix. */
 static enum wf_status add_rows(const struct job *j, ptrdiff_t first, ptrdiff_t rows, const float *A)
 {
     struct wf_dataset *ds = j->ds;
@@ -86,7 +89,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Fills place; every name of the file must be there once. */
+/* Fills j->place. Every name of the file must be in the series, once. */
 static enum wf_status find_places(const struct job *j, const struct wf_names *ids,
                                   struct node *sorted)
 {
@@ -106,7 +109,7 @@ static enum wf_status find_places(const struct job *j, const struct wf_names *id
     return WF_OK;
 }
 
-/* Compares the names of the file's nodes, N of them or none, with the series'. */
+/* Compares the names of the file's nodes, N of them or none, with those of the series. */
 static enum wf_status match(struct job *j, struct wf_names *ids)
 {
     struct wf_names *have = &j->ds->nodes;
@@ -160,7 +163,7 @@ static enum wf_status from_numpy(struct job *j, enum wf_file_kind kind)
     return s;
 }
 
-/* Row by row: the matrix of 100,000 nodes is 40 GB, its edges are not. */
+/* Reads a few rows at a time: the matrix of 100,000 nodes is 40 GB, its edges are not. */
 static enum wf_status add_all_rows(const struct job *j, const struct wf_h5 *f)
 {
     ptrdiff_t step = CHUNK_BYTES / (ptrdiff_t)sizeof(float) / j->N;
@@ -204,7 +207,8 @@ static enum wf_status from_h5(struct job *j)
     return s;
 }
 
-/* Three fields in the first line: from,to,distance, unless it may be a matrix of three nodes. */
+/* Whether a CSV text is a list of lines from,to,distance: its first line has three fields, and it
+ * cannot be a matrix of three nodes. */
 static bool is_list(const char *text, ptrdiff_t N)
 {
     size_t commas = 0;
@@ -212,7 +216,7 @@ static bool is_list(const char *text, ptrdiff_t N)
     return commas == 2 && (N != 3 || isalpha((unsigned char)text[strspn(text, "\" \xef\xbb\xbf")]));
 }
 
-/* Nodes without names go by their numbers. */
+/* Gives nodes without names their numbers as names. */
 static enum wf_status number_nodes(struct wf_names *n, ptrdiff_t N, struct wf_error *err)
 {
     WF_TRY(wf_names_alloc(n, N, err));
@@ -300,7 +304,7 @@ enum wf_status wf_dataset_graph(struct wf_dataset *ds, const char *path,
     enum wf_status s = from_any(&j);
     if (s == WF_OK && ds->edges == 0) s = wf_fail(err, WF_EFORMAT, "adjacency without an edge");
     wf_free(j.place);
-    /* Where the message names the file already, it is not put in front. */
+    /* The file is not put in front of a message that names it already. */
     if (s != WF_OK && err && strstr(err->message, path)) return s;
     return wf_file_context(s, path, err);
 }

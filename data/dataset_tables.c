@@ -1,7 +1,8 @@
+/* dataset_tables.c - completes series that come from tables: channels, names and clock. */
 #include <string.h>
-#include "data/formats/csv.h"
 #include "data/dataset_private.h"
 #include "data/file.h"
+#include "data/formats/csv.h"
 #include "tensor/alloc.h"
 
 enum wf_status wf_dataset_join(struct wf_series_file *f, const struct wf_series_file *g,
@@ -34,14 +35,14 @@ enum wf_status wf_dataset_transpose(struct wf_series_file *f, struct wf_error *e
         for (ptrdiff_t n = 0; n < N; n++)
             memcpy(a.f32 + (e * N + n) * C, f->values + (n * E + e) * C, (size_t)C * sizeof *a.f32);
     wf_free(f->values);
-    wf_names_free(&f->nodes); /* of the columns, which are times now */
+    wf_names_free(&f->nodes); /* these named the columns, which are times now */
     f->values = a.f32;
     f->E = E;
     f->N = N;
     return WF_OK;
 }
 
-/* Names between commas, blanks and line ends; counts only, where out is NULL. */
+/* Splits a text at commas, blanks and line ends into names; where out is NULL, only counts them. */
 static enum wf_status split_names(const char *text, struct wf_names *out, ptrdiff_t *count,
                                   struct wf_error *err)
 {
@@ -55,6 +56,7 @@ static enum wf_status split_names(const char *text, struct wf_names *out, ptrdif
     return WF_OK;
 }
 
+/* Reads the names of the nodes from a text file. */
 static enum wf_status read_names(struct wf_series_file *f, const char *path, struct wf_error *err)
 {
     char *text;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include "tensor/alloc.h"
 
-enum { SUMS = 7 };
+enum { SUMS = 7 }; /* arrays of struct wf_metrics, each [Q] */
 
 enum wf_status wf_metrics_init(struct wf_metrics *m, int Q, struct wf_error *err)
 {
@@ -34,6 +34,7 @@ void wf_metrics_reset(struct wf_metrics *m)
     m->pgt[0] = m->pgt[1] = 0;
 }
 
+/* Adds n values of one sample at horizon q. */
 static void add_block(struct wf_metrics *m, int q, const wf_real *pred, const wf_real *target,
                       ptrdiff_t n)
 {

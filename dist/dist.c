@@ -2,8 +2,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "dist/dist_private.h"
 #include "dist/clock.h"
+#include "dist/dist_private.h"
 #include "tensor/alloc.h"
 #ifdef OPEN_MPI
 #include <mpi-ext.h>

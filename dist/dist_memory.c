@@ -1,8 +1,8 @@
 /* dist_memory.c - memory that the ranks of a machine share, and memory that ranks read from each
  * other. */
 #include <string.h>
-#include "dist/dist_private.h"
 #include "dist/clock.h"
+#include "dist/dist_private.h"
 #include "tensor/alloc.h"
 
 struct wf_shared_mpi {

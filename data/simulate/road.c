@@ -1,9 +1,9 @@
 #include "data/simulate/road_private.h"
-#include "data/simulate/sensor_graph_private.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "data/simulate/sensor_graph_private.h"
 #include "tensor/alloc.h"
 #include "tensor/rng.h"
 

@@ -1,7 +1,7 @@
 /* sensor_graph.c - a graph of the nearest pairs, as many as were asked for. */
+#include "data/simulate/sensor_graph_private.h"
 #include <math.h>
 #include <stdlib.h>
-#include "data/simulate/sensor_graph_private.h"
 #include "tensor/alloc.h"
 
 struct pair {

@@ -1,8 +1,8 @@
 #include "data/simulate/traffic.h"
-#include "data/simulate/road_private.h"
-#include "tensor/alloc.h"
 #include <math.h>
 #include <string.h>
+#include "data/simulate/road_private.h"
+#include "tensor/alloc.h"
 
 #define DAY                86400
 #define HOUR               3600

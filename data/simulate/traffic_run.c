@@ -1,7 +1,7 @@
-#include "data/simulate/traffic.h"
-#include "tensor/alloc.h"
 #include <math.h>
 #include <string.h>
+#include "data/simulate/traffic.h"
+#include "tensor/alloc.h"
 
 static enum wf_status reserve(struct wf_traffic_data *d, size_t channels, struct wf_error *e)
 {

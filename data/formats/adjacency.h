@@ -1,5 +1,5 @@
-/* adjacency.h - a graph's weights as a dense matrix with the names of its nodes, as the pickle and
- * the distance reader produce it. */
+/* adjacency.h - a graph's weights as a dense matrix with the names of its nodes, as the readers of
+ * pickles and of distances produce it. The caller frees it with wf_adjacency_free. */
 #ifndef WF_ADJACENCY_H
 #define WF_ADJACENCY_H
 
@@ -17,7 +17,7 @@ struct wf_adjacency {
 
 void wf_adjacency_free(struct wf_adjacency *g);
 
-/* WF_ENUMERIC, naming the entry, unless all weights are finite and none is negative. */
+/* Refuses a weight that is negative or not finite: WF_ENUMERIC, naming its entry. */
 enum wf_status wf_adjacency_check(const struct wf_adjacency *g, struct wf_error *err);
 
 #ifdef __cplusplus

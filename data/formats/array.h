@@ -35,6 +35,7 @@ struct wf_names {
     char **name; /* UTF-8, each ends in a NUL */
 };
 
+/* Returns the bytes of an element. */
 size_t wf_elem_size(enum wf_elem elem);
 
 /* Sets the shape and allocates count elements, zeroed. WF_EINVAL: a bad rank or dimension, or more
@@ -46,7 +47,8 @@ void wf_array_free(struct wf_array *a);
 /* Writes a shape as "[2, 3]" into text of the given size, cut short where it does not fit. */
 const char *wf_array_shape(char *text, size_t size, int ndim, const ptrdiff_t *dim);
 
-/* A list of count empty places; wf_names_set copies len bytes of text into place i. */
+/* Makes a list of count empty places; wf_names_set copies len bytes of text into place i, instead
+ * of what stood there. WF_ENOMEM. */
 enum wf_status wf_names_alloc(struct wf_names *n, ptrdiff_t count, struct wf_error *err);
 enum wf_status wf_names_set(struct wf_names *n, ptrdiff_t i, const char *text, size_t len,
                             struct wf_error *err);

@@ -10,10 +10,11 @@
 
 /* Fields are unquoted and ended by a NUL where they stand, in a copy of the file. */
 struct scan {
-    char *p, *end;             /* *end is 0 */
-    ptrdiff_t line, next_line; /* of the current field, and where the scan stands */
-    ptrdiff_t column;
-    bool record_ended;
+    char *p, *end;       /* *end is 0 */
+    ptrdiff_t line;      /* line of the current field */
+    ptrdiff_t next_line; /* line in which the scan stands */
+    ptrdiff_t column;    /* column of the current field */
+    bool record_ended;   /* the current field was the last one of its record */
     struct wf_error *err;
 };
 
@@ -23,6 +24,7 @@ static enum wf_status bad_field(const struct scan *s, const char *text, const ch
                    what);
 }
 
+/* Begins to scan a copy of the text, without the mark of UTF-8 at its start. */
 static enum wf_status start(struct scan *s, const char *bytes, size_t size, char **copy,
                             struct wf_error *err)
 {
@@ -92,7 +94,7 @@ static enum wf_status field(struct scan *s, char **text)
     return end_field(s, s->p, *text);
 }
 
-/* Blanks around a field do not count. */
+/* Cuts off blanks around a field, which do not count. */
 static char *trimmed(char *text)
 {
     char *end = text + strlen(text);
@@ -106,7 +108,8 @@ static bool is_missing(const char *t)
     return !*t || !strcasecmp(t, "nan") || !strcasecmp(t, "na") || !strcasecmp(t, "null");
 }
 
-/* strtod alone would take hexadecimal numbers and infinities. */
+/* Whether the text is a finite decimal number. strtod alone would take hexadecimal numbers and
+ * infinities too. */
 static bool is_number(const char *text, double *x)
 {
     char *stop;
@@ -117,7 +120,7 @@ static bool is_number(const char *text, double *x)
 
 /* ---- dates ---- */
 
-/* Exactly n digits. */
+/* Reads exactly n digits. */
 static bool digits(const char **t, int n, int *value)
 {
     *value = 0;
@@ -128,8 +131,8 @@ static bool digits(const char **t, int n, int *value)
     return true;
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar; years begin in March so that leap days end them.
- */
+/* Returns the days since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that
+ * leap days end them. */
 static int64_t days_of(int year, int month, int day)
 {
     int64_t y = month > 2 ? year : year - 1;
@@ -184,9 +187,10 @@ bool wf_csv_date(const char *t, int64_t *ns)
 
 struct table {
     struct wf_csv *out;
-    ptrdiff_t fields; /* in a record, the date included; 0 until the first one */
-    ptrdiff_t room;   /* rows */
-    bool dated, date_decided;
+    ptrdiff_t fields;  /* fields in a record, the date included; 0 until the first record */
+    ptrdiff_t room;    /* rows for which there is memory */
+    bool date_decided; /* the first field has been read, which says: */
+    bool dated;        /* the first column holds dates */
 };
 
 void wf_csv_free(struct wf_csv *c)
@@ -197,7 +201,7 @@ void wf_csv_free(struct wf_csv *c)
     *c = (struct wf_csv){ 0 };
 }
 
-/* Bytes of the record that begins at p, its line end excluded. */
+/* Returns the bytes of the record that begins at p, without its line end. */
 static size_t record_length(const char *p)
 {
     bool inside = false;
@@ -206,7 +210,8 @@ static size_t record_length(const char *p)
     return n;
 }
 
-/* Looks at the first record and leaves the scan as it was: fields and whether it is a header. */
+/* Looks at the first record, and leaves the scan as it was: how many fields it has, and whether it
+ * is a header. */
 static enum wf_status inspect(const struct scan *s, struct table *t, bool *is_header)
 {
     struct scan look = *s;
@@ -293,7 +298,7 @@ static enum wf_status take_record(struct scan *s, struct table *t)
     return WF_OK;
 }
 
-/* Drops what the dates' column took in the header, or the times when there is none. */
+/* Drops the times when the first column holds no dates, else the name of that column. */
 static void settle(struct table *t)
 {
     struct wf_csv *c = t->out;
@@ -384,7 +389,7 @@ static enum wf_status take_distances(struct scan *s, const struct place *place,
     return WF_OK;
 }
 
-/* Distances (infinite where there is none) to weights, in place. */
+/* Turns distances (infinite where there is none) into weights, in place. */
 static enum wf_status gaussian(struct wf_adjacency *g, double threshold, struct wf_error *err)
 {
     double sum = 0, squares = 0;
@@ -412,6 +417,7 @@ static enum wf_status gaussian(struct wf_adjacency *g, double threshold, struct 
     return WF_OK;
 }
 
+/* Copies the names, sorts the places by them, and makes a matrix without distances. */
 static enum wf_status prepare(struct wf_adjacency *g, const struct wf_names *ids,
                               struct place *place, struct wf_error *err)
 {

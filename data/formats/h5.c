@@ -6,7 +6,8 @@
 #include "data/file.h"
 #include "tensor/alloc.h"
 
-/* Rows of float64 that are narrowed by us: HDF5's own conversion takes twice as long. */
+/* Bytes of float64 that are read at a time and narrowed here: HDF5's own conversion takes twice as
+ * long. */
 #define CHUNK_BYTES (2 << 20)
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *text)
@@ -52,6 +53,7 @@ static enum wf_status file_new(struct wf_h5 **out, const char *path, bool writes
     return WF_OK;
 }
 
+/* Ends an open: fails, and frees *out, where HDF5 has opened no file. */
 static enum wf_status opened(struct wf_h5 **out, struct wf_error *err)
 {
     struct wf_h5 *f = *out;
@@ -64,7 +66,7 @@ static enum wf_status opened(struct wf_h5 **out, struct wf_error *err)
     return s;
 }
 
-/* Closing the file closes whatever is still open in it. */
+/* Makes the access list by which closing a file closes whatever is still open in it. */
 static hid_t access_list(void)
 {
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
@@ -307,7 +309,7 @@ static enum wf_status read_rows(const struct wf_h5_source *src, ptrdiff_t first,
     return read_slab(src, into->elem, first, into->dim[0], into->data, err);
 }
 
-/* Rows of part, from first on, lie within whole and have its width. */
+/* Checks that the rows of part, from row `first` on, lie within the shape dim and are as wide. */
 static enum wf_status check_rows(const char *label, int ndim, const ptrdiff_t *dim, ptrdiff_t first,
                                  const struct wf_array *part, struct wf_error *err)
 {
@@ -354,8 +356,8 @@ enum wf_status wf_h5_reserve(struct wf_h5 *f, const char *name, const struct wf_
     for (int i = 0; i < like->ndim; i++) dim[i] = (hsize_t)like->dim[i];
     hid_t space = like->ndim ? H5Screate_simple(like->ndim, dim, NULL) : H5Screate(H5S_SCALAR);
     hid_t lcpl = wf_h5_parents(), dcpl = H5Pcreate(H5P_DATASET_CREATE);
-    /* Room now, filled by the rows: each later call checks that the file is as large as its data.
-     */
+    /* The room is made now, and filled row by row: each later call checks that the file is as large
+     * as its data. */
     H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(dcpl, H5D_FILL_TIME_NEVER);
     hid_t id = H5Dcreate2(f->file, name, wf_h5_native(like->elem), space, lcpl, dcpl, H5P_DEFAULT);

@@ -26,39 +26,42 @@ struct wf_h5;
 
 enum wf_h5_kind { WF_H5_NONE, WF_H5_GROUP, WF_H5_DATASET };
 
-/* For reading; bytes must stay until wf_h5_close. On failure *f is NULL. */
+/* Opens a file, or the bytes of one, for reading. bytes must stay until wf_h5_close. On failure *f
+ * is NULL. */
 enum wf_status wf_h5_open(struct wf_h5 **f, const char *path, struct wf_error *err);
 enum wf_status wf_h5_open_bytes(struct wf_h5 **f, const void *bytes, size_t size,
                                 struct wf_error *err);
-/* For writing and reading back. wf_h5_commit writes everything to disk and puts the file in place;
- * it frees f in every case. wf_h5_close without it removes the unfinished file. */
+/* Creates a file for writing and reading back. wf_h5_commit writes everything to disk and puts the
+ * file in place; it frees f in every case. wf_h5_close without it removes the unfinished file. */
 enum wf_status wf_h5_create(struct wf_h5 **f, const char *path, struct wf_error *err);
 enum wf_status wf_h5_commit(struct wf_h5 *f, struct wf_error *err);
 void wf_h5_close(struct wf_h5 *f);
 
-/* What name is; WF_H5_NONE where it does not exist or leads out of the file. */
+/* Tells what is called name; WF_H5_NONE: nothing is, or the name leads out of the file. */
 enum wf_h5_kind wf_h5_kind(const struct wf_h5 *f, const char *name);
-/* Members of a group in order of name. */
+/* Lists the members of a group in order of name. */
 enum wf_status wf_h5_list(const struct wf_h5 *f, const char *group, struct wf_names *out,
                           struct wf_error *err);
 /* Makes a group and those above it; one that exists already is fine. */
 enum wf_status wf_h5_group(struct wf_h5 *f, const char *name, struct wf_error *err);
 
-/* Shape and nearest element type of a dataset of numbers; no data. */
+/* Tells shape and nearest element type of a dataset of numbers; reads no data. */
 enum wf_status wf_h5_shape(const struct wf_h5 *f, const char *name, struct wf_array *out,
                            struct wf_error *err);
+/* Reads a whole dataset of numbers as elements of the given type. */
 enum wf_status wf_h5_read(const struct wf_h5 *f, const char *name, enum wf_elem elem,
                           struct wf_array *out, struct wf_error *err);
-/* Rows first .. first + into->dim[0] - 1 into an array that is there already; its other dimensions
- * must be the dataset's. Needs at most 2 MiB (or one row) besides. */
+/* Reads rows first .. first + into->dim[0] - 1 into an array that is there already; its other
+ * dimensions must be the dataset's. Needs at most 2 MiB (or one row) besides. */
 enum wf_status wf_h5_read_rows(const struct wf_h5 *f, const char *name, ptrdiff_t first,
                                struct wf_array *into, struct wf_error *err);
-/* A list of texts (fixed or variable length) or of integers, which become decimal texts. */
+/* Reads a list of texts (of fixed or variable length), or of integers, which become decimal texts.
+ * */
 enum wf_status wf_h5_read_names(const struct wf_h5 *f, const char *name, struct wf_names *out,
                                 struct wf_error *err);
 
-/* Datasets are written once, groups above them made as needed. wf_h5_reserve makes one of the shape
- * and type of like, whose data it ignores; wf_h5_write_rows fills it. */
+/* Datasets are written once; groups above them are made as needed. wf_h5_reserve makes a dataset of
+ * the shape and type of `like`, whose data it ignores, and wf_h5_write_rows fills it. */
 enum wf_status wf_h5_reserve(struct wf_h5 *f, const char *name, const struct wf_array *like,
                              struct wf_error *err);
 enum wf_status wf_h5_write_rows(struct wf_h5 *f, const char *name, ptrdiff_t first,
@@ -77,9 +80,10 @@ enum wf_status wf_h5_attr_double(const struct wf_h5 *f, const char *object, cons
                                  double *out, struct wf_error *err);
 enum wf_status wf_h5_attr_text(const struct wf_h5 *f, const char *object, const char *attr,
                                char **out, struct wf_error *err);
-/* Numbers of any rank. */
+/* Reads an attribute of numbers, of any rank. */
 enum wf_status wf_h5_attr_array(const struct wf_h5 *f, const char *object, const char *attr,
                                 enum wf_elem elem, struct wf_array *out, struct wf_error *err);
+/* Set an attribute, in place of one of that name. */
 enum wf_status wf_h5_set_int(struct wf_h5 *f, const char *object, const char *attr, int64_t value,
                              struct wf_error *err);
 enum wf_status wf_h5_set_double(struct wf_h5 *f, const char *object, const char *attr, double value,

@@ -1,3 +1,4 @@
+/* h5_attr.c - texts and attributes in HDF5 files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,6 +6,8 @@
 #include "data/formats/h5_private.h"
 #include "tensor/alloc.h"
 
+/* Makes a type of texts of so many bytes, padded and encoded as `like` is; like < 0: with NULs, in
+ * UTF-8. */
 static hid_t text_type(size_t size, hid_t like)
 {
     hid_t t = H5Tcopy(H5T_C_S1);
@@ -91,8 +94,8 @@ enum wf_status wf_h5_read_names(const struct wf_h5 *f, const char *name, struct 
     return s;
 }
 
-/* Of one length, the longest: in HDF5 1.10 a damaged byte can make reading texts of variable length
- * crash, so our own files have none. */
+/* Packs the texts one after another, each as long as the longest: in HDF5 1.10 a damaged byte can
+ * make reading texts of variable length crash, so our own files have none. */
 static char *packed(const struct wf_names *n, size_t *size)
 {
     *size = 1;
@@ -196,7 +199,7 @@ enum wf_status wf_h5_attr_text(const struct wf_h5 *f, const char *object, const 
     return s;
 }
 
-/* Replaces the attribute, type and shape included. */
+/* Writes the attribute, in place of one of that name, whatever its type and shape were. */
 static enum wf_status set_attr(struct wf_h5 *f, const char *object, const char *attr, hid_t type,
                                const struct wf_array *a, struct wf_error *err)
 {

@@ -1,3 +1,4 @@
+/* h5_checks.c - opens datasets and attributes, and refuses what cannot be read safely. */
 #include <stdio.h>
 #include <string.h>
 #include "data/formats/h5_private.h"
@@ -23,7 +24,7 @@ static enum wf_status check_filters(const struct wf_h5_source *src, hid_t plist,
     return n < 0 ? wf_h5_failure(err, WF_EFORMAT, src->label, "filters are damaged") : WF_OK;
 }
 
-/* Bytes that the data may take at most; 0 for a chunk that the file cannot hold. */
+/* Returns how many bytes the data may take at most; 0 for a chunk that the file cannot hold. */
 static double most_bytes(hid_t plist, const struct wf_h5_source *src, double file_size)
 {
     if (H5Pget_layout(plist) != H5D_CHUNKED) return file_size;
@@ -160,7 +161,7 @@ static const char *class_text(H5T_class_t class)
     }
 }
 
-/* A number of 1, 2, 4 or 8 bytes; an enum counts by the integer under it. */
+/* Whether the source holds numbers of 1, 2, 4 or 8 bytes; an enum is the integer under it. */
 static bool plain_number(const struct wf_h5_source *src)
 {
     bool number = src->class == H5T_INTEGER || src->class == H5T_FLOAT || src->class == H5T_ENUM;

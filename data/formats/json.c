@@ -10,7 +10,7 @@
 
 struct reader {
     struct wf_temporal_graph *g;
-    size_t size; /* of the text; it cannot hold more numbers than bytes */
+    size_t size; /* bytes of the text, which cannot hold more numbers than that */
     char at[64]; /* the key that is being read, for messages */
     struct wf_error *err;
 };
@@ -36,13 +36,13 @@ static const struct wf_json *get(const struct wf_json *object, const char *key)
     return wf_json_get(object, key);
 }
 
-/* Of a list; -1: it is none. */
+/* Returns the items of a list; -1: v is no list. */
 static ptrdiff_t length(const struct wf_json *v)
 {
     return v && v->kind == WF_JSON_LIST ? v->count : -1;
 }
 
-/* Of a list or an object. */
+/* Returns the items of a list or the members of an object. */
 static ptrdiff_t size(const struct wf_json *v)
 {
     return v ? v->count : 0;
@@ -58,12 +58,13 @@ static bool is_object(const struct wf_json *v)
     return v && v->kind == WF_JSON_OBJECT;
 }
 
+/* Notes which key is being read, for messages. */
 static void at(struct reader *r, const char *key)
 {
     snprintf(r->at, sizeof r->at, "%s", key);
 }
 
-/* "edge_mapping.edge_index" and 3: "edge_mapping.edge_index.3" */
+/* As at(), for item i of key: "edge_mapping.edge_index.3". */
 static void at_item(struct reader *r, const char *key, ptrdiff_t i)
 {
     snprintf(r->at, sizeof r->at, "%s.%td", key, i);
@@ -102,7 +103,7 @@ static enum wf_status make_floats(const struct reader *r, float **out, ptrdiff_t
     return WF_OK;
 }
 
-/* n numbers of an array to out, stride apart. */
+/* Writes the n numbers of an array to out, stride apart. */
 static enum wf_status take_numbers(const struct reader *r, const struct wf_json *array, ptrdiff_t n,
                                    float *out, ptrdiff_t stride)
 {
@@ -120,7 +121,7 @@ static enum wf_status take_numbers(const struct reader *r, const struct wf_json 
     return WF_OK;
 }
 
-/* A list of E lists of N numbers. */
+/* Reads a list of E lists of N numbers. */
 static enum wf_status take_series(struct reader *r, const struct wf_json *rows, const char *name)
 {
     struct wf_temporal_graph *g = r->g;
@@ -181,7 +182,7 @@ static enum wf_status no_edge(const struct reader *r, ptrdiff_t i, const struct 
                    r->at, i, found, r->g->N - 1);
 }
 
-/* Pairs [from, to], of weight 1. */
+/* Reads pairs [from, to] as edges of weight 1. */
 static enum wf_status take_pairs(struct reader *r, struct wf_json_edges *e,
                                  const struct wf_json *pairs)
 {
@@ -205,7 +206,7 @@ static enum wf_status check_weight(const struct reader *r, ptrdiff_t i, float we
                    r->at, i, (double)weight);
 }
 
-/* As many as there are edges. */
+/* Reads as many weights as there are edges. */
 static enum wf_status take_weights(const struct reader *r, struct wf_json_edges *e,
                                    const struct wf_json *weights)
 {
@@ -214,7 +215,7 @@ static enum wf_status take_weights(const struct reader *r, struct wf_json_edges 
     return WF_OK;
 }
 
-/* An object that maps each name to its node's index. */
+/* Reads the names of nodes: an object that maps each name to its node's index. */
 static enum wf_status take_ids(struct reader *r, const struct wf_json *ids)
 {
     if (!ids) return WF_OK;
@@ -234,7 +235,7 @@ static enum wf_status take_ids(struct reader *r, const struct wf_json *ids)
 
 /* ---- layouts ---- */
 
-/* One graph for all steps. */
+/* Reads one graph for all steps. */
 static enum wf_status take_graph(struct reader *r, const struct wf_json *root)
 {
     const struct wf_json *weights = get(root, "weights");
@@ -246,7 +247,7 @@ static enum wf_status take_graph(struct reader *r, const struct wf_json *root)
     return take_ids(r, get(root, "node_ids"));
 }
 
-/* The value of the step's number. */
+/* Returns the member whose key is the step's number. */
 static const struct wf_json *get_step(const struct wf_json *object, ptrdiff_t t)
 {
     char key[24];
@@ -254,7 +255,7 @@ static const struct wf_json *get_step(const struct wf_json *object, ptrdiff_t t)
     return get(object, key);
 }
 
-/* Where the file says how many steps there are, it has to be so. */
+/* Checks the number of steps, where the file says one. */
 static enum wf_status check_periods(struct reader *r, const struct wf_json *root)
 {
     const struct wf_json *periods = get(root, "time_periods");
@@ -273,7 +274,7 @@ static enum wf_status read_static(struct reader *r, const struct wf_json *root, 
     return take_graph(r, root);
 }
 
-/* wikimaths: one graph, and an object with y for each step. */
+/* Reads wikimaths: one graph, and an object with y for each step. */
 static enum wf_status read_pages(struct reader *r, const struct wf_json *root)
 {
     struct wf_temporal_graph *g = r->g;
@@ -313,7 +314,7 @@ static enum wf_status read_covid(struct reader *r, const struct wf_json *root)
     return WF_OK;
 }
 
-/* N lists of C numbers at key; those of the first step decide C. */
+/* Reads N lists of C numbers; those of the first step decide C. */
 static enum wf_status take_features(struct reader *r, const struct wf_json *lists, ptrdiff_t t)
 {
     struct wf_temporal_graph *g = r->g;
@@ -335,7 +336,7 @@ static enum wf_status take_features(struct reader *r, const struct wf_json *list
     return WF_OK;
 }
 
-/* The object of step t: y, edges, weights or none, X in all steps or none. */
+/* Reads the object of step t: y, edges, perhaps weights, and X in all steps or none. */
 static enum wf_status take_step(struct reader *r, const struct wf_json *step, ptrdiff_t t)
 {
     struct wf_temporal_graph *g = r->g;
@@ -479,10 +480,9 @@ static enum wf_status read_network(struct reader *r, const struct wf_json *root)
     return s;
 }
 
-/* ---- mtm: for each joint of a hand the texts "(x,y,z)" of all frames, and a class per frame ----
- */
+/* ---- mtm: by joint of a hand, the texts "(x,y,z)" of all frames; a class for each frame ---- */
 
-/* "(x,y,z)", where blanks do not count. */
+/* Reads a text "(x,y,z)", in which blanks do not count. */
 static bool read_point(const struct wf_json *v, float xyz[3])
 {
     const char *p = v->kind == WF_JSON_TEXT ? v->text : "";
@@ -498,7 +498,7 @@ static bool read_point(const struct wf_json *v, float xyz[3])
     return p[0] == ')' && !p[1];
 }
 
-/* The j-th joint: x is what is forecast, y and z are features 0 and 1. */
+/* Reads the j-th joint: x is what is forecast, y and z are features 0 and 1. */
 static enum wf_status take_joint(struct reader *r, const struct wf_json *frames, ptrdiff_t j)
 {
     struct wf_temporal_graph *g = r->g;
@@ -517,7 +517,7 @@ static enum wf_status take_joint(struct reader *r, const struct wf_json *frames,
     return WF_OK;
 }
 
-/* Feature 2, the same for all joints. */
+/* Reads the classes as feature 2, the same for all joints. */
 static enum wf_status take_labels(struct reader *r, const struct wf_json *labels)
 {
     struct wf_temporal_graph *g = r->g;
@@ -567,7 +567,7 @@ static enum wf_status read_any(struct reader *r, const struct wf_json *root)
                    "data set");
 }
 
-/* What the tree holds; the tree is freed. */
+/* Reads what the tree holds, and frees the tree. */
 static enum wf_status read_tree(struct wf_json_tree *t, struct wf_temporal_graph *out,
                                 struct wf_error *err)
 {

@@ -25,22 +25,24 @@ struct wf_json_edges {
 
 struct wf_temporal_graph {
     ptrdiff_t E, N, C;
-    float *y;         /* [E, N], what is forecast */
+    float *y;         /* [E, N] what is forecast */
     float *x;         /* [E, N, C] features beside it; NULL with C = 0 */
     ptrdiff_t graphs; /* 1, or E when every step has its own edges */
     struct wf_json_edges *edges;
     struct wf_names ids; /* N of them, or none */
 };
 
+/* Reads a data set in one of these layouts from a file, or from the bytes of one. WF_EFORMAT,
+ * WF_ENUMERIC (a weight), WF_EIO, WF_ENOMEM; on failure *out is empty. */
 enum wf_status wf_json_read(const char *path, struct wf_temporal_graph *out, struct wf_error *err);
 enum wf_status wf_json_parse(const void *bytes, size_t size, struct wf_temporal_graph *out,
                              struct wf_error *err);
 void wf_temporal_graph_free(struct wf_temporal_graph *g);
 
-/* The edges of all steps as one list, by source and target, and what each weighs in every step: 0
- * where it is not there. Parallel edges stay apart; a step with fewer of them than others has the
- * last ones, so that the last of several loops, which is the one that counts (nn/graph.h), is
- * always the same. */
+/* The edges of all steps as one list, in order of source and target, and what each weighs in every
+ * step: 0 where it is not there. Parallel edges stay apart; a step with fewer of them than others
+ * has the last ones, so that the last of several loops, which is the one that counts (nn/graph.h),
+ * is always the same. */
 struct wf_edge_union {
     ptrdiff_t count;
     int *source, *target;

@@ -9,7 +9,13 @@
 #include "data/file.h"
 #include "tensor/alloc.h"
 
-enum { DEPTH = 64, DIGITS = 512, CHUNK = 1 << 14, BLOCK = 1 << 16, SILENCE = 1 << 24 };
+enum {
+    DEPTH = 64,       /* most lists and objects inside each other */
+    DIGITS = 512,     /* characters of a number, its NUL included */
+    CHUNK = 1 << 14,  /* bytes of text that are read at a time */
+    BLOCK = 1 << 16,  /* bytes of a block of memory */
+    SILENCE = 1 << 24 /* most bytes of text without the end of a value */
+};
 
 /* ---- memory of a tree: blocks that are filled from the front ---- */
 
@@ -26,8 +32,8 @@ static struct wf_json_block *new_block(size_t size)
     return b;
 }
 
-/* NULL: out of memory. What is large has a block of its own, behind the one that is being filled.
- */
+/* Takes bytes from the tree's blocks; NULL: out of memory. What is large gets a block of its own,
+ * behind the one that is being filled. */
 static void *take(struct wf_json_tree *t, size_t bytes)
 {
     struct wf_json_block *b = t->blocks;
@@ -59,8 +65,8 @@ void wf_json_tree_free(struct wf_json_tree *t)
 /* A list or object whose end has not come. */
 struct open {
     struct wf_json v;
-    size_t first; /* its values from there on */
-    bool numbers; /* a list of numbers so far, which are in builder.number */
+    size_t first; /* where its values begin in builder.value */
+    bool numbers; /* so far it is a list of numbers, which are in builder.number */
 };
 
 struct builder {
@@ -68,13 +74,14 @@ struct builder {
     struct wf_error *err;
     enum wf_status status;
     yajl_handle h;
-    size_t before, good; /* bytes of earlier chunks; bytes to the end of the last event */
-    const char *key;     /* of the value that comes next */
+    size_t before;   /* bytes of earlier chunks */
+    size_t good;     /* bytes to the end of the last event */
+    const char *key; /* key of the value that comes next */
     int depth;
     struct open open[DEPTH];
-    struct wf_json *value; /* of all that are open, one after the other */
+    struct wf_json *value; /* values of all that are open, one after the other */
     size_t values, value_room;
-    double *number; /* of the innermost list */
+    double *number; /* numbers of the innermost list */
     size_t numbers, number_room;
 };
 
@@ -89,7 +96,7 @@ static int no_memory(struct builder *b)
     return stop(b, wf_fail(b->err, WF_ENOMEM, "no memory for the values"));
 }
 
-/* Room for one more of `size` bytes in a vector that doubles. */
+/* Makes room for one more of `size` bytes in a vector that doubles. */
 static bool grow(void **data, size_t *room, size_t used, size_t size)
 {
     if (used < *room) return true;
@@ -125,7 +132,7 @@ static struct wf_json number(double x)
     return (struct wf_json){ .kind = WF_JSON_NUMBER, .number = x };
 }
 
-/* The innermost list has something else too: its numbers become values. */
+/* Turns the numbers of the innermost list into values, because it holds something else too. */
 static int spill(struct builder *b)
 {
     struct open *o = b->depth ? &b->open[b->depth - 1] : NULL;
@@ -151,7 +158,8 @@ static int add(struct builder *b, struct wf_json v)
     return spill(b) && push_value(b, v);
 }
 
-/* Whether a float serves all who want a float, or to know if it is an integer, finite, or >= 0. */
+/* Whether x may be kept as a float: readers who want a float, or to know whether x is an integer,
+ * finite or >= 0, then learn the same as from the double. */
 static bool narrow(double x)
 {
     float f = (float)x;

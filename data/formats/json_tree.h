@@ -22,39 +22,45 @@ enum wf_json_kind {
     WF_JSON_OBJECT
 };
 
-enum wf_json_store { WF_JSON_VALUES, WF_JSON_FLOATS, WF_JSON_DOUBLES };
+/* How the items of a list are kept; members of objects are values. */
+enum wf_json_store {
+    WF_JSON_VALUES, /* as struct wf_json */
+    WF_JSON_FLOATS, /* numbers and nulls alone */
+    WF_JSON_DOUBLES /* the same, where a float could not tell them exactly enough */
+};
 
 struct wf_json {
     enum wf_json_kind kind;
-    enum wf_json_store store; /* of a list */
-    ptrdiff_t count;          /* of a list's items or an object's members, else 0 */
-    const char *key;          /* of a member; else NULL */
+    enum wf_json_store store; /* how a list is kept */
+    ptrdiff_t count;          /* items of a list, members of an object; else 0 */
+    const char *key;          /* key of a member; NULL for what is no member */
     union {
         double number; /* infinite where the text exceeds a double */
         const char *text;
         const struct wf_json *value; /* [count] */
         const float *floats;         /* [count]; NaN for null */
-        const double *doubles;       /* the same */
+        const double *doubles;       /* [count]; NaN for null */
     };
 };
 
 struct wf_json_tree {
     struct wf_json root;
-    size_t size; /* of the text; it cannot hold more numbers than bytes */
+    size_t size; /* bytes of the text, which cannot hold more numbers than that */
     struct wf_json_block *blocks;
 };
 
-/* WF_EFORMAT where the text is no JSON, nests deeper than 64, or holds a key, text or number beyond
- * what a data set needs (texts with NUL, numbers of 512 characters, 16 MiB without a value). */
+/* Reads a file, or the bytes of one. WF_EFORMAT where the text is no JSON, nests deeper than 64, or
+ * holds a key, text or number beyond what a data set needs (texts with NUL, numbers of 512
+ * characters, 16 MiB without a value). */
 enum wf_status wf_json_tree_read(struct wf_json_tree *t, const char *path, struct wf_error *err);
 enum wf_status wf_json_tree_parse(struct wf_json_tree *t, const void *bytes, size_t size,
                                   struct wf_error *err);
 void wf_json_tree_free(struct wf_json_tree *t);
 
-/* The first member of that key; NULL where there is none, or v is NULL or no object. */
+/* Returns the first member of that key; NULL where there is none, or v is NULL or no object. */
 const struct wf_json *wf_json_get(const struct wf_json *v, const char *key);
 
-/* Item or member i of the v->count. */
+/* Returns item or member i of v, 0 <= i < v->count. */
 struct wf_json wf_json_at(const struct wf_json *v, ptrdiff_t i);
 
 #ifdef __cplusplus

@@ -1,11 +1,13 @@
+/* json_union.c - the edges of a graph that changes, as one list for all steps. */
 #include <limits.h>
 #include <stdlib.h>
 #include "data/formats/json.h"
 #include "tensor/alloc.h"
 
-/* One edge of one step; place: among the step's edges. */
+/* One edge of one step. */
 struct edge {
-    int source, target, step, place;
+    int source, target, step;
+    int place; /* where it stands among the edges of its step */
     float weight;
 };
 
@@ -30,7 +32,7 @@ static struct edge *sorted_edges(const struct wf_temporal_graph *g, ptrdiff_t al
     return e;
 }
 
-/* Edges from `at` on of the same step and ends. */
+/* Returns how many edges from `at` on have the same step, source and target. */
 static ptrdiff_t parallel(const struct edge *e, ptrdiff_t n, ptrdiff_t at)
 {
     ptrdiff_t end = at;
@@ -40,7 +42,8 @@ static ptrdiff_t parallel(const struct edge *e, ptrdiff_t n, ptrdiff_t at)
     return end - at;
 }
 
-/* Edges from `at` on with the same ends; *width: the most of them in a step. */
+/* Returns how many edges from `at` on have the same source and target. *width: the most of them in
+ * one step. */
 static ptrdiff_t group(const struct edge *e, ptrdiff_t n, ptrdiff_t at, ptrdiff_t *width)
 {
     ptrdiff_t end = at;

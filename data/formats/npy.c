@@ -11,6 +11,7 @@
 
 /* ---- .npy ---- */
 
+/* What a header says, and where the data are. */
 struct head {
     struct wf_numpy_type type;
     bool fortran, has_type, has_order, has_shape;
@@ -20,11 +21,12 @@ struct head {
     size_t bytes;
 };
 
-/* The header is the text of a Python dict; p moves on, end bounds it. */
+/* What is left of the header, which is the text of a Python dict. p moves on; end bounds it. */
 struct text {
     const char *p, *end;
 };
 
+/* Passes blanks and then the word, if it comes next. */
 static bool take(struct text *t, const char *word)
 {
     size_t n = strlen(word);
@@ -53,7 +55,7 @@ static bool take_size(struct text *t, ptrdiff_t *n)
         if (*n > (PTRDIFF_MAX - 9) / 10) return false;
         *n = *n * 10 + (*t->p - '0');
     }
-    take(t, "L"); /* Python 2 */
+    take(t, "L"); /* Python 2 wrote so */
     return t->p > first;
 }
 
@@ -206,8 +208,8 @@ enum wf_status wf_npy_read_names(const char *path, struct wf_names *out, struct 
 struct wf_npz {
     zip_t *zip;
     char *path;
-    size_t size; /* of the archive */
-    char *bytes; /* ours, when read from a path */
+    size_t size; /* bytes of the archive */
+    char *bytes; /* the archive, to be freed, when it was read from a path; else NULL */
 };
 
 static zip_t *open_image(const void *bytes, size_t size, zip_error_t *e)

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+/* Read the array of a file, or of the bytes of one: numbers as elements of the given type, or a
+ * list of texts. WF_EFORMAT, WF_EIO, WF_ENOMEM; on failure *out is empty. */
 enum wf_status wf_npy_parse(const void *bytes, size_t size, enum wf_elem elem, struct wf_array *out,
                             struct wf_error *err);
 enum wf_status wf_npy_parse_names(const void *bytes, size_t size, struct wf_names *out,
@@ -21,8 +23,8 @@ enum wf_status wf_npy_read(const char *path, enum wf_elem elem, struct wf_array 
                            struct wf_error *err);
 enum wf_status wf_npy_read_names(const char *path, struct wf_names *out, struct wf_error *err);
 
-/* An archive of named arrays; names are without ".npy". Checksums are verified as members are read.
- * With open_bytes, bytes must stay until wf_npz_close. On failure *z is NULL. */
+/* An archive of named arrays (.npz); names are without ".npy". Checksums are verified as members
+ * are read. With wf_npz_open_bytes, bytes must stay until wf_npz_close. On failure *z is NULL. */
 struct wf_npz;
 enum wf_status wf_npz_open(struct wf_npz **z, const char *path, struct wf_error *err);
 enum wf_status wf_npz_open_bytes(struct wf_npz **z, const void *bytes, size_t size,

@@ -1,3 +1,4 @@
+/* numpy.c - numpy's element types and the conversion of its raw data. */
 #include "data/formats/numpy_private.h"
 #include <math.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static uint64_t bits_of(const unsigned char *p, size_t n, bool big)
     return v;
 }
 
+/* Returns the value of an IEEE half. */
 static double half(unsigned bits)
 {
     int exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -64,7 +66,7 @@ static double half(unsigned bits)
 static int64_t signed_of(uint64_t bits, size_t n)
 {
     uint64_t top = UINT64_C(1) << (8 * n - 1);
-    /* Sign extension without a shift of a negative number. */
+    /* This extends the sign without shifting a negative number. */
     return (int64_t)((bits ^ top) - top);
 }
 

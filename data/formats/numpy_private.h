@@ -1,7 +1,7 @@
-/* numpy_private.h - numpy's element types and the conversion of its raw data, for the npy and pickle
- * readers. */
-#ifndef WF_NUMPY_H
-#define WF_NUMPY_H
+/* numpy_private.h - numpy's element types and the conversion of its raw data, for the readers of
+ * .npy files and pickles. */
+#ifndef WF_NUMPY_PRIVATE_H
+#define WF_NUMPY_PRIVATE_H
 
 #include <stdbool.h>
 #include "data/formats/array.h"
@@ -11,15 +11,16 @@ extern "C" {
 #endif
 
 struct wf_numpy_type {
-    char kind; /* 'f', 'i', 'u', 'b' (bool), 'U' (UCS-4 text), 'S' (bytes) */
-    bool big;  /* big endian */
-    size_t size;
+    char kind;   /* 'f', 'i', 'u', 'b' (bool), 'U' (UCS-4 text), 'S' (bytes) */
+    bool big;    /* big endian */
+    size_t size; /* bytes of an element */
 };
 
-/* From "<f4", "|b1", "f8", ">U6" and the like; false for any other type. */
+/* Reads a type from "<f4", "|b1", "f8", ">U6" and the like; false for any other type. */
 bool wf_numpy_type_parse(struct wf_numpy_type *t, const char *text, size_t len);
 bool wf_numpy_is_number(const struct wf_numpy_type *t);
 
+/* Returns a number of any type as a double. */
 double wf_numpy_double(const struct wf_numpy_type *t, const unsigned char *item);
 
 /* Fills a (allocated, of the right shape) from raw data in row-major or Fortran order, whose length
@@ -27,7 +28,7 @@ double wf_numpy_double(const struct wf_numpy_type *t, const unsigned char *item)
 enum wf_status wf_numpy_convert(const struct wf_numpy_type *t, const unsigned char *raw,
                                 bool fortran, struct wf_array *a, struct wf_error *err);
 
-/* One text as UTF-8 into place i of n. */
+/* Copies one text as UTF-8 into place i of n. */
 enum wf_status wf_numpy_text(const struct wf_numpy_type *t, const unsigned char *item,
                              struct wf_names *n, ptrdiff_t i, struct wf_error *err);
 

@@ -16,7 +16,7 @@ static bool is_sequence(const struct wf_pk_value *v)
     return v->kind == WF_PK_LIST || v->kind == WF_PK_TUPLE;
 }
 
-/* A text or an integer as a name; number is room for the latter. */
+/* Gives a text or an integer as a name; an integer is written to `number`. */
 static bool name_of(const struct wf_pk_value *v, char number[24], const char **text, size_t *len)
 {
     if (v->kind == WF_PK_INT) {

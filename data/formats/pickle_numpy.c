@@ -1,8 +1,10 @@
+/* pickle_numpy.c - what the calls in a pickle mean: arrays, scalars and types of numpy, and bytes.
+ * */
 #include <string.h>
 #include "data/formats/pickle_vm_private.h"
 #include "tensor/alloc.h"
 
-/* The names a pickle may call, each with the modules it has lived in. */
+/* The names that a pickle may call, each with the modules in which it has lived. */
 enum known { RECONSTRUCT, SCALAR, NDARRAY, DTYPE, ENCODE, BYTES };
 
 static const struct {
@@ -25,7 +27,7 @@ static bool same(const char *text, size_t len, const char *word)
     return len == strlen(word) && (len == 0 || memcmp(text, word, len) == 0);
 }
 
-/* Names come from a file that may be hostile: shown short and in plain ASCII. */
+/* Makes a name from a file that may be hostile fit to be shown: short and in plain ASCII. */
 static const char *shown(char out[61], const char *text, size_t len)
 {
     size_t n = len < 60 ? len : 60;
@@ -50,6 +52,7 @@ enum wf_status wf_pk_global(struct wf_pickle *p, const char *module, size_t modu
                    shown(m, module, module_len), shown(n, name, name_len));
 }
 
+/* Returns the i-th argument if it is of that kind; else NULL. */
 static const struct wf_pk_value *arg(const struct wf_pickle *p, int32_t tuple, int32_t i,
                                      enum wf_pk_kind kind)
 {

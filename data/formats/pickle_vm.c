@@ -1,3 +1,4 @@
+/* pickle_vm.c - the stack machine that reads a pickle's opcodes. */
 #include "data/formats/pickle_vm_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@ enum wf_status wf_pk_bad(struct wf_pickle *p, const char *what)
     return wf_fail(p->err, WF_EFORMAT, "pickle: %s at byte %td", what, p->at - p->begin);
 }
 
-/* Room for one more element; the tables never hold more elements than the pickle has bytes. */
+/* Makes room for one more element; a table never holds more elements than the pickle has bytes. */
 static enum wf_status grow(struct wf_pickle *p, void **table, int32_t count, int32_t *room,
                            size_t size)
 {
@@ -106,7 +107,7 @@ static enum wf_status line(struct wf_pickle *p, const char **text, size_t *len)
     return WF_OK;
 }
 
-/* A short line as a C string, for strtod and the like. */
+/* Reads a short line as a C string, for strtod and the like. */
 static enum wf_status word(struct wf_pickle *p, char *out, size_t size)
 {
     const char *text = NULL;
@@ -183,7 +184,7 @@ static int digit_of(char c)
                                   : 16;
 }
 
-/* Up to most digits of a base; the number of digits read. */
+/* Reads up to `most` digits of a base into *n; returns how many there were. */
 static int digits(const char *s, size_t len, unsigned base, int most, uint32_t *n)
 {
     int k = 0;
@@ -193,7 +194,8 @@ static int digits(const char *s, size_t len, unsigned base, int most, uint32_t *
     return k;
 }
 
-/* One escape of Python's repr of bytes, after the backslash; bytes read, or 0 for a bad one. */
+/* Reads one escape of Python's repr of bytes, behind its backslash; returns how many bytes it took,
+ * 0 for a bad one. */
 static size_t escape(const char *s, size_t len, char *out)
 {
     static const char letter[] = "\\'\"abfnrtv", meaning[] = "\\'\"\a\b\f\n\r\t\v";
@@ -229,7 +231,7 @@ static size_t unquote(char *out, const char *s, size_t len, bool *sound)
     return n;
 }
 
-/* Raw-unicode-escape: bytes are Latin-1, \uXXXX and \UXXXXXXXX are code points. */
+/* Decodes raw-unicode-escape: bytes are Latin-1, \uXXXX and \UXXXXXXXX are code points. */
 static size_t unescape(char *out, const char *s, size_t len, bool *sound)
 {
     size_t n = 0;
@@ -298,7 +300,8 @@ static enum wf_status make_tuple(struct wf_pickle *p, int n)
     return push(p, c);
 }
 
-/* APPEND and SETITEM (n above the container) or APPENDS and SETITEMS (n = 0: above the mark). */
+/* Extends a container by the n items above it (APPEND, SETITEM) or, with n = 0, by those above the
+ * mark (APPENDS, SETITEMS). */
 static enum wf_status extend(struct wf_pickle *p, enum wf_pk_kind kind, int n)
 {
     int32_t item[2] = { 0 }, parts = 0;
@@ -372,7 +375,7 @@ static enum wf_status global(struct wf_pickle *p, bool from_stack)
     return push(p, g);
 }
 
-/* REDUCE: callee and arguments become the result. BUILD: the object stays, with its state. */
+/* REDUCE turns callee and arguments into the result; BUILD leaves the object, with its state. */
 static enum wf_status apply(struct wf_pickle *p, bool reduce)
 {
     int32_t object = 0, args = 0, result = 0;
@@ -403,7 +406,7 @@ static enum wf_status protocol(struct wf_pickle *p)
     return wf_fail(p->err, WF_EFORMAT, "pickle: protocol %d, expected 0 to 4", (int)n);
 }
 
-/* Opcodes of numbers; *known tells whether op was one. */
+/* Runs an opcode of numbers; *known tells whether op was one. */
 static enum wf_status step_number(struct wf_pickle *p, unsigned char op, bool *known)
 {
     uint64_t n = 0;
@@ -442,7 +445,7 @@ static enum wf_status step_number(struct wf_pickle *p, unsigned char op, bool *k
     }
 }
 
-/* Opcodes of texts and the memo. */
+/* Runs an opcode of texts or of the memo. */
 static enum wf_status step_text(struct wf_pickle *p, unsigned char op, bool *known)
 {
     uint64_t n = 0;

@@ -16,7 +16,8 @@ void wf_series_file_free(struct wf_series_file *s)
     *s = (struct wf_series_file){ 0 };
 }
 
-/* Takes over the numbers of times when their steps differ. */
+/* Takes first time and interval from the times of all rows, and keeps the times when their steps
+ * differ. */
 static enum wf_status set_times(struct wf_series_file *s, struct wf_array *times,
                                 struct wf_error *err)
 {
@@ -60,8 +61,8 @@ static enum wf_status set_shape(struct wf_series_file *s, const struct wf_array 
     return WF_OK;
 }
 
-/* The chosen rows of a dataset shaped like head, which is as wide as the series, one range after
- * the other. */
+/* Reads the chosen rows of a dataset of the shape `head`, which is as wide as the series, one range
+ * after the other. */
 static enum wf_status read_ranges(struct wf_series_file *s, const struct wf_h5 *f, const char *name,
                                   const struct wf_array *head, struct wf_error *err)
 {
@@ -135,12 +136,13 @@ static enum wf_status read_own(struct wf_series_file *s, const struct wf_h5 *f,
 
 /* ---- pandas ---- */
 
+/* A DataFrame of pandas in an open file. */
 struct frame {
     const struct wf_h5 *f;
     char key[160];
 };
 
-/* "KEY/member" in a buffer of the caller's. */
+/* Writes "KEY/member" to text; with i >= 0, the member of block i. */
 static const char *member(char *text, size_t size, const struct frame *fr, const char *fmt, int i)
 {
     int n = snprintf(text, size, "%s/", fr->key);
@@ -153,7 +155,8 @@ static const char *member(char *text, size_t size, const struct frame *fr, const
     return text;
 }
 
-/* Nanoseconds in one unit of a time axis, by pandas' word for it; 0: it holds no dates. */
+/* Returns the nanoseconds in one unit of a time axis, by pandas' word for it; 0: it holds no dates.
+ * */
 static int64_t unit_of(const char *kind)
 {
     if (!strcmp(kind, "datetime64") || !strcmp(kind, "datetime64[ns]")) return 1;
@@ -195,8 +198,8 @@ static enum wf_status read_dates(struct wf_series_file *s, const struct frame *f
     return rc;
 }
 
-/* column[j]: the place in the frame of the block's j-th column. Blocks keep the frame's order, so
- * the search goes on from the last place found. */
+/* Finds the place in the frame of each of a block's columns. Blocks keep the frame's order, so the
+ * search goes on from the last place found. */
 static enum wf_status place_columns(ptrdiff_t *column, const struct wf_names *items,
                                     struct wf_series_file *s, bool *taken, struct wf_error *err)
 {
@@ -216,10 +219,11 @@ static enum wf_status place_columns(ptrdiff_t *column, const struct wf_names *it
     return WF_OK;
 }
 
+/* Reads the chosen rows of a block, a few at a time, and puts each column in its place. */
 static enum wf_status scatter(struct wf_series_file *s, const struct frame *fr, const char *name,
                               const ptrdiff_t *column, ptrdiff_t width, struct wf_error *err)
 {
-    /* The same rows may pass as doubles below this. */
+    /* The reader below may need room for the same rows as doubles. */
     ptrdiff_t step = CHUNK_BYTES / (ptrdiff_t)(sizeof(float) + sizeof(double)) / width;
     step = step < 1 ? 1 : step < s->E ? step : s->E;
     enum wf_status rc = WF_OK;
@@ -293,8 +297,8 @@ static enum wf_status read_blocks(struct wf_series_file *s, const struct frame *
     return rc;
 }
 
-/* The blocks together must be as large as the frame says, which keeps a damaged axis from asking
- * for more memory than the file has data. */
+/* Checks that the blocks together are as large as the frame says, which keeps a damaged axis from
+ * asking for more memory than the file has data. */
 static enum wf_status check_blocks(const struct wf_series_file *s, const struct frame *fr,
                                    struct wf_error *err)
 {
@@ -336,7 +340,7 @@ static enum wf_status read_frame(struct wf_series_file *s, const struct frame *f
     return read_blocks(s, fr, err);
 }
 
-/* The only group of the file that pandas wrote. */
+/* Finds the only group of the file that pandas wrote. */
 static enum wf_status find_key(struct frame *fr, struct wf_error *err)
 {
     struct wf_names names;
@@ -403,7 +407,7 @@ enum wf_status wf_series_file_parse(struct wf_series_file *out, const void *byte
 struct wf_series_writer {
     struct wf_h5 *f;
     struct wf_array rows; /* shape of one write */
-    ptrdiff_t E, written;
+    ptrdiff_t E, written; /* rows in all, and those that are written */
 };
 
 static enum wf_status write_head(struct wf_h5 *f, const struct wf_series_file *head,
@@ -466,7 +470,8 @@ ptrdiff_t wf_series_file_chunk(ptrdiff_t rows, ptrdiff_t width)
     return n < 1 ? 1 : n < rows ? n : rows;
 }
 
-/* The matrix a few rows at a time: whole, it would be larger than anything else in memory. */
+/* Makes and writes a few rows of the matrix at a time: as a whole it would be larger than anything
+ * else in memory. */
 enum wf_status wf_series_writer_graph(struct wf_series_writer *w, ptrdiff_t edges,
                                       const int *source, const int *target, const float *weight,
                                       struct wf_error *err)

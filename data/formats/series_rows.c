@@ -1,3 +1,4 @@
+/* series_rows.c - keeps the chosen rows of a series that a file holds. */
 #include <stdbool.h>
 #include <string.h>
 #include "data/formats/series_file.h"
@@ -31,13 +32,14 @@ ptrdiff_t wf_series_file_row(const struct wf_series_file *s, ptrdiff_t e)
     return s->rows[i].first + e;
 }
 
-/* Brings a block of all rows, *block, down to the chosen ones. */
+/* Reduces *block, which has all rows, to the chosen ones. */
 static enum wf_status keep_rows(void **block, size_t row_bytes, const struct wf_series_file *s,
                                 struct wf_error *err)
 {
     size_t bytes = (size_t)s->E * row_bytes;
     ptrdiff_t at = 0;
-    /* A range that only moves down leaves the later ones whole; overlapping ones may move up. */
+    /* Ranges that only move down leave the later ones whole; overlapping ones may have to move up.
+     * */
     bool slides = true;
     for (int i = 0; i < s->ranges; i++) {
         slides = slides && at <= s->rows[i].first;
@@ -59,7 +61,7 @@ static enum wf_status keep_rows(void **block, size_t row_bytes, const struct wf_
     return WF_OK;
 }
 
-/* Counts the times of the chosen rows from the file's first. */
+/* Makes the times of the chosen rows from the time of the file's first row and the interval. */
 static enum wf_status make_times(struct wf_series_file *s, struct wf_error *err)
 {
     int64_t last = s->total - 1, step = s->interval_s;

@@ -9,8 +9,8 @@
 
 #define PI        3.14159265358979323846
 #define STREAM    UINT32_C(0x70646573)
-#define RECOVER   0.22  /* a day */
-#define DIFFUSION 0.006 /* of the puff */
+#define RECOVER   0.22  /* a, a day */
+#define DIFFUSION 0.006 /* D of the puff */
 #define STEADY    0.5   /* share of the leapfrog's longest step */
 
 /* One corner of the cell that a place lies in, and where in it. */
@@ -25,8 +25,8 @@ struct wf_pde {
     struct wf_pde_grid grid;
     struct place *place; /* [N] */
     int64_t row;
-    int steps; /* of the grid in a row, by run */
-    double dt;
+    int steps; /* steps of the grid in a row of the current run */
+    double dt; /* length of such a step */
 };
 
 /* What a run draws. */
@@ -76,7 +76,7 @@ static double bell(double x, double y, double cx, double cy, double width)
     return exp(-((x - cx) * (x - cx) + (y - cy) * (y - cy)) / (2 * width * width));
 }
 
-/* Between -1 and 1, one or two waves to a side. */
+/* A pattern between -1 and 1 with one or two waves to a side. */
 static double swell(const double u[4], double x, double y)
 {
     return sin(PI * (2 + 2 * u[0]) * x + 2 * PI * u[1]) *
@@ -95,7 +95,7 @@ static double infection(void *ctx, double x, double y)
     return (0.6 + 0.4 * r->u[5]) * (1 + swell(r->u + 6, x, y) / 10);
 }
 
-/* Independent outbreaks: nobody is infected twice. */
+/* The infected at the start, from independent outbreaks: nobody is infected twice. */
 static double outbreaks(void *ctx, double x, double y)
 {
     const struct run *r = ctx;
@@ -112,7 +112,8 @@ static double puff(void *ctx, double x, double y)
     return (0.5 + 0.5 * r->u[0]) * bell(x, y, 0.15 + 0.7 * r->u[1], 0.15 + 0.7 * r->u[2], 0.05);
 }
 
-/* Speeds up to 0.5 .. 1, either way round; 0 along the sides. */
+/* The stream function of gyres that turn either way round, with a fastest wind of 0.5 .. 1. It is 0
+ * along the sides. */
 static double gyres(void *ctx, double x, double y)
 {
     const struct run *r = ctx;
@@ -164,7 +165,7 @@ static void start(struct wf_pde *p)
     switch (p->cfg.kind) {
     case WF_PDE_SI:
         infect(g, &r);
-        longest = 1 / (1 / wf_pde_grid_step(g) + 1.1); /* r is at most 1.1, a below it */
+        longest = 1 / (1 / wf_pde_grid_step(g) + 1.1); /* r is at most 1.1, and a is less */
         break;
     case WF_PDE_ADVECTION:
         wf_pde_grid_diffusion(g, constant, &diffusion);
@@ -192,7 +193,7 @@ static enum wf_status check(const struct wf_pde_config *c, struct wf_error *e)
     if (c->runs < 1 || c->rows < 1 || (int64_t)c->runs * c->rows > INT32_MAX)
         return wf_fail(e, WF_EINVAL, "pde: %d runs of %d rows, expected 1 or more and 2^31 in all",
                        c->runs, c->rows);
-    /* The fastest wind needs them, see pde_grid.h: h / DIFFUSION <= 2. */
+    /* The fastest wind needs so many: h / DIFFUSION <= 2 (pde_grid_private.h). */
     int least = c->kind == WF_PDE_ADVECTION ? 84 : 8;
     if (c->cells < least || c->cells > 1024)
         return wf_fail(e, WF_EINVAL, "pde: cells is %d, expected %d to 1024", c->cells, least);
@@ -259,6 +260,7 @@ const struct wf_pde_grid *wf_pde_state(const struct wf_pde *p)
     return &p->grid;
 }
 
+/* Returns the value at a place, by bilinear interpolation. */
 static double at(const struct place *at, const double *u, int n)
 {
     const double *c = u + at->cell;

@@ -1,3 +1,4 @@
+/* pde_grid.c - finite volumes on a square grid. */
 #include "data/simulate/pde_grid_private.h"
 #include <math.h>
 #include <stddef.h>
@@ -83,7 +84,7 @@ double wf_pde_grid_mixed(const struct wf_pde_grid *g)
     return 2 * most;
 }
 
-/* Fluxes by h; those through the sides stay 0. */
+/* Computes the fluxes, divided by h; those through the sides of the square stay 0. */
 static void set_flux(struct wf_pde_grid *g, const double *u)
 {
     int n = g->n;
@@ -100,6 +101,7 @@ static void set_flux(struct wf_pde_grid *g, const double *u)
     }
 }
 
+/* rate = L u of one field */
 static void transport(struct wf_pde_grid *g, double *rate, const double *u)
 {
     int n = g->n;
@@ -110,6 +112,7 @@ static void transport(struct wf_pde_grid *g, double *rate, const double *u)
     }
 }
 
+/* Adds infections and recoveries to the rates of S, I and R. */
 static void react(struct wf_pde_grid *g, const double *u)
 {
     ptrdiff_t cells = (ptrdiff_t)g->n * g->n;

@@ -1,3 +1,4 @@
+/* planar.c - random places in the unit square and a planar graph of neighbours. */
 #include "data/simulate/planar_private.h"
 #include <math.h>
 #include <stdbool.h>
@@ -7,11 +8,11 @@
 #include "tensor/rng.h"
 
 #define STREAM UINT32_C(0x706c616e)
-#define MARGIN 0.03 /* of the square that stays empty */
-#define APART  0.6  /* least distance of two places, by that of a square lattice */
+#define MARGIN 0.03 /* width of the rim of the square that stays empty */
+#define APART  0.6  /* least distance of two places, as a share of that in a square lattice */
 
 struct pair {
-    double room; /* smallest |ik|^2 + |jk|^2 over third places k, by |ij|^2 */
+    double room; /* smallest (|ik|^2 + |jk|^2) / |ij|^2 over third places k */
     int i, j;
 };
 
@@ -20,12 +21,14 @@ static double square(double x)
     return x * x;
 }
 
+/* Returns the squared distance of two places. */
 static double apart2(const struct wf_sensor_graph *g, int i, int j)
 {
     return square(g->x[i] - g->x[j]) + square(g->y[i] - g->y[j]);
 }
 
-/* Darts that fall too near to one before are thrown again; at this distance every second hits. */
+/* Throws the places like darts. One that falls too near to an earlier one is thrown again; at this
+ * distance every second one hits. */
 static void throw_darts(struct wf_sensor_graph *g, uint64_t seed)
 {
     double least = square(APART) / g->N;
@@ -64,7 +67,7 @@ static void list_pairs(struct pair *p, const struct wf_sensor_graph *g)
     }
 }
 
-/* On which side of the line from a to b is c? */
+/* Whether c lies to the left of the line from a to b. */
 static bool left(const struct wf_sensor_graph *g, int a, int b, int c)
 {
     return (g->x[b] - g->x[a]) * (g->y[c] - g->y[a]) > (g->y[b] - g->y[a]) * (g->x[c] - g->x[a]);

@@ -1,3 +1,4 @@
+/* road.c - lays a random freeway network, and makes the graph of its sensors. */
 #include "data/simulate/road_private.h"
 #include <float.h>
 #include <math.h>
@@ -8,9 +9,9 @@
 #include "tensor/rng.h"
 
 #define BLOCK            6.0 /* miles between junctions before they are moved */
-#define CUTOFF           7.0 /* miles, of the sensor graph */
+#define CUTOFF           7.0 /* miles: the longest edge of the sensor graph */
 #define SENSORS_PER_ROAD 15  /* both directions */
-#define MARGIN           1.2 /* of capacity over the peak flow */
+#define MARGIN           1.2 /* capacity by peak flow */
 #define MIN_CELLS        6   /* of a link: 2 * MIN_CELLS >= SENSORS_PER_ROAD, a cell a sensor */
 
 void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b)
@@ -33,14 +34,15 @@ static double uniform(uint64_t seed, enum wf_road_draw what, int a, int b)
     return u[0];
 }
 
-/* The grid while roads are being chosen: candidates are roads with an end in the network. */
+/* The grid while roads are being chosen. */
 struct grid {
     int side;
-    int *junction; /* [side * side] its index in the network, or -1 */
-    int (*road)[2];
+    int *junction;  /* [side * side] index of the place's junction in the network, or -1 */
+    int (*road)[2]; /* candidates: roads from a junction of the network to a place */
     int roads;
 };
 
+/* Makes the place a junction of the network, unless it is one; returns its index. */
 static int join(struct grid *g, struct wf_roads *r, int place, uint64_t seed)
 {
     if (g->junction[place] >= 0) return g->junction[place];
@@ -73,7 +75,8 @@ static void add_link(struct wf_roads *r, int from, int to)
     r->cells += l->cells;
 }
 
-/* Grows a tree from the centre. No rings: a queue that bites its own tail never clears. */
+/* Grows a tree from the centre. It has no rings, because a queue that bites its own tail never
+ * clears. */
 static void grow(struct grid *g, struct wf_roads *r, int roads, uint64_t seed)
 {
     join(g, r, g->side / 2 * (g->side + 1), seed);
@@ -132,7 +135,7 @@ static void add_source(struct wf_roads *r, const struct wf_road_link *l, int cel
     r->source[r->sources++] = (struct wf_road_source){ cell, l->inbound, cell == l->first, rate };
 }
 
-/* An interchange every 4 to 6 cells: an off-ramp, the cell under the bridge, an on-ramp. */
+/* Puts an interchange every 4 to 6 cells: an off-ramp, the cell under the bridge, an on-ramp. */
 static void add_ramps(struct wf_roads *r, uint64_t seed)
 {
     for (int c = 0; c < r->cells; c++) r->source_of[c] = -1;
@@ -150,8 +153,8 @@ static void add_ramps(struct wf_roads *r, uint64_t seed)
     }
 }
 
-/* Flow of every cell when each source sends its peak rate, or the light share of it, and nothing
- * queues: sweeps over the links until what enters the network has left it. */
+/* Computes the flow of every cell when each source sends its peak rate, or the light share of it,
+ * and nothing queues. Sweeps over the links until what enters the network has left it. */
 static void assign(const struct wf_roads *r, bool inbound, double *enter, double *flow)
 {
     memset(enter, 0, (size_t)r->links * sizeof *enter);
@@ -215,7 +218,7 @@ enum wf_status wf_roads_build(struct wf_roads *r, int sensors, uint64_t seed, st
     split_traffic(r, seed);
     add_ramps(r, seed);
     WF_TRY(set_capacity(r, seed, e));
-    /* Even spacing, each moved by less than leaves a whole cell to the next. */
+    /* Sensors are spaced evenly, then each is moved, but leaves a whole cell to the next. */
     double stride = (double)r->cells / sensors;
     for (int i = 0; i < sensors; i++)
         r->sensor[i] = (int)(i * stride + (stride - 1) * uniform(seed, WF_DRAW_SENSOR, i, 0));
@@ -237,9 +240,9 @@ void wf_roads_free(struct wf_roads *r)
 /* Distances from the end of one sensor's link to the links beyond it. */
 struct reach {
     double *miles; /* [links] to the start of the link, INFINITY where not reached */
-    int *link;     /* those reached, in ascending order once complete */
+    int *link;     /* links that are reached, in ascending order once they are complete */
     int count;
-    int *first_sensor; /* [links + 1] */
+    int *first_sensor; /* [links + 1] first sensor of each link */
 };
 
 static int by_number(const void *a, const void *b)
@@ -247,7 +250,7 @@ static int by_number(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Label correction: only a handful of links lie within the cutoff. */
+/* Corrects labels, which is fast enough: only a handful of links lie within the cutoff. */
 static void explore(struct reach *q, const struct wf_roads *r, int from, double miles)
 {
     const struct wf_road_link *l = &r->link[from];

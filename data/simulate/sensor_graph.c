@@ -1,4 +1,3 @@
-/* sensor_graph.c - a graph of the nearest pairs, as many as were asked for. */
 #include "data/simulate/sensor_graph_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static int by_place(const void *a, const void *b)
     return p->from != q->from ? p->from - q->from : p->to - q->to;
 }
 
-/* All pairs, or those the graph has; without self-loops where they are not wanted. */
+/* Lists all pairs, or those that the graph has; without self-loops where they are not wanted. */
 static ptrdiff_t list(struct pair *out, const struct wf_sensor_graph *g, bool all, bool loops,
                       double cutoff)
 {

@@ -19,7 +19,7 @@ static enum wf_status write_positions(struct wf_h5 *f, const struct wf_sensor_gr
     return s;
 }
 
-/* The simulation's graph, whose edges stand in order of their sources, as a list. */
+/* Writes the graph, whose edges stand in order of their sources, as a list, and the places. */
 static enum wf_status write_roads(struct wf_series_writer *w, const struct wf_sensor_graph *g,
                                   struct wf_error *err)
 {
@@ -33,7 +33,7 @@ static enum wf_status write_roads(struct wf_series_writer *w, const struct wf_se
     return s == WF_OK ? write_positions(wf_series_writer_h5(w), g, err) : s;
 }
 
-/* What makes rows, one after another. */
+/* A simulation of any kind, which makes rows one after another. */
 struct maker {
     void (*step)(void *sim, float *row);
     void *sim;

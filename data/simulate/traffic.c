@@ -12,36 +12,38 @@
 #define TICK_STEPS         3 /* demand and incidents change every so many steps, about a minute */
 #define RAMP_PRIORITY      0.25
 #define EXIT_LANE          0.25 /* share of those leaving who get past a queue */
-#define DROP               0.08 /* of capacity, out of a standing queue */
-#define INCIDENTS_PER_LINK 6    /* and a day, the bottleneck among them */
+#define DROP               0.08 /* share of capacity that is lost where a queue stands */
+#define INCIDENTS_PER_LINK 6    /* most of them on a day, the bottleneck among them */
 #define BLOCKS             16
-#define OUTAGE_S           7200.0 /* mean length */
+#define OUTAGE_S           7200.0 /* mean length of an outage */
 
-/* What makes days differ; deviations are shares unless they name a unit. Queues are to be long,
- * slow and different every day: their tails then move a few miles an hour, and a sensor's
+/* These numbers make days differ; deviations are shares unless they name a unit. Queues are to be
+ * long, slow and different every day: their tails then move a few miles an hour, and a sensor's
  * neighbours know half an hour ahead what its own past does not. */
-#define DAY_SPREAD    0.08   /* of all demand from day to day */
-#define SOURCE_SPREAD 0.12   /* of one source's demand from day to day */
-#define LATE_H        0.5    /* of the hour of the peaks from day to day */
+#define DAY_SPREAD    0.08   /* deviation of all demand from day to day */
+#define SOURCE_SPREAD 0.12   /* deviation of one source's demand from day to day */
+#define LATE_H        0.5    /* hours: deviation of the peaks' time from day to day */
 #define SURGES        0.15   /* chance that a source has a surge today */
-#define DRIFT         0.05   /* of a source's demand within a day */
-#define DRIFT_S       2400.0 /* that the drift takes to forget */
-#define NARROW        0.53 /* least share of capacity at a bottleneck; more by up to NARROW_MORE */
-#define NARROW_MORE   0.2
-#define FLUTTER       0.05 /* of what a narrow place lets through */
-#define FLUTTER_S     1500.0
-#define CRASH         0.25 /* least share of capacity beside an incident; more by up to CRASH_MORE */
-#define CRASH_MORE    0.3
+#define DRIFT         0.05   /* deviation of a source's demand within a day */
+#define DRIFT_S       2400.0 /* seconds that the drift takes to forget */
+#define NARROW        0.53   /* least share of capacity at a bottleneck */
+#define NARROW_MORE   0.2    /* most that is added to this share */
+#define FLUTTER       0.05   /* deviation of what a narrow place lets through */
+#define FLUTTER_S     1500.0 /* seconds that the flutter takes to forget */
+#define CRASH         0.25   /* least share of capacity beside an incident */
+#define CRASH_MORE    0.3    /* most that is added to this share */
 
 struct incident {
     int cell;
     double from, to; /* seconds since the start */
-    double share;    /* of capacity that is left */
+    double share;    /* share of capacity that is left */
 };
 
-/* What today holds for one source; hours of the day. */
+/* What today holds for one source. */
 struct today {
-    double level, morning, evening, surge, surge_size;
+    double level;                   /* factor of all its demand */
+    double morning, evening, surge; /* hours of the day at which its demand peaks */
+    double surge_size;              /* 0: it has no surge today */
 };
 
 struct wf_traffic {
@@ -50,8 +52,8 @@ struct wf_traffic {
     struct wf_sensor_graph graph;
     struct wf_traffic_balance balance;
     int interval_s;
-    int steps, hours; /* in an interval; hours at least 1 */
-    double dt;        /* seconds */
+    int steps, hours; /* steps in a row, and hours, of which there is at least 1 */
+    double dt;        /* seconds of a step */
     ptrdiff_t row;
     uint32_t tick;
     double *pool; /* holds the arrays of numbers below */
@@ -79,7 +81,7 @@ struct wf_traffic_config wf_traffic_defaults(void)
                                        .incidents = 0.1 };
 }
 
-/* Of a row, in seconds. */
+/* Returns the seconds of a row. */
 static int interval_of(const struct wf_traffic_config *c)
 {
     return c->interval_s ? c->interval_s : HOUR;
@@ -132,7 +134,7 @@ static enum wf_status check(const struct wf_traffic_config *c, struct wf_error *
     return WF_OK;
 }
 
-/* fmin and fmax are calls where NaN must be honoured; there is none here. */
+/* Unlike fmin and fmax these are no calls, because no NaN needs to be honoured here. */
 static double least(double a, double b)
 {
     return a < b ? a : b;
@@ -143,6 +145,7 @@ static double most(double a, double b)
     return a > b ? a : b;
 }
 
+/* Returns the seconds since the start. */
 static double now(const struct wf_traffic *s)
 {
     return (double)s->row * s->interval_s;
@@ -167,6 +170,7 @@ static void plan_demand(struct wf_traffic *s, uint32_t day)
     }
 }
 
+/* Turns the uniform number u into a Poisson number, which is at most what there is room for. */
 static int poisson(double mean, double u)
 {
     double p = exp(-mean);
@@ -208,7 +212,7 @@ static double bump(double hour, double centre, double width)
     return exp(-z * z);
 }
 
-/* Share of its rate a source sends at an hour: day is a plateau from 6 to 21. */
+/* Returns the share of its rate that a source sends at an hour; day is a plateau from 6 to 21. */
 static double profile(const struct today *t, bool inbound, bool weekend, double hour, double day)
 {
     double surge = t->surge_size > 0 ? t->surge_size * bump(hour, t->surge, 0.6) : 0;
@@ -218,7 +222,8 @@ static double profile(const struct today *t, bool inbound, bool weekend, double 
     return 0.08 + 0.52 * day + surge + am * (inbound ? 0.4 : light) + pm * (inbound ? light : 0.4);
 }
 
-/* Each source's demand wanders about its plan, forgetting over some 40 minutes. */
+/* Sets how many vehicles arrive at each source: its demand wanders about its plan, and forgets over
+ * some 40 minutes. */
 static void set_demand(struct wf_traffic *s, double seconds)
 {
     double hour = fmod(seconds / 3600, 24), keep = exp(-s->dt * TICK_STEPS / DRIFT_S);
@@ -240,7 +245,8 @@ static void close_lanes(struct wf_traffic *s, const struct incident *i, double s
         s->share[i->cell] = least(s->share[i->cell], most(0.1, i->share * (1 + more)));
 }
 
-/* What gets through a narrow place varies, and every change runs back through its queue. */
+/* Sets the share of its capacity that each cell has. What gets through a narrow place varies, and
+ * every change runs back through its queue. */
 static void set_incidents(struct wf_traffic *s, double seconds)
 {
     double keep = exp(-s->dt * TICK_STEPS / FLUTTER_S), push = sqrt(1 - keep * keep);
@@ -253,7 +259,7 @@ static void set_incidents(struct wf_traffic *s, double seconds)
     for (int i = 0; i < s->blocks; i++) close_lanes(s, &s->block[i], seconds, 0);
 }
 
-/* What each cell could send and could take in this step (Daganzo 1994, eq. 3). */
+/* Computes what each cell could send and could take in this step (Daganzo 1994, eq. 3). */
 static void set_limits(struct wf_traffic *s)
 {
     double go = WF_ROAD_FREE * s->dt / (3600 * WF_ROAD_CELL);
@@ -272,8 +278,8 @@ static void set_limits(struct wf_traffic *s)
     }
 }
 
-/* From a cell (or nothing, -1) and an on-ramp into the next cell: they share what it takes by
- * priority (Daganzo 1995, eq. 9). */
+/* Moves vehicles from a cell (-1: there is none) and from an on-ramp into the next cell; the two
+ * share what it takes by priority (Daganzo 1995, eq. 9). */
 static void pass(struct wf_traffic *s, int from, int src)
 {
     int to = s->roads.source[src].cell;
@@ -313,8 +319,8 @@ static void merge(double got[], const double want[], const double weight[], int 
     }
 }
 
-/* First in, first out: a vehicle that cannot enter its road holds up those behind it, so the worst
- * served of its directions sets the pace of a whole incoming road. */
+/* Moves vehicles across a junction, first in, first out: one that cannot enter its road holds up
+ * those behind it, so the worst served of its directions sets the pace of a whole incoming road. */
 static void cross(struct wf_traffic *s, const struct wf_road_junction *j)
 {
     double pace[WF_ROAD_LEGS] = { 1, 1, 1, 1 };
@@ -338,8 +344,8 @@ static void cross(struct wf_traffic *s, const struct wf_road_junction *j)
     }
 }
 
-/* From each cell into the next as if there were no on-ramps and no junctions, which pass() and
- * cross() then do over; no off-ramp lies right before one. */
+/* Moves vehicles from each cell into the next as if there were no on-ramps and no junctions, which
+ * pass() and cross() then do over; no off-ramp lies right before one. */
 static void pass_all(struct wf_traffic *s)
 {
     const double *restrict leave = s->roads.leave, *restrict send = s->send;
@@ -386,7 +392,8 @@ static void advance(struct wf_traffic *s)
     for (int c = 0; c < r->cells; c++) vehicles[c] += in[c] - out[c];
 }
 
-/* Up and down alternate so that the chain is down for the share `missing` of the time. */
+/* Whether the sensor is down now. Up and down alternate so that it is down for the share `missing`
+ * of the time. */
 static bool is_down(struct wf_traffic *s, int i)
 {
     const struct wf_traffic_config *c = &s->cfg;
@@ -401,7 +408,7 @@ static bool is_down(struct wf_traffic *s, int i)
     return s->down[i];
 }
 
-/* Mean speed over time and vehicles, with the sensor's error. */
+/* Returns the mean speed over time and vehicles, with the sensor's error. */
 static double speed(const struct wf_traffic *s, int i)
 {
     const struct wf_traffic_config *c = &s->cfg;
@@ -411,7 +418,7 @@ static double speed(const struct wf_traffic *s, int i)
     return most(v, 1);
 }
 
-/* One sensor's channels. Counts err by the share by which a free vehicle's speed does. */
+/* Reads one sensor's channels. Counts err by the share by which a free vehicle's speed does. */
 static void read_sensor(struct wf_traffic *s, int i, float *out)
 {
     const struct wf_traffic_config *c = &s->cfg;
@@ -427,7 +434,7 @@ static void read_sensor(struct wf_traffic *s, int i, float *out)
     }
 }
 
-/* A day begins at the start of a row, or of an hour in one. */
+/* Plans a day where one begins: at the start of a row, or of an hour in a row. */
 static void plan_day(struct wf_traffic *s, int64_t second)
 {
     if (second % DAY) return;

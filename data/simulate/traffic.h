@@ -26,22 +26,24 @@ extern "C" {
 
 struct wf_traffic_config {
     int nodes;      /* N, sensors; 2 .. 100000 */
-    int days;       /* at least 1; the first is a Monday */
-    int64_t rows;   /* E; 0: those of whole days. Both together last at most 10000 days */
-    int interval_s; /* of a row; divides a day, 60 .. 3600, or is a multiple of an hour up to a
-                     * week. 0: an hour, and the rows have no times */
+    int days;       /* at least 1 and at most 10000; the first is a Monday */
+    int64_t rows;   /* E, in at most 10000 days; 0: the rows of whole days */
+    int interval_s; /* seconds of a row; 60 .. 3600, a divisor of a day, or a multiple of an hour up
+                     * to a week. 0: an hour, and the rows have no times */
     int channels;   /* C, 1 .. 3: mean speed in mph, then vehicles an hour, then vehicles a mile */
-    int edges;      /* of the graph, self-loops too; 0: what the roads give (wf_traffic_graph) */
-    uint64_t seed;  /* of the network and of everything that happens on it */
+    int edges;      /* edges of the graph, self-loops too; 0: those that the roads give */
+    uint64_t seed;  /* decides the network and everything that happens on it */
     double missing; /* share of readings lost to outages (NaN), in [0, 1) */
     double noise_mph; /* standard deviation of a reading's error, 0 .. 20 */
     double demand;    /* scales the number of vehicles; 1 congests the peaks, in (0, 3] */
-    double incidents; /* expected per mile and day, 0 .. 10 */
-    struct wf_simulate_watch watch; /* of wf_simulate_traffic() */
+    double incidents; /* expected number per mile and day, 0 .. 10 */
+    struct wf_simulate_watch watch; /* who watches wf_simulate_traffic() */
 };
 
+/* Returns 48 sensors for 28 days, a row every 5 minutes, one channel. */
 struct wf_traffic_config wf_traffic_defaults(void);
 
+/* A whole set in host memory. */
 struct wf_traffic_data {
     ptrdiff_t E; /* rows */
     int N;
@@ -53,26 +55,28 @@ struct wf_traffic_data {
     double *x, *y;    /* [N] miles, for pictures */
 };
 
-/* The whole set. On failure out is empty. WF_EINVAL: a field out of its range; WF_ENOMEM. */
+/* Simulates the whole set. On failure out is empty. WF_EINVAL: a field out of its range;
+ * WF_ENOMEM. */
 enum wf_status wf_traffic_run(const struct wf_traffic_config *cfg, struct wf_traffic_data *out,
                               struct wf_error *e);
 void wf_traffic_data_free(struct wf_traffic_data *d);
 
-/* The same rows one by one. The graph belongs to the simulation and is freed with it. */
 struct wf_traffic;
+/* Begins a simulation that gives the same rows one by one. The graph belongs to the simulation and
+ * is freed with it. */
 enum wf_status wf_traffic_begin(struct wf_traffic **out, const struct wf_traffic_config *cfg,
                                 struct wf_error *e);
 void wf_traffic_end(struct wf_traffic *s);
 const struct wf_sensor_graph *wf_traffic_graph(const struct wf_traffic *s);
-int64_t wf_traffic_t0(void);
+int64_t wf_traffic_t0(void); /* seconds since 1970 of the start of row 0 */
 
-/* The configured rows, or those of the configured days: E = days * 86400 / interval_s. */
+/* Returns the configured rows, or those of the configured days: E = days * 86400 / interval_s. */
 ptrdiff_t wf_traffic_rows(const struct wf_traffic *s);
 
 /* Advances one interval and writes its row [N, C]. Stepping past the configured rows goes on. */
 void wf_traffic_step(struct wf_traffic *s, float *row);
 
-/* From now on, for the given time, the road at a sensor carries only this share of its capacity.
+/* Lets the road at a sensor carry only this share of its capacity, from now on for the given time.
  * WF_EINVAL: no such sensor, share outside [0, 1], no time, or too many at once (16). */
 enum wf_status wf_traffic_block(struct wf_traffic *s, int sensor, double share, double seconds,
                                 struct wf_error *e);

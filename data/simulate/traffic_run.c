@@ -1,3 +1,4 @@
+/* traffic_run.c - simulates a whole set of road traffic into memory. */
 #include <math.h>
 #include <string.h>
 #include "data/simulate/traffic.h"

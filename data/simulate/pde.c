@@ -3,7 +3,6 @@
 #include <string.h>
 #include "data/simulate/pde_grid_private.h"
 #include "data/simulate/planar_private.h"
-#include "data/simulate/road_private.h"
 #include "tensor/alloc.h"
 #include "tensor/rng.h"
 

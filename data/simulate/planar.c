@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include "data/simulate/road_private.h"
 #include "tensor/alloc.h"
 #include "tensor/rng.h"
 

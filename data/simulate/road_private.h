@@ -1,10 +1,10 @@
 /* road_private.h - the random freeway network under the synthetic traffic
- * (data/simulate/traffic.h), and the random numbers of all simulations of roads.
+ * (data/simulate/traffic.h), and the random numbers of both.
  *
- * Junctions on a jittered grid, joined by pairs of one-way links cut into cells of equal length.
- * Sources (on-ramps, and the outer ends of the network) feed cells, off-ramps drain them; where a
- * link ends at a junction its traffic splits over the others but never turns back. Capacities are
- * derived from the peak flows.
+ * Junctions lie on a jittered grid and are joined by pairs of one-way links, which are cut into
+ * cells of equal length. Sources (on-ramps, and the outer ends of the network) feed cells,
+ * off-ramps drain them; where a link ends at a junction its traffic splits over the others but
+ * never turns back. Capacities are derived from the peak flows.
  *
  * wf_roads_free frees all of it; wf_roads_graph fills what wf_sensor_graph_free frees.
  */

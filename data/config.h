@@ -67,8 +67,8 @@ enum wf_status wf_config_set(const struct wf_config *c, int n, const char *name,
                              struct wf_error *err);
 
 enum { WF_VALUE_TEXT = 320 }; /* bytes of any value as text */
-/* Writes the value of field f of the struct `at` as text that wf_config_set accepts. Returns text.
- * */
+/* Writes the value of field f of the struct `at` as text that wf_config_set accepts. Returns
+ * text. */
 const char *wf_config_value(const struct wf_field *f, const void *at, char text[WF_VALUE_TEXT]);
 
 /* Prints all fields to out as lines "name=value". */

@@ -22,7 +22,7 @@ struct job {
     const char *data; /* the file of the series, for messages */
     const char *key;  /* name of the graph in an .npz file */
     ptrdiff_t N;      /* nodes of the series */
-    double threshold; /* of weights that are made of distances */
+    double threshold; /* weights of road distances that are below it become 0 */
     int *place; /* [N] where each node of the file stands in the series; NULL: in the same place */
     struct wf_error *err;
 };

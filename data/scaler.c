@@ -81,8 +81,8 @@ enum wf_status wf_scaler_make(struct wf_scaler *sc, const struct wf_moments *m, 
     return WF_OK;
 }
 
-/* Two passes, because the sum of squares of a series far from 0 would lose the spread in rounding.
- * */
+/* Takes two passes, because the sum of squares of a series far from 0 would lose the spread in
+ * rounding. */
 enum wf_status wf_scaler_fit(struct wf_scaler *sc, const struct wf_series *s,
                              const struct wf_split *sp, int T, bool whole, struct wf_error *err)
 {

@@ -7,7 +7,7 @@ struct wf_stage {
     struct wf_backend *to;
     size_t bytes;
     wf_real *host[2], *device[2]; /* the blocks, by slot */
-    int slot;                     /* which blocks the batch uses that is gathered or under way */
+    int slot;                     /* which blocks hold the batch that is gathered or under way */
     int n, valid; /* windows of that batch, and how many of them count; n 0: none is under way */
     bool pad_missing; /* its padding is NaN; else 0 */
     int *start;       /* [B] its windows */

@@ -75,8 +75,8 @@ size_t wf_windows_base_bytes(const struct wf_series *s, int T, int Q);
 /* Makes room for batches of up to B windows of s, which must outlive w. sc NULL leaves values as
  * they are. With cfg.fetched the series needs no values, only E, N, C and, for features of time,
  * the clock of all E rows: these features are added here, not fetched. WF_EINVAL: a configuration
- * that does not suit the series; WF_ENOMEM: base mode, too, that needs more than the host has free.
- * */
+ * that does not suit the series; WF_ENOMEM: base mode, too, that needs more than the host has
+ * free. */
 enum wf_status wf_windows_init(struct wf_windows *w, const struct wf_series *s,
                                struct wf_window_config cfg, const struct wf_scaler *sc, int B,
                                struct wf_error *err);

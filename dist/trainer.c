@@ -100,7 +100,7 @@ static struct wf_optim_config optim_config(const struct wf_train_config *c)
     return o;
 }
 
-/* Memory of the host that a device copies to and from at full speed. */
+/* Allocates memory of the host that a device copies to and from at full speed. */
 static wf_real *host_alloc(struct wf_backend *be, size_t n)
 {
     size_t bytes = n * sizeof(wf_real);

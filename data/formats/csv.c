@@ -189,7 +189,7 @@ struct table {
     struct wf_csv *out;
     ptrdiff_t fields;  /* fields in a record, the date included; 0 until the first record */
     ptrdiff_t room;    /* rows for which there is memory */
-    bool date_decided; /* the first field has been read, which says: */
+    bool date_decided; /* a record has been read, which decides `dated` */
     bool dated;        /* the first column holds dates */
 };
 

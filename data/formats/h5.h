@@ -55,8 +55,8 @@ enum wf_status wf_h5_read(const struct wf_h5 *f, const char *name, enum wf_elem 
  * dimensions must be the dataset's. Needs at most 2 MiB (or one row) besides. */
 enum wf_status wf_h5_read_rows(const struct wf_h5 *f, const char *name, ptrdiff_t first,
                                struct wf_array *into, struct wf_error *err);
-/* Reads a list of texts (of fixed or variable length), or of integers, which become decimal texts.
- * */
+/* Reads a list of texts (of fixed or variable length), or of integers, which become decimal
+ * texts. */
 enum wf_status wf_h5_read_names(const struct wf_h5 *f, const char *name, struct wf_names *out,
                                 struct wf_error *err);
 

@@ -43,8 +43,8 @@ enum wf_status wf_h5_source_names(const struct wf_h5_source *src, struct wf_name
 hid_t wf_h5_native(enum wf_elem elem);
 /* Makes a property list for links that creates missing groups on the way; close with H5Pclose. */
 hid_t wf_h5_parents(void);
-/* Fails with s (WF_EIO or WF_EFORMAT) and the message "LABEL: WHAT (HDF5: its innermost reason)".
- * */
+/* Fails with s (WF_EIO or WF_EFORMAT) and the message "LABEL: WHAT (HDF5: its innermost
+ * reason)". */
 enum wf_status wf_h5_failure(struct wf_error *err, enum wf_status s, const char *label,
                              const char *what);
 

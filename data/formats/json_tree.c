@@ -303,7 +303,7 @@ static enum wf_status check(struct builder *b, yajl_status s)
 
 static enum wf_status feed(struct builder *b, const void *bytes, size_t n)
 {
-    static const unsigned char mark[] = { 0xEF, 0xBB, 0xBF }; /* of UTF-8, which some write */
+    static const unsigned char mark[] = { 0xEF, 0xBB, 0xBF }; /* some programs begin UTF-8 so */
     const unsigned char *text = bytes;
     if (b->before == 0 && n >= sizeof mark && memcmp(text, mark, sizeof mark) == 0) {
         text += sizeof mark;

@@ -55,7 +55,7 @@ static bool take_size(struct text *t, ptrdiff_t *n)
         if (*n > (PTRDIFF_MAX - 9) / 10) return false;
         *n = *n * 10 + (*t->p - '0');
     }
-    take(t, "L"); /* Python 2 wrote so */
+    take(t, "L"); /* Python 2 wrote sizes so */
     return t->p > first;
 }
 
@@ -131,7 +131,7 @@ static enum wf_status take_head(struct head *h, const unsigned char *p, size_t s
     return WF_OK;
 }
 
-/* The data must be exactly as long as shape and type say. */
+/* Checks that the data are exactly as long as shape and type say. */
 static enum wf_status check_length(const struct head *h, struct wf_error *err)
 {
     char shape[160];

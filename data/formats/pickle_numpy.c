@@ -1,5 +1,5 @@
-/* pickle_numpy.c - what the calls in a pickle mean: arrays, scalars and types of numpy, and bytes.
- * */
+/* pickle_numpy.c - what the calls in a pickle mean: arrays, scalars and types of numpy, and
+ * bytes. */
 #include <string.h>
 #include "data/formats/pickle_vm_private.h"
 #include "tensor/alloc.h"
@@ -153,7 +153,7 @@ enum wf_status wf_pk_reduce(struct wf_pickle *p, int32_t callee, int32_t args, i
     }
 }
 
-/* state: (version, shape, dtype, fortran, data) */
+/* The state is (version, shape, dtype, fortran, data). */
 static enum wf_status build_array(struct wf_pickle *p, int32_t object, int32_t state)
 {
     const struct wf_pk_value *shape = arg(p, state, 1, WF_PK_TUPLE);
@@ -168,7 +168,7 @@ static enum wf_status build_array(struct wf_pickle *p, int32_t object, int32_t s
     return wf_pk_add(p, object, p->value[state].item[4]);
 }
 
-/* state: (version, byte order, ...) */
+/* The state is (version, byte order, ..). */
 static enum wf_status build_dtype(struct wf_pickle *p, int32_t object, int32_t state)
 {
     const struct wf_pk_value *order = arg(p, state, 1, WF_PK_TEXT);

@@ -155,8 +155,8 @@ static const char *member(char *text, size_t size, const struct frame *fr, const
     return text;
 }
 
-/* Returns the nanoseconds in one unit of a time axis, by pandas' word for it; 0: it holds no dates.
- * */
+/* Returns the nanoseconds in one unit of a time axis, by pandas' word for it; 0: it holds no
+ * dates. */
 static int64_t unit_of(const char *kind)
 {
     if (!strcmp(kind, "datetime64") || !strcmp(kind, "datetime64[ns]")) return 1;

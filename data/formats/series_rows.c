@@ -38,8 +38,8 @@ static enum wf_status keep_rows(void **block, size_t row_bytes, const struct wf_
 {
     size_t bytes = (size_t)s->E * row_bytes;
     ptrdiff_t at = 0;
-    /* Ranges that only move down leave the later ones whole; overlapping ones may have to move up.
-     * */
+    /* Ranges that only move down leave the later ones whole; overlapping ones may have to move
+     * up. */
     bool slides = true;
     for (int i = 0; i < s->ranges; i++) {
         slides = slides && at <= s->rows[i].first;

@@ -8,7 +8,7 @@
 
 #define PI        3.14159265358979323846
 #define STREAM    UINT32_C(0x70646573)
-#define RECOVER   0.22  /* a, a day */
+#define RECOVER   0.22  /* a, per day */
 #define DIFFUSION 0.006 /* D of the puff */
 #define STEADY    0.5   /* share of the leapfrog's longest step */
 
@@ -31,7 +31,7 @@ struct wf_pde {
 /* What a run draws. */
 struct run {
     double u[24];
-    int winds; /* kind of gyres */
+    int winds; /* 0, 1 or 2: one, two or four gyres */
 };
 
 static const struct {

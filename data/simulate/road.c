@@ -10,9 +10,9 @@
 
 #define BLOCK            6.0 /* miles between junctions before they are moved */
 #define CUTOFF           7.0 /* miles: the longest edge of the sensor graph */
-#define SENSORS_PER_ROAD 15  /* both directions */
-#define MARGIN           1.2 /* capacity by peak flow */
-#define MIN_CELLS        6   /* of a link: 2 * MIN_CELLS >= SENSORS_PER_ROAD, a cell a sensor */
+#define SENSORS_PER_ROAD 15  /* on both directions together */
+#define MARGIN           1.2 /* capacity divided by peak flow */
+#define MIN_CELLS        6   /* fewest cells of a link */
 
 void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b)
 {
@@ -239,7 +239,7 @@ void wf_roads_free(struct wf_roads *r)
 
 /* Distances from the end of one sensor's link to the links beyond it. */
 struct reach {
-    double *miles; /* [links] to the start of the link, INFINITY where not reached */
+    double *miles; /* [links] miles to the start of the link, INFINITY where it is not reached */
     int *link;     /* links that are reached, in ascending order once they are complete */
     int count;
     int *first_sensor; /* [links + 1] first sensor of each link */

@@ -96,8 +96,8 @@ enum wf_road_draw {
 /* Draws four numbers in [0, 1). */
 void wf_road_uniform(double u[4], uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b);
 
-/* Draws a number of mean 0 and deviation 1, at most 3.47 from 0: the scaled sum of four uniforms.
- * */
+/* Draws a number of mean 0 and deviation 1, at most 3.47 from 0: the scaled sum of four
+ * uniforms. */
 double wf_road_normal(uint64_t seed, enum wf_road_draw what, uint32_t a, uint32_t b);
 
 #ifdef __cplusplus

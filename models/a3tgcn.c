@@ -85,7 +85,7 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
                                     const struct wf_batch *b)
 {
     struct wf_tensor *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cfg.hidden));
-    h = attended(g, &m->cell, b->supports, b, wf_tape_view(g, b->x), h); /* [B, N, H] */
+    h = attended(g, &m->cell, b->supports, b, wf_batch_x(g, b), h); /* [B, N, H] */
     return wf_horizon(g, &m->head, &m->task, h);
 }
 

@@ -34,7 +34,7 @@ void wf_aagcn_init(struct wf_aagcn *m, struct wf_params *ps, struct wf_aagcn_con
 struct wf_tensor *wf_aagcn_forward(struct wf_tape *g, const struct wf_aagcn *m,
                                    const struct wf_batch *b)
 {
-    struct wf_tensor *x = wf_tape_view(g, b->x); /* [B, T, N, C]; the sweep may outlive b */
+    struct wf_tensor *x = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_mark mark = wf_tape_mark(g);
     for (int i = 0; i < m->cfg.blocks; i++) {
         x = wf_aagcn_block(g, &m->block[i], b->supports, x);

@@ -120,7 +120,7 @@ struct wf_tensor *wf_d2stgnn_forward(struct wf_tape *g, const struct wf_d2stgnn 
                                      const struct wf_batch *b)
 {
     struct wf_d2stgnn_graphs G;
-    struct wf_tensor *all = wf_tape_view(g, b->x); /* [B, T, N, C] */
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_tensor *x = wf_slice(g, all, -1, 0, m->measured), *times = times_of(g, m, all);
     struct wf_tensor *window =
         wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3, wf_dims(b->B, b->N, b->T * m->measured));

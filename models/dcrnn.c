@@ -42,9 +42,10 @@ struct wf_tensor *wf_dcrnn_forward(struct wf_tape *g, const struct wf_dcrnn *m,
     int N = m->task.nodes, L = m->cfg.layers, Q = m->task.Q;
     struct wf_tensor *keep[WF_DCRNN_LAYERS + WF_DCRNN_HORIZON], **h = keep, **y = keep + L;
     for (int l = 0; l < L; l++) h[l] = wf_zeros(g, 3, wf_dims(b->B, N, m->cfg.hidden));
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
+        struct wf_tensor *x = wf_select(g, all, 1, t); /* [B, N, C] */
         stack_step(g, m->encoder, L, wf_batch_supports(g, b, t), x, h);
         wf_tape_release(g, mark, keep, L);
     }
@@ -101,10 +102,11 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
 {
     struct wf_tensor *keep[1 + WF_DCRNN_HORIZON], **h = keep, **y = keep + 1;
     *h = wf_zeros(g, 3, wf_dims(b->B, m->task.nodes, m->cell.hidden));
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
-        *h = wf_dcgru(g, &m->cell, wf_batch_supports(g, b, t), x, *h);       /* [B, N, H] */
+        struct wf_tensor *x = wf_select(g, all, 1, t);                 /* [B, N, C] */
+        *h = wf_dcgru(g, &m->cell, wf_batch_supports(g, b, t), x, *h); /* [B, N, H] */
         y[t] = m->cfg.hidden ? wf_linear(g, &m->head, wf_relu(g, *h))
                              : wf_slice(g, *h, -1, 0, m->task.targets);
         wf_tape_release(g, mark, keep, t + 2);

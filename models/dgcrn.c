@@ -134,7 +134,7 @@ struct wf_tensor *wf_dgcrn_forward(struct wf_tape *g, const struct wf_dgcrn *m,
 {
     int N = m->task.nodes, Q = m->task.Q;
     struct wf_tensor *keep[1 + WF_DGCRN_HORIZON], **h = keep, **y = keep + 1;
-    struct wf_tensor *all = wf_tape_view(g, b->x); /* [B, T, N, C] */
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     *h = wf_zeros(g, 3, wf_dims(b->B, N, m->cfg.hidden));
     struct wf_tensor *x = wf_zeros(g, 3, wf_dims(b->B, N, m->task.targets)); /* the go symbol */
     struct wf_mark mark = wf_tape_mark(g);

@@ -124,7 +124,7 @@ struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolve
 {
     int L = m->cfg.layers, lags = m->cfg.lags;
     struct wf_tensor *w[WF_EVOLVEGCN_LAYERS] = { NULL }; /* [F, F] or [B, F, F] */
-    struct wf_tensor *all = wf_tape_view(g, b->x), *x = NULL, *own = NULL;
+    struct wf_tensor *all = wf_batch_x(g, b), *x = NULL, *own = NULL;
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = lags - 1; t < b->T; t++) {
         bool last = t == b->T - 1;

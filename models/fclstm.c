@@ -70,7 +70,7 @@ struct wf_tensor *wf_fclstm_forward(struct wf_tape *g, const struct wf_fclstm *m
 {
     int N = m->task.nodes, out = m->task.targets, Q = m->task.Q, states = 2 * m->cfg.layers;
     struct wf_tensor *keep[2 * WF_FCLSTM_LAYERS + WF_FCLSTM_HORIZON], **y = keep + states;
-    struct wf_tensor *all = wf_tape_view(g, b->x); /* [B, T, N, C] */
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     for (int k = 0; k < states; k++)
         keep[k] = wf_zeros(g, 3, wf_dims(b->B, N / m->together, m->cfg.hidden));
     struct wf_mark mark = wf_tape_mark(g);

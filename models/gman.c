@@ -138,8 +138,8 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
 {
     const struct wf_gman_sizes *s = &m->net.sizes;
     struct wf_mark mark = wf_tape_mark(g);
-    struct wf_tensor *x = wf_tape_view(g, b->x), *day = NULL; /* [B, T, N, C] */
-    struct wf_tensor *any = wf_select(g, x, 2, 0);            /* [B, T, C] of any node */
+    struct wf_tensor *x = wf_batch_x(g, b), *day = NULL; /* [B, T, N, C] */
+    struct wf_tensor *any = wf_select(g, x, 2, 0);       /* [B, T, C] of any node */
     struct wf_tensor *time =
         m->clock ? wf_select(g, any, 2, s->in) : wf_zeros(g, 2, wf_dims(b->B, 1));
     int steps = m->clock ? m->task.Q : m->task.T + m->task.Q - 1;

@@ -99,7 +99,7 @@ void wf_gwnet_init(struct wf_gwnet *m, struct wf_params *ps, struct wf_gwnet_con
 static struct wf_tensor *long_enough(struct wf_tape *g, const struct wf_gwnet *m,
                                      const struct wf_batch *b)
 {
-    struct wf_tensor *x[2] = { NULL, wf_tape_view(g, b->x) }; /* the sweep may outlive b */
+    struct wf_tensor *x[2] = { NULL, wf_batch_x(g, b) };
     if (b->T >= m->reach) return x[1];
     x[0] = wf_zeros(g, 4, wf_dims(b->B, m->reach - b->T, b->N, b->C));
     return wf_concat_n(g, x, 2, 1);

@@ -54,7 +54,7 @@ static struct wf_tensor *forecast_change(struct wf_tape *g, const struct wf_mode
                                          const struct wf_batch *b)
 {
     struct wf_batch changes = *b;
-    struct wf_tensor *last = wf_slice(g, wf_tape_view(g, b->x), 1, b->T - 1, b->T);
+    struct wf_tensor *last = wf_slice(g, wf_batch_x(g, b), 1, b->T - 1, b->T);
     last = wf_slice(g, last, -1, 0, b->y_std.shape[3]); /* [B, 1, N, targets] */
     if (g->training) {
         struct wf_tensor *y = wf_sub(g, wf_tape_view(g, b->y_std), last);

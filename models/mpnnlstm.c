@@ -94,7 +94,7 @@ void wf_mpnnlstm_init(struct wf_mpnnlstm *m, struct wf_params *ps, struct wf_mpn
 struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlstm *m,
                                       const struct wf_batch *b)
 {
-    struct wf_tensor *y = wf_mpnnlstm(g, &m->cell, b->supports, wf_tape_view(g, b->x));
+    struct wf_tensor *y = wf_mpnnlstm(g, &m->cell, b->supports, wf_batch_x(g, b));
     return wf_horizon(g, &m->head, &m->task, y);
 }
 

@@ -99,7 +99,7 @@ struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m
 {
     const struct wf_supports *S;
     int graphs = wf_st_graphs(g, b, &S);
-    return wf_mstgcn(g, m, S, graphs, wf_tape_view(g, b->x)); /* the sweep may outlive b */
+    return wf_mstgcn(g, m, S, graphs, wf_batch_x(g, b));
 }
 
 static void names(const void *layers, struct wf_renames *t)

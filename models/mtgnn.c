@@ -174,7 +174,7 @@ struct wf_tensor *wf_mtgnn_forward(struct wf_tape *g, const struct wf_mtgnn *m,
                                    const struct wf_batch *b)
 {
     struct wf_mark mark = wf_tape_mark(g);
-    struct wf_tensor *x = wf_tape_view(g, b->x); /* [B, T, N, C]; the sweep may outlive b */
+    struct wf_tensor *x = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_tensor *y = wf_mtgnn_net(g, &m->net, (struct wf_mtgnn_input){ .x = x });
     if (g->error.status != WF_OK) return &g->poison;
     const struct wf_task *k = &m->task;

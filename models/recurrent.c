@@ -9,9 +9,10 @@ struct wf_tensor *wf_recurrent_forecast(struct wf_tape *g, const struct wf_recur
                             WF_MAXSTATE);
     for (int k = 0; k < m->states; k++)
         state[k] = wf_zeros(g, 3, wf_dims(b->B, m->task->nodes, m->hidden));
+    struct wf_tensor *all = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = 0; t < b->T; t++) {
-        struct wf_tensor *x = wf_select(g, (struct wf_tensor *)&b->x, 1, t); /* [B, N, C] */
+        struct wf_tensor *x = wf_select(g, all, 1, t); /* [B, N, C] */
         m->step(g, m->cell, wf_batch_supports(g, b, t), x, state);
         wf_tape_release(g, mark, state, m->states);
     }

@@ -63,7 +63,7 @@ static struct wf_tensor *attend(struct wf_tape *g, const struct wf_staeformer_la
 static struct wf_tensor *embed(struct wf_tape *g, const struct wf_staeformer *m,
                                const struct wf_batch *b)
 {
-    struct wf_tensor *x = wf_tape_view(g, b->x), *part[2 + WF_CALENDAR_TABLES];
+    struct wf_tensor *x = wf_batch_x(g, b), *part[2 + WF_CALENDAR_TABLES];
     int n = 0;
     part[n++] = wf_linear(g, &m->inputs, x); /* [B, T, N, embedding] */
     n += wf_calendar(g, &m->calendar, x, part + n);

@@ -102,7 +102,7 @@ void wf_stgcn_init(struct wf_stgcn *m, struct wf_params *ps, struct wf_stgcn_con
 struct wf_tensor *wf_stgcn_forward(struct wf_tape *g, const struct wf_stgcn *m,
                                    const struct wf_batch *b)
 {
-    struct wf_tensor *x = wf_tape_view(g, b->x); /* [B, T, N, C]; the sweep may outlive b */
+    struct wf_tensor *x = wf_batch_x(g, b); /* [B, T, N, C] */
     struct wf_mark mark = wf_tape_mark(g);
     for (int i = 0; i < m->cfg.blocks; i++) {
         x = wf_st_conv(g, &m->block[i], b->supports, x);

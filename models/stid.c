@@ -35,7 +35,7 @@ struct wf_tensor *wf_stid_forward(struct wf_tape *g, const struct wf_stid *m,
 {
     int B = b->B, N = b->N, d = m->cfg.embedding, n = 0;
     struct wf_mark mark = wf_tape_mark(g);
-    struct wf_tensor *x = wf_tape_view(g, b->x), *part[2 + WF_CALENDAR_TABLES];
+    struct wf_tensor *x = wf_batch_x(g, b), *part[2 + WF_CALENDAR_TABLES];
     struct wf_tensor *past = wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3,
                                         wf_dims(B, N, b->T * b->C)); /* [B, N, T * C] */
     part[n++] = wf_linear(g, &m->inputs, past);                      /* [B, N, d] */

@@ -1,8 +1,10 @@
 #include "nn/batch.h"
 
+/* The supports of step t from the weights of that step, which go on the tape as a view, because the
+ * reverse sweep may outlive b. */
 static const struct wf_supports *make(struct wf_tape *g, const struct wf_batch *b, int t)
 {
-    struct wf_tensor *w = wf_tape_view(g, b->weights); /* the sweep may outlive b */
+    struct wf_tensor *w = wf_tape_view(g, b->weights); /* [B, T, E] */
     b->step_supports[t] = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
     return &b->step_supports[t];
 }
@@ -11,6 +13,13 @@ void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph 
 {
     b->graph = gr;
     b->supports = b->weights.data ? make(g, b, b->T - 1) : &gr->supports;
+}
+
+struct wf_tensor *wf_batch_x(struct wf_tape *g, const struct wf_batch *b)
+{
+    struct wf_tensor *x = wf_tape_view(g, b->x);
+    if (x != &g->poison) x->grad = b->x.grad;
+    return x;
 }
 
 const struct wf_supports *wf_batch_supports(struct wf_tape *g, const struct wf_batch *b, int t)

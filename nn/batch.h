@@ -1,11 +1,11 @@
-/* batch.h - the supports of a batch, step by step.
+/* batch.h - a batch as a model reads it: its inputs on the tape, and its supports step by step.
  *
- * Of a graph that changes with time the windows gather the weights of every input step, [B, T, E]
- * (data/series.h), and the supports of a step are made of them on the tape: a fixed sequence of
- * kernels, whatever the batch. Of any other graph they are the constant ones, and all this costs
- * nothing. Nothing here is freed. */
-#ifndef WF_DYNAMIC_H
-#define WF_DYNAMIC_H
+ * Where the graph changes with time, the windows gather the weights of every input step, [B, T, E]
+ * (data/series.h), and the supports of a step are made from these weights on the tape, by the same
+ * sequence of kernels for every batch. Where one graph serves all steps, every step has the graph's
+ * constant supports, and nothing here takes time or memory. Nothing here is freed. */
+#ifndef WF_BATCH_H
+#define WF_BATCH_H
 
 #include "data/windows.h"
 #include "nn/graph.h"
@@ -14,13 +14,21 @@
 extern "C" {
 #endif
 
-/* Sets b->graph, and b->supports to those of the last input step. Once per batch, before the model;
- * the edges of gr are those of the weights. */
+/* Sets b->graph to gr, and b->supports to the supports of the last input step. Call it once per
+ * batch, before the model. The columns of b->weights must be the edges of gr; otherwise the tape
+ * fails with WF_EINVAL. */
 void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph *gr);
 
-/* The supports of input step t, made anew with every call but for the last step's: call it once for
- * each. They stand at b->step_supports[t], and are good until the memory is released in which they
- * were made. */
+/* The inputs b->x [B, T, N, C] as a tensor of the tape. Models read b->x through this function,
+ * because the tape keeps pointers to tensors until it is reset, and b may be gone by then. A caller
+ * that wants the gradient of the inputs sets b->x.needs_grad and b->x.grad; it is added there. */
+struct wf_tensor *wf_batch_x(struct wf_tape *g, const struct wf_batch *b);
+
+/* The supports of input step t, 0 <= t < T; another t fails the tape with WF_EINVAL and gives
+ * b->supports. Where the graph changes, each call makes them anew, except for the last step, whose
+ * supports wf_batch_bind() has made: so call it once per step. It then writes b->step_supports[t]
+ * and returns its address; the values there are valid until the tape gives back their memory
+ * (wf_tape_release(), wf_tape_reset()). */
 const struct wf_supports *wf_batch_supports(struct wf_tape *g, const struct wf_batch *b, int t);
 
 #ifdef __cplusplus

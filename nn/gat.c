@@ -113,7 +113,7 @@ static struct wf_tensor *edge_scores(struct wf_tape *g, const struct wf_gat *l,
                                      const struct wf_gat_graph *G, struct wf_tensor *there,
                                      struct wf_tensor *a)
 {
-    struct wf_tensor *loop = (struct wf_tensor *)&G->loop, *part[2];
+    struct wf_tensor *loop = wf_tape_view(g, G->loop), *part[2];
     part[0] = wf_matmul(g, a, score_weights(g, l, l->edge_weight, l->edge)); /* [E, H] */
     part[1] = wf_zeros(g, 2, wf_dims(1, l->cfg.heads));
     struct wf_tensor *s = wf_take(g, wf_concat_n(g, part, 2, 0), &G->order); /* [entries, H] */

@@ -77,7 +77,7 @@ static struct wf_tensor *gcn(struct wf_tape *g, const struct wf_graph *gr, struc
     if (wf_graph_adds_loops(&gr->cfg)) there = wf_present(g, w);
     if (there) { /* a node whose own loop is not there gets one, too */
         struct wf_tensor *none = wf_affine(g, there, -loop, loop);
-        w = wf_add(g, w, wf_mul(g, none, (struct wf_tensor *)&gr->loop));
+        w = wf_add(g, w, wf_mul(g, none, wf_tape_view(g, gr->loop)));
     }
     return both_sides(g, A, w, wf_rsqrt0(g, wf_edge_sum(g, A, w, false)));
 }

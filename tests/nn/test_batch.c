@@ -84,6 +84,29 @@ Test(dynamic, one_graph_for_all_steps_costs_nothing)
     expect_no_leaks();
 }
 
+Test(dynamic, the_inputs_stay_on_the_tape_when_the_batch_is_gone)
+{
+    struct tiny t;
+    struct wf_tape g;
+    struct wf_batch b;
+    tiny_init(&t, (struct tiny_config){ .model = "dcrnn", .options = "hidden=3\n" }, ".");
+    MUST(wf_tape_init(&g, wf_backend_cpu(), &err));
+    MUST(wf_windows_batch(&t.windows, &b, starts, 3));
+    struct wf_tensor x = b.x, *grad = wf_zeros(&g, 4, x.shape), *on_tape;
+    b.x.needs_grad = true;
+    b.x.grad = grad;
+    on_tape = wf_batch_x(&g, &b);
+    b = (struct wf_batch){ 0 };
+    cr_assert(wf_tensor_same_shape(on_tape, &x) && on_tape->data == x.data);
+    wf_tape_backward(&g, wf_mean_all(&g, on_tape));
+    cr_expect_float_eq((double)grad->data[1] * (double)wf_tensor_count(&x), 1, 1e-5);
+    wf_tape_fail(&g, WF_EINVAL, "broken");
+    cr_expect_eq(wf_batch_x(&g, &b), &g.poison);
+    wf_tape_free(&g);
+    tiny_free(&t);
+    expect_no_leaks();
+}
+
 Test(dynamic, steps_outside_and_other_graphs_are_refused)
 {
     struct tiny t;
@@ -163,7 +186,7 @@ static struct wf_tensor *by_cells(struct wf_tape *g, const struct wf_evolvegcn *
                                   const struct wf_batch *b)
 {
     int L = m->cfg.lags, steps = b->T - L + 1;
-    struct wf_tensor *x[TINY_T], *lag[TINY_T], *all = wf_tape_view(g, b->x);
+    struct wf_tensor *x[TINY_T], *lag[TINY_T], *all = wf_batch_x(g, b);
     for (int s = 0; s < steps; s++) {
         for (int k = 0; k < L; k++) lag[k] = wf_select(g, all, 1, s + k);
         x[s] = wf_concat_n(g, lag, L, -1); /* [B, N, L * C] */

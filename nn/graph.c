@@ -21,8 +21,9 @@ static enum wf_diffusion recursion(enum wf_compat compat)
     return WF_DIFFUSION;
 }
 
-/* edge[entry] = the edge whose weight stands at the pattern's entry. A column of a pattern is one
- * source of diffusion; reversed, its weights change places from the two ends. */
+/* Fills edge[entry] with the edge whose weight stands at that entry of the pattern. A column of a
+ * pattern is one source of diffusion; with `reversed` the weights of each column stand in reverse
+ * order. */
 static void entry_edges(const struct wf_csr *A, const struct wf_entries *en, const int *entry_of,
                         bool reversed, int *edge)
 {
@@ -36,13 +37,14 @@ static void entry_edges(const struct wf_csr *A, const struct wf_entries *en, con
 }
 
 /* PyTorch Geometric Temporal sorts the backward edges by (target, source) but not their factors:
- * the e-th of them takes the factor of the e-th edge as given. to_source lists edges by target in
- * its transpose, sorted by source within: just that order. */
+ * the e-th of them takes the factor of the e-th edge as given. The transpose of to_source lists the
+ * edges by target, and those of a target by source, which is just that order. */
 static void misaligned_nodes(const struct wf_csr *to_source, const int *source, int *node)
 {
     for (int e = 0; e < to_source->nnz; e++) node[to_source->tperm[e]] = source[e];
 }
 
+/* Fills gr->loop: 1 at every entry from a node to itself. */
 static enum wf_status put_loops(struct wf_graph *gr, const struct wf_entries *en,
                                 const int *entry_of, struct wf_error *err)
 {
@@ -55,8 +57,9 @@ static enum wf_status put_loops(struct wf_graph *gr, const struct wf_entries *en
     return s;
 }
 
-/* One pattern with the order of its entries; scratch holds two ints per entry. The lists are made
- * on the host, so the pattern of a device backend is built twice, once here. */
+/* Builds the pattern of support d and the order of its entries; scratch holds two ints per entry.
+ * The lists of the order are made on the host from a pattern in host memory, so for a device
+ * backend the pattern is built twice. */
 static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_entries *en,
                                 int *scratch, struct wf_error *err)
 {
@@ -77,7 +80,8 @@ static enum wf_status direction(struct wf_graph *gr, int d, const struct wf_entr
     return s;
 }
 
-/* A table of 0 and 1: a scale that lifts every weight but 0 above 1. */
+/* Looks every weight up in the table [0, 1], at a scale so large that every weight but 0 falls on
+ * the 1. */
 struct wf_tensor *wf_present(struct wf_tape *g, struct wf_tensor *weight)
 {
     if (!weight || weight->ndim < 2) return NULL;
@@ -86,7 +90,7 @@ struct wf_tensor *wf_present(struct wf_tape *g, struct wf_tensor *weight)
     return wf_reshape(g, there, weight->ndim, weight->shape);
 }
 
-/* One row for every entry is what wf_take() gives. */
+/* wf_take() takes rows, so weights [B, E] are turned to have a row per edge, and turned back. */
 struct wf_tensor *wf_at_entries(struct wf_tape *g, struct wf_tensor *weight,
                                 const struct wf_index *order)
 {
@@ -96,6 +100,7 @@ struct wf_tensor *wf_at_entries(struct wf_tape *g, struct wf_tensor *weight,
     return wf_contiguous(g, wf_permute(g, rows, 1, 0));
 }
 
+/* Whether supports can be made of `weight`; if not, the tape fails. */
 static bool weight_fits(struct wf_tape *g, const struct wf_graph *gr,
                         const struct wf_tensor *weight)
 {
@@ -117,7 +122,8 @@ static bool weight_fits(struct wf_tape *g, const struct wf_graph *gr,
     return false;
 }
 
-/* (D_O^-1 A)^T, or the like of the other direction; 1 / D_O or what stands for it with compat. */
+/* The values of support d of a random walk: (D_O^-1 A)^T for d = 0, (D_I^-1 A^T)^T for d = 1. With
+ * WF_COMPAT_PGT an entry is 1 / degree without the weight. */
 static struct wf_tensor *walk(struct wf_tape *g, const struct wf_graph *gr, int d,
                               struct wf_tensor *weight)
 {
@@ -143,7 +149,7 @@ struct wf_supports wf_graph_supports(struct wf_tape *g, const struct wf_graph *g
     return S;
 }
 
-/* The same once, for good. */
+/* Builds the supports of the constant weights, once, at init. */
 static enum wf_status bake(struct wf_graph *gr, struct wf_error *err)
 {
     struct wf_tape g;
@@ -164,6 +170,7 @@ static enum wf_status bake(struct wf_graph *gr, struct wf_error *err)
     return e.status == WF_OK ? WF_OK : wf_fail(err, e.status, "%s", e.message);
 }
 
+/* Checks the weights and copies them into gr->weight. */
 static enum wf_status put_weights(struct wf_graph *gr, const struct wf_edges *ed,
                                   struct wf_error *err)
 {
@@ -249,7 +256,8 @@ enum wf_status wf_graph_from_dense(struct wf_graph *gr, struct wf_backend *be, i
     return s;
 }
 
-/* Row by row, which is the order of a pattern's entries. */
+/* Makes support d from a dense matrix. It is read row by row, which is the order of a pattern's
+ * entries, so the values need no rearrangement. */
 static enum wf_status put_support(struct wf_graph *gr, int d, const float *S, struct wf_error *err)
 {
     struct wf_csr *A = d ? &gr->to_source : &gr->to_target;

@@ -1,16 +1,20 @@
+/* graph_spectral.c - the supports of GCN and of Chebyshev polynomials, and the eigenvalue that
+ * scales a Laplacian. */
 #include <math.h>
 #include "nn/graph_private.h"
 #include "tensor/alloc.h"
 #include "tensor/eigen.h"
 
-/* With the largest eigenvalue taken as 2, the diagonal of Lt is 2/2 - 1: nothing. */
+/* Whether Lt has entries on the diagonal. L = I - .. has 1 there; with lambda_max = 2 the diagonal
+ * of Lt is 2/2 - 1 = 0. */
 static bool has_diagonal(const struct wf_graph_config *cfg)
 {
     bool two = cfg->lambda_max == 0 || cfg->lambda_max == 2;
     return cfg->laplacian == WF_LAPLACIAN_NONE || !two;
 }
 
-/* An end outside 0..N-1 is kept, for wf_csr_from_pairs() to refuse. */
+/* Lists the entries of the support; loop [N] is scratch. An edge with an end outside 0..N-1 is
+ * kept, so that wf_csr_from_pairs() refuses it. */
 static void put_entries(struct wf_entries *en, const struct wf_edges *ed,
                         const struct wf_graph_config *cfg, int *loop)
 {
@@ -51,7 +55,8 @@ void wf_entries_free(struct wf_entries *en)
     wf_free(en->source);
 }
 
-/* weight [.., E], and `loop` where a loop was added, at the entries of the support. */
+/* weight [.., E] at the entries of the support, and the number `loop` at each loop that was
+ * added. */
 static struct wf_tensor *at_entries(struct wf_tape *g, const struct wf_graph *gr,
                                     struct wf_tensor *weight, double loop)
 {
@@ -60,7 +65,7 @@ static struct wf_tensor *at_entries(struct wf_tape *g, const struct wf_graph *gr
     return wf_at_entries(g, all, &gr->order[0]); /* of [.., E + 1] */
 }
 
-/* d[row] w d[column] */
+/* d[row] w d[column] at every entry of A, for d [.., N]. */
 static struct wf_tensor *both_sides(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *w,
                                     struct wf_tensor *d)
 {
@@ -75,7 +80,7 @@ static struct wf_tensor *gcn(struct wf_tape *g, const struct wf_graph *gr, struc
     struct wf_tensor *w = at_entries(g, gr, weight, loop), *there = NULL;
     if (gr->cfg.raw) return w;
     if (wf_graph_adds_loops(&gr->cfg)) there = wf_present(g, w);
-    if (there) { /* a node whose own loop is not there gets one, too */
+    if (there) { /* In a sample without the node's own loop, the node gets one, too. */
         struct wf_tensor *none = wf_affine(g, there, -loop, loop);
         w = wf_add(g, w, wf_mul(g, none, wf_tape_view(g, gr->loop)));
     }
@@ -91,8 +96,8 @@ static struct wf_tensor *largest(struct wf_tape *g, struct wf_tensor *d)
     return wf_reshape(g, top, 2, wf_dims(d->shape[0], 1));
 }
 
-/* The entry of target j and source i is Lt[i, j]: columns are the rows of L. Weights are >= 0, so
- * the largest entry of L stands on its diagonal. */
+/* The values of Lt^T: the entry of target j and source i is Lt[i, j], so columns of the pattern are
+ * rows of L. As weights are >= 0, the largest entry of L stands on its diagonal. */
 static struct wf_tensor *cheb(struct wf_tape *g, const struct wf_graph *gr,
                               struct wf_tensor *weight)
 {
@@ -124,8 +129,9 @@ struct wf_tensor *wf_spectral_values(struct wf_tape *g, const struct wf_graph *g
 
 /* ---- the eigenvalue that scales L ---- */
 
-enum { MOST_NODES = 4096 }; /* L is dense then: 128 MiB and minutes */
+enum { MOST_NODES = 4096 }; /* L is dense: at this size it takes 128 MiB, and minutes */
 
+/* The weight of edge e; 0 for a loop and for an edge with an end outside 0..N-1. */
 static double weight_of(const struct wf_edges *ed, int e)
 {
     int i = ed->source[e], j = ed->target[e], N = ed->nodes;
@@ -133,7 +139,7 @@ static double weight_of(const struct wf_edges *ed, int e)
     return !kept ? 0 : ed->weight ? (double)ed->weight[e] : 1;
 }
 
-/* L [N, N], zero before; d [N]. */
+/* Fills L [N, N] with the Laplacian and d [N] with the degrees; both are zero before. */
 static void dense_laplacian(const struct wf_edges *ed, enum wf_laplacian kind, double *L, double *d)
 {
     ptrdiff_t N = ed->nodes;

@@ -19,7 +19,7 @@ void wf_mha_init(struct wf_mha *l, struct wf_params *ps, const char *name, int e
         wf_params_add(ps, wf_params_path(path, name, "out.bias"), 1, wf_dims(embed), zero);
 }
 
-/* Parts from..to of [q k v] of x. */
+/* The projections of x to parts from .. to - 1 of [q k v], side by side. */
 static struct wf_tensor *project(struct wf_tape *g, const struct wf_mha *l, struct wf_tensor *x,
                                  int from, int to)
 {
@@ -28,7 +28,8 @@ static struct wf_tensor *project(struct wf_tape *g, const struct wf_mha *l, stru
                         wf_slice(g, l->in_bias, 0, from * E, to * E));
 }
 
-/* The projections of q, k, v in one product where the inputs are one tensor. */
+/* Replaces each x[i] by its projection to part i of [q k v]. If all inputs are one tensor, a single
+ * product makes all projections. */
 static void projections(struct wf_tape *g, const struct wf_mha *l, struct wf_tensor **x, int n)
 {
     int E = l->in_weight->shape[0];
@@ -38,6 +39,7 @@ static void projections(struct wf_tape *g, const struct wf_mha *l, struct wf_ten
         x[i] = same ? wf_slice(g, all, -1, i * E, (i + 1) * E) : project(g, l, x[i], i, i + 1);
 }
 
+/* 1 / sqrt(channels of a head) */
 static double scale_of(const struct wf_mha *l)
 {
     return sqrt((double)l->heads / l->in_weight->shape[0]);

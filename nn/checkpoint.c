@@ -9,13 +9,15 @@
 
 enum { FORMAT = 1, SEAL = 32, SECTIONS = 5, NAME = WF_NAME_TEXT + 16 };
 
-/* A block and the group that holds it, by names of parameters or of state slots. */
+/* A block, and the group of the file that holds it: one dataset for each parameter, or with `state`
+ * for each state slot, under its name. */
 struct section {
     const char *group;
     struct wf_tensor *block;
     bool state;
 };
 
+/* Lists the sections that c asks for; returns how many. */
 static int sections(struct section out[SECTIONS], const struct wf_checkpoint *c)
 {
     int n = 0;
@@ -28,6 +30,7 @@ static int sections(struct section out[SECTIONS], const struct wf_checkpoint *c)
     return n;
 }
 
+/* The shape of t around the numbers at `data`. */
 static struct wf_array as_array(const struct wf_tensor *t, wf_real *data)
 {
     struct wf_array a = { .elem = sizeof *data == sizeof(float) ? WF_F32 : WF_F64,
@@ -38,6 +41,7 @@ static struct wf_array as_array(const struct wf_tensor *t, wf_real *data)
     return a;
 }
 
+/* "group/name" */
 static const char *member(char text[NAME], const char *group, const char *name)
 {
     snprintf(text, NAME, "%s/%s", group, name);
@@ -54,8 +58,9 @@ static enum wf_status check_arguments(const char *path, const struct wf_checkpoi
     return WF_OK;
 }
 
-/* The last bytes of a file: FNV-1a of all before them, in hexadecimal. A change of any one byte
- * always changes it, as each of its steps is a bijection. */
+/* Writes the last bytes of a file to text: the FNV-1a checksum of all bytes before them, in
+ * hexadecimal. A change of any single byte always changes the checksum, as each of its steps is a
+ * bijection. */
 static void seal(char text[SEAL + 1], const char *bytes, size_t size)
 {
     uint64_t h = 14695981039346656037u;
@@ -149,7 +154,7 @@ static enum wf_status write_train(struct wf_h5 *f, const struct wf_train_state *
     return wf_h5_set_double(f, "train", "best", t->best, err);
 }
 
-/* Texts are datasets: an attribute holds no more than 64 KiB. */
+/* Long texts are datasets, because an attribute holds no more than 64 KiB. */
 static enum wf_status write_text(struct wf_h5 *f, const char *name, const char *text,
                                  struct wf_error *err)
 {
@@ -169,7 +174,7 @@ static enum wf_status write_all(struct wf_h5 *f, const struct wf_checkpoint *c,
     return write_sections(f, c, err);
 }
 
-/* The complete, sealed file under its temporary name. */
+/* Writes the complete file, checksum included, under its temporary name. */
 static enum wf_status write_file(const char *temporary, const struct wf_checkpoint *c,
                                  struct wf_error *err)
 {
@@ -184,8 +189,8 @@ static enum wf_status write_file(const char *temporary, const struct wf_checkpoi
     return append_seal(temporary, err);
 }
 
-/* Leaves nothing behind, not even where HDF5 failed to create its file and left it empty, and no
- * line end in the message: HDF5's own words may span lines. */
+/* After a failure: removes the temporary file, and the empty one that HDF5 leaves where it fails to
+ * create its own; and puts the message on one line, as HDF5's may have several. */
 static void clean_up(const char *temporary, struct wf_error *err)
 {
     char *inner = wf_file_temporary(temporary);
@@ -221,7 +226,7 @@ static enum wf_status check_seal(const char *bytes, size_t size, struct wf_error
     return WF_OK;
 }
 
-/* An open checkpoint: the bytes of the file and the HDF5 file in them. */
+/* An open checkpoint: the bytes of the file, and the HDF5 file that they hold. */
 struct reader {
     char *bytes;
     struct wf_h5 *f;
@@ -350,7 +355,7 @@ static enum wf_status read_member(const struct wf_h5 *f, const char *name,
     return WF_OK;
 }
 
-/* Names in the file that the model does not have. */
+/* Refuses a name in the file that the model does not have. */
 static enum wf_status check_members(const struct wf_h5 *f, const struct wf_params *ps,
                                     const struct section *s, struct wf_error *err)
 {
@@ -380,7 +385,8 @@ static enum wf_status read_section(const struct wf_h5 *f, const struct wf_params
     return check_members(f, ps, s, err);
 }
 
-/* Reads all that c asks for into host memory (whose padding is zero), then moves it in place. */
+/* Reads all that c asks for into host memory, where padding is 0, and only then copies it to where
+ * it belongs. */
 static enum wf_status load_all(const struct wf_h5 *f, const struct wf_checkpoint *c,
                                wf_real *host[SECTIONS], struct wf_error *err)
 {

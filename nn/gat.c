@@ -3,7 +3,8 @@
 
 /* ---- graph ---- */
 
-/* In scratch: the ends of every entry, the edge it comes from, and room for a permutation. */
+/* Lists the ends of every entry of the pattern and the edge that the entry comes from, number E for
+ * a loop that was added; returns the number of entries. With `loops` given loops are left out. */
 static int list_entries(const struct wf_edges *ed, bool loops, int *target, int *source, int *edge)
 {
     int n = 0;
@@ -20,6 +21,7 @@ static int list_entries(const struct wf_edges *ed, bool loops, int *target, int 
     return n;
 }
 
+/* scratch has room for four lists of E + N numbers. */
 static enum wf_status build(struct wf_gat_graph *G, struct wf_backend *be,
                             const struct wf_edges *ed, bool loops, int *scratch,
                             struct wf_error *err)
@@ -88,7 +90,8 @@ void wf_gat_init(struct wf_gat *l, struct wf_params *ps, const char *name, struc
     l->edge = wf_params_add(ps, wf_params_path(path, name, "edge"), 2, wf_dims(H, C), glorot);
 }
 
-/* A score is linear in what the weight w [in, H * C] reads: att . (x w)_h = x v_h. [in, H] */
+/* Vectors v_h that give the scores without the hidden values, as a score is linear in what the
+ * weight w [in, H * C] reads: att_h . (x w)_h = x v_h. Returns v, [in, H]. */
 static struct wf_tensor *score_weights(struct wf_tape *g, const struct wf_gat *l,
                                        struct wf_tensor *w, struct wf_tensor *att)
 {
@@ -96,7 +99,8 @@ static struct wf_tensor *score_weights(struct wf_tape *g, const struct wf_gat *l
     return wf_sum(g, wf_mul(g, w, att), -1, false);
 }
 
-/* Which entries are there, [B, entries]; NULL: all. A loop that was added always is. */
+/* 1 for every entry that is there, else 0, [B, entries]; NULL where all are. A loop that was added
+ * is always there. */
 static struct wf_tensor *present(struct wf_tape *g, const struct wf_gat_graph *G,
                                  struct wf_tensor *weight)
 {
@@ -107,8 +111,9 @@ static struct wf_tensor *present(struct wf_tape *g, const struct wf_gat_graph *G
     return wf_present(g, wf_at_entries(g, wf_concat(g, weight, loop), &G->order));
 }
 
-/* The share of edge attributes in the scores, [.., H, entries]. As scores are linear in attributes,
- * the mean score is the score of the mean. */
+/* What the edge attributes a [E, edge_channels] add to the scores, [.., H, entries]. A loop that
+ * was added has the mean attributes of the edges into its node; as scores are linear in attributes,
+ * its score is the mean of their scores. */
 static struct wf_tensor *edge_scores(struct wf_tape *g, const struct wf_gat *l,
                                      const struct wf_gat_graph *G, struct wf_tensor *there,
                                      struct wf_tensor *a)
@@ -129,8 +134,8 @@ static struct wf_tensor *edge_scores(struct wf_tape *g, const struct wf_gat *l,
     return wf_add(g, s, wf_mul(g, loop, wf_edge_spread(g, &G->pattern, mean, false)));
 }
 
-/* Softmax of the scores over the edges into each node, [B, H, entries]; x [B, N, in]. Where none of
- * its edges is there, a node attends to nothing. */
+/* Softmax of the scores over the edges into each node, [B, H, entries], for x [B, N, in]. A node
+ * none of whose edges is there attends to nothing: its weights are 0. */
 static struct wf_tensor *attention(struct wf_tape *g, const struct wf_gat *l,
                                    const struct wf_gat_graph *G, struct wf_tensor *weight,
                                    struct wf_tensor *x, struct wf_tensor *a)

@@ -20,7 +20,7 @@ static struct wf_tensor *add_bias(struct wf_params *ps, const char *name, int ou
                          (struct wf_init){ .kind = WF_INIT_CONSTANT });
 }
 
-/* The layers below read S->pattern[0] themselves. */
+/* The layers of this file read S->pattern[0]; this checks that it is the only one. */
 static bool one_support(struct wf_tape *g, const char *layer, const struct wf_supports *S)
 {
     if (S->count == 1) return g->error.status == WF_OK;
@@ -35,7 +35,7 @@ void wf_gcn_init(struct wf_gcn *l, struct wf_params *ps, const char *name, int i
     l->bias = add_bias(ps, name, out, bias);
 }
 
-/* P (X W) = (P X) W: the sparse product goes where there are fewer channels. */
+/* As P (X W) = (P X) W, the sparse product is taken on the side that has fewer channels. */
 struct wf_tensor *wf_gcn(struct wf_tape *g, const struct wf_gcn *l, const struct wf_supports *S,
                          struct wf_tensor *x)
 {
@@ -129,8 +129,8 @@ void wf_cheb_attention_init(struct wf_cheb_attention *l, struct wf_params *ps, c
     l->every_term = false;
 }
 
-/* The unit matrix for a product with the support: [N, N], or one for every sample of A [B, N, N]
- * where the support varies. */
+/* The unit matrix, for products with the support: [N, N], or [B, N, N] as A where the support
+ * differs from sample to sample. */
 static struct wf_tensor *unit(struct wf_tape *g, const struct wf_supports *S,
                               const struct wf_tensor *A)
 {
@@ -138,7 +138,8 @@ static struct wf_tensor *unit(struct wf_tape *g, const struct wf_supports *S,
     return wf_supports_vary(S) ? wf_expand(g, I, 3, A->shape) : I;
 }
 
-/* diag(A) x, (M_k * A) x for x [B, N, D]; M_k = T_k(Lt^T), which is the support. */
+/* Terms T[0] = diag(A) x and T[k] = (M_k * A) x for x [B, N, D], where M_k = T_k(S) and the support
+ * S is Lt^T. */
 static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                            struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
@@ -151,7 +152,8 @@ static void attended_terms(struct wf_tape *g, const struct wf_supports *S, struc
     }
 }
 
-/* The attention is dense, so Lt becomes dense where the two meet; the support is Lt^T. */
+/* Terms as PyTorch Geometric Temporal has them (nn/gcn.h). The attention is dense, so Lt is made
+ * dense for the product with it. The support is Lt^T, hence the transposed products. */
 static void first_terms(struct wf_tape *g, const struct wf_supports *S, struct wf_tensor *x,
                         struct wf_tensor *A, struct wf_tensor **T, int terms)
 {
@@ -167,7 +169,8 @@ static void first_terms(struct wf_tape *g, const struct wf_supports *S, struct w
     }
 }
 
-/* Steps stand side by side as channels of a node: then each term is one product per sample. */
+/* The steps of x are put side by side as channels of a node, so that each term is one product per
+ * sample. */
 struct wf_tensor *wf_cheb_attention(struct wf_tape *g, const struct wf_cheb_attention *l,
                                     const struct wf_supports *S, struct wf_tensor *x,
                                     struct wf_tensor *A)

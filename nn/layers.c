@@ -43,7 +43,8 @@ void wf_dconv_init(struct wf_dconv *l, struct wf_params *ps, const char *name, i
                             (struct wf_init){ .kind = WF_INIT_CONSTANT, .gain = bias });
 }
 
-/* What wf_dconv_op() does in one kernel for values [E]. */
+/* The diffusion convolution made of other ops, for supports with values [B, E]; for values [E]
+ * wf_dconv_op() does all of it in one kernel. */
 static struct wf_tensor *composed(struct wf_tape *g, const struct wf_dconv *l,
                                   const struct wf_supports *S, struct wf_tensor *x, enum wf_act act)
 {

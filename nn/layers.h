@@ -18,14 +18,17 @@ struct wf_linear {
 };
 void wf_linear_init(struct wf_linear *l, struct wf_params *ps, const char *name, int in, int out);
 struct wf_tensor *wf_linear(struct wf_tape *g, const struct wf_linear *l, struct wf_tensor *x);
-/* PyTorch's weight [out, in] and bias. */
+/* The names of PyTorch's Linear: weight [out, in] and bias. */
 void wf_linear_names(struct wf_renames *t, const char *theirs, const char *ours);
-/* The same where it is published as a convolution of one tap, weight [out, in, 1, 1]. */
+/* The same names for a layer that was published as a convolution of one tap: its weight is
+ * [out, in, 1, 1]. */
 void wf_pointwise_names(struct wf_renames *t, const char *theirs, const char *ours);
 
-/* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2): act(sum_m T_m([x h]) W_m + b), x [B, N,
- * C0], h [B, N, C1] or NULL, in = C0 + C1; where the supports vary, [B, .., N, C] too. Parameters
- * name.weight [terms * in, out], term-major, Xavier-normal; name.bias [out], constant. */
+/* Diffusion convolution (DCRNN, Li et al. 2018, eq. 2), of the input alone or of input and state:
+ *     y = act(sum_m T_m([x h]) W_m + b)
+ * x [B, N, C0], h [B, N, C1] or NULL -> [B, N, out], with in = C0 + C1. Supports that differ from
+ * sample to sample also take [B, .., N, C]. Parameters name.weight [terms * in, out], term-major,
+ * Xavier-normal; name.bias [out], which starts as the constant `bias`. */
 struct wf_dconv {
     struct wf_tensor *weight, *bias;
 };
@@ -36,7 +39,8 @@ struct wf_tensor *wf_dconv(struct wf_tape *g, const struct wf_dconv *l, const st
 
 /* Diffusion convolutional GRU cell (DCRNN, eq. 3); the two gates are one convolution:
  *     [r z] = sigmoid(G [x h]),  c = tanh(C [x r*h]),  h' = z h + (1 - z) c
- * Parameters name.gates, name.cand; the gates' bias starts at 1, so that a cell remembers. */
+ * x [B, N, in], h [B, N, hidden] -> h'. Parameters name.gates, name.cand; the gates' bias starts at
+ * 1, so that a new cell keeps its state. */
 struct wf_dcgru {
     struct wf_dconv gates, cand;
     int hidden;
@@ -47,9 +51,10 @@ struct wf_tensor *wf_dcgru(struct wf_tape *g, const struct wf_dcgru *l, const st
                            struct wf_tensor *x, struct wf_tensor *h);
 
 /* GRU cell as PyTorch's GRUCell (Cho et al. 2014, reset gate after the product):
- *     r = sigmoid(Wr x + br + Ur h + cr), z alike, n = tanh(Wn x + bn + r (Un h + cn)),
- *     h' = (1 - z) n + z h
- * x [.., in], h [.., hidden]. Parameters name.input and name.hidden, linears to [r z n]. */
+ *     r = sigmoid(Wr x + br + Ur h + cr),  z = sigmoid(Wz x + bz + Uz h + cz)
+ *     n = tanh(Wn x + bn + r (Un h + cn)),  h' = (1 - z) n + z h
+ * x [.., in], h [.., hidden] -> h'. Parameters name.input and name.hidden, linear layers to
+ * [r z n]. */
 struct wf_gru {
     struct wf_linear input, state;
     int hidden;
@@ -57,7 +62,8 @@ struct wf_gru {
 void wf_gru_init(struct wf_gru *l, struct wf_params *ps, const char *name, int in, int hidden);
 struct wf_tensor *wf_gru(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *x,
                          struct wf_tensor *h);
-/* The same from a = input(x) [.., 3 hidden], for products that were done for all steps at once. */
+/* The same step from a = input(x) [.., 3 hidden], for a caller that computes input(x) for all steps
+ * at once. */
 struct wf_tensor *wf_gru_step(struct wf_tape *g, const struct wf_gru *l, struct wf_tensor *a,
                               struct wf_tensor *h);
 

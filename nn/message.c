@@ -11,7 +11,8 @@ static struct wf_init uniform(int fan)
     return (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 / sqrt(fan > 0 ? fan : 1) };
 }
 
-/* weight_e / number of edges in the row of e */
+/* Weights that turn a sum into a mean, in the order of the entries: weight_e divided by the number
+ * of edges into the target of e. */
 static struct wf_tensor *mean_weights(struct wf_tape *g, const struct wf_csr *A,
                                       struct wf_tensor *weight)
 {
@@ -35,8 +36,8 @@ struct wf_tensor *wf_aggregate(struct wf_tape *g, const struct wf_csr *A, struct
     return aggr == WF_AGGR_MAX ? wf_edge_max(g, A, weight, x) : wf_spmm(g, A, weight, x, false);
 }
 
-/* sqrt(sum of x^2), at least 1e-12, along an axis that stays; the floor stands under the root,
- * whose slope at 0 is infinite. */
+/* The 2-norm of x along `axis`, which becomes 1 long; at least 1e-12. The bound is applied to the
+ * square, because the slope of the root at 0 is infinite. */
 static struct wf_tensor *norm2(struct wf_tape *g, struct wf_tensor *x, int axis)
 {
     struct wf_tensor *square = wf_sum(g, wf_square(g, x), axis, true);
@@ -93,7 +94,7 @@ void wf_rgcn_init(struct wf_rgcn *l, struct wf_params *ps, const char *name,
     if (!cfg.parts) cfg.parts = 1;
     int P = cfg.parts, R = cfg.relations, K = cfg.bases, O = cfg.out;
     *l = (struct wf_rgcn){ .cfg = cfg };
-    struct wf_init part = glorot; /* of one convolution, as if it stood alone */
+    struct wf_init part = glorot; /* as for one of the convolutions alone */
     part.fan_in = cfg.in;
     part.fan_out = O / P;
     l->weight = wf_params_add(ps, wf_params_path(path, name, "weight"), 3,
@@ -106,7 +107,7 @@ void wf_rgcn_init(struct wf_rgcn *l, struct wf_params *ps, const char *name,
         l->comp = wf_params_add(ps, wf_params_path(path, name, "comp"), 2, wf_dims(R, P * K), part);
 }
 
-/* The matrices of all relations below each other: [relations * in, out]. */
+/* The matrices W_r of all relations, one below the other: [relations * in, out]. */
 static struct wf_tensor *relation_weights(struct wf_tape *g, const struct wf_rgcn *l)
 {
     int P = l->cfg.parts, R = l->cfg.relations, K = l->cfg.bases, in = l->cfg.in, O = l->cfg.out;

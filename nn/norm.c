@@ -1,5 +1,6 @@
 #include "nn/norm.h"
 
+/* Declares the parameter name.last with every element `value`. */
 static struct wf_tensor *constant(struct wf_params *ps, const char *name, const char *last,
                                   int ndim, const int *shape, double value)
 {
@@ -8,6 +9,7 @@ static struct wf_tensor *constant(struct wf_params *ps, const char *name, const 
                          (struct wf_init){ .kind = WF_INIT_CONSTANT, .gain = value });
 }
 
+/* Declares the state slot name.last with every element `value`. */
 static struct wf_tensor *slot(struct wf_params *ps, const char *name, const char *last, int ndim,
                               const int *shape, double value)
 {

@@ -11,24 +11,28 @@
 extern "C" {
 #endif
 
-/* Per channel over all other axes (Ioffe & Szegedy 2015), as PyTorch's BatchNorm. While the tape is
- * training, the moments of the batch, which also move the state slots name.mean, name.var (the
- * unbiased one) and name.count; else the state, constant for the gradient. momentum is the share of
- * the new batch; below 0 the state is the average of all batches so far. eps is 1e-5. */
+/* Batch normalisation, per channel over all other axes (Ioffe & Szegedy 2015), as PyTorch's
+ * BatchNorm. While the tape is training, mean and var are those of the batch, and they also move
+ * the running moments: the state slots name.mean, name.var (the unbiased variance) and name.count.
+ * Otherwise mean and var are the running moments, constants for the gradient. momentum is the share
+ * of the new batch in the running moments; below 0 they are the average over all batches so far.
+ * eps is 1e-5. */
 struct wf_batch_norm {
     struct wf_tensor *weight, *bias; /* [channels] */
     struct wf_running running;
 };
 void wf_batch_norm_init(struct wf_batch_norm *l, struct wf_params *ps, const char *name,
                         int channels, double momentum);
-/* axis of x has the channels: -1 in [B, T, N, C], or 2 for nodes as channels. */
+/* `axis` is the axis of x that counts as channels: -1 in [B, T, N, C], or 2 to normalise node by
+ * node. */
 struct wf_tensor *wf_batch_norm(struct wf_tape *g, const struct wf_batch_norm *l,
                                 struct wf_tensor *x, int axis);
 
-/* PyTorch's names. */
+/* The names of PyTorch's BatchNorm, its running moments included. */
 void wf_batch_norm_names(struct wf_renames *t, const char *theirs, const char *ours);
 
-/* Over the last ndim axes jointly (Ba et al. 2016), of the given shape; eps is 1e-5. */
+/* Layer normalisation over the last ndim axes together, which have the given shape (Ba et al.
+ * 2016); eps is 1e-5. */
 struct wf_layer_norm {
     struct wf_tensor *weight, *bias; /* [shape] */
     double eps;
@@ -38,6 +42,7 @@ void wf_layer_norm_init(struct wf_layer_norm *l, struct wf_params *ps, const cha
 struct wf_tensor *wf_layer_norm(struct wf_tape *g, const struct wf_layer_norm *l,
                                 struct wf_tensor *x);
 
+/* The names of PyTorch's LayerNorm. */
 void wf_layer_norm_names(struct wf_renames *t, const char *theirs, const char *ours);
 
 #ifdef __cplusplus

@@ -1,7 +1,8 @@
 /* optim.h - optimizers over the parameter block, gradient clipping, learning-rate schedules.
  *
  * Semantics are PyTorch's: weight decay is L2 (added to the gradient), clipping is by the 2-norm of
- * the whole gradient. The moments are blocks beside the parameters, saved with them. */
+ * the whole gradient. The moments of an optimizer are blocks as those of the parameters, and are
+ * saved with them (nn/checkpoint.h). Free with wf_optim_free(). */
 #ifndef WF_OPTIM_H
 #define WF_OPTIM_H
 
@@ -16,22 +17,22 @@ enum wf_optim_kind { WF_ADAM, WF_SGD };
 struct wf_optim_config {
     enum wf_optim_kind kind;
     double lr, beta1, beta2, eps, weight_decay, momentum;
-    double clip; /* largest 2-norm of the gradient; 0: no clipping */
-    bool amsgrad;
+    double clip;  /* largest 2-norm of the gradient; 0: no clipping */
+    bool amsgrad; /* divide by the largest second moment so far (Adam only) */
 };
-/* Adam, lr 1e-3, betas 0.9 and 0.999, eps 1e-8, nothing else. */
+/* Adam with lr 1e-3, betas 0.9 and 0.999 and eps 1e-8; everything else is 0, that is, off. */
 struct wf_optim_config wf_optim_defaults(void);
 
 struct wf_optim {
     struct wf_optim_config cfg;
     struct wf_params *ps;
-    struct wf_tensor m, v, vmax; /* [P]; those the kind needs, else data is NULL */
-    struct wf_tensor norm;       /* [1], gradient norm of the last step before clipping; clip > 0 */
+    struct wf_tensor m, v, vmax; /* [P] moments; data is NULL where the kind needs no such block */
+    struct wf_tensor norm; /* [1] gradient norm of the last step, before clipping; with clip > 0 */
 };
 
-/* ps must be committed and outlive o. eps must be greater than zero as a wf_real: else parameters
- * without a gradient, and the padding between parameters, would become 0/0. Momentum belongs to
- * SGD, amsgrad to Adam. */
+/* ps must be committed and outlive o. WF_EINVAL names a number that is out of range. eps must be
+ * greater than 0 as a wf_real: otherwise parameters without a gradient, and the padding between
+ * parameters, would become 0/0. Momentum is refused with Adam, amsgrad with SGD. */
 enum wf_status wf_optim_init(struct wf_optim *o, struct wf_params *ps, struct wf_optim_config cfg,
                              struct wf_error *err);
 void wf_optim_free(struct wf_optim *o);
@@ -46,10 +47,11 @@ struct wf_schedule {
     enum wf_schedule_kind kind;
     int milestones, milestone[WF_MAXMILESTONE]; /* MULTISTEP: lr * gamma^(milestones <= t) */
     double gamma;
-    int period; /* COSINE: from lr to lr_min over t = 0..period, lr_min afterwards */
-    double lr_min;
+    int period;    /* COSINE: lr falls to lr_min over t = 0..period and stays there */
+    double lr_min; /* COSINE: the last learning rate */
 };
-/* Learning rate at time t (an epoch or a step, as the caller counts). */
+/* The learning rate at time t, for a base rate lr; t counts epochs or steps, as the caller
+ * likes. */
 double wf_schedule_lr(const struct wf_schedule *s, double lr, int t);
 
 #ifdef __cplusplus

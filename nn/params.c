@@ -39,8 +39,9 @@ struct wf_param *wf_params_find(const struct wf_params *ps, const char *name)
     return NULL;
 }
 
-/* Names are members of groups in a file: '/' would split them, "." and ".." have a meaning. A path
- * that wf_params_path() had to cut has the one length that is refused. */
+/* A name becomes the name of a dataset in an HDF5 file, where '/' would split it and "." and ".."
+ * have a meaning. A path that wf_params_path() had to cut is just as long as the shortest name that
+ * is refused as too long. */
 static enum wf_status check_name(const struct wf_params *ps, const char *name, struct wf_error *err)
 {
     size_t n = strlen(name);
@@ -157,7 +158,8 @@ void wf_params_refuse(struct wf_params *ps, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Half the width, or the standard deviation, of the initial values. */
+/* The scale of the initial values: half the width of a uniform distribution, the standard deviation
+ * of a normal one, or the constant itself. */
 static double spread(const struct wf_init *init, const struct wf_tensor *t)
 {
     double in = init->fan_in ? init->fan_in : t->ndim ? t->shape[0] : 1;
@@ -191,13 +193,13 @@ static void fill_initial(wf_real *y, const struct wf_param *p, uint64_t seed)
     }
 }
 
-/* Elements from the start of p to the start of the next one. */
+/* Elements from the start of parameter p to the start of the next one. */
 static ptrdiff_t padded(const struct wf_param *p)
 {
     return (wf_tensor_count(&p->value) + LINE - 1) / LINE * LINE;
 }
 
-/* Never empty, so that block->data says whether the parameters are committed. */
+/* A block is never empty, so that block->data tells whether the parameters are committed. */
 static enum wf_status alloc_block(struct wf_params *ps, struct wf_tensor *block, bool state,
                                   struct wf_error *err)
 {
@@ -212,7 +214,7 @@ static enum wf_status alloc_block(struct wf_params *ps, struct wf_tensor *block,
     return wf_tensor_alloc(block, ps->be, 1, wf_dims(n ? (int)n : LINE), err);
 }
 
-/* Initial values of one block, by way of the host; the padding is zero. */
+/* Fills a block with initial values, made in host memory; the padding is 0. */
 static enum wf_status upload_block(struct wf_params *ps, struct wf_tensor *block, bool state,
                                    uint64_t seed, struct wf_error *err)
 {

@@ -23,7 +23,7 @@ void wf_lstm(struct wf_tape *g, const struct wf_lstm *l, struct wf_tensor *x, st
 
 /* ---- over time ---- */
 
-/* Names of a stack's layers; a number that does not fit is refused where they are declared. */
+/* The number of layers if it fits; otherwise 0, and ps has the error. */
 static int layer_count(struct wf_params *ps, const char *name, int layers)
 {
     if (layers >= 1 && layers <= WF_MAXLAYERS) return layers;
@@ -31,6 +31,7 @@ static int layer_count(struct wf_params *ps, const char *name, int layers)
     return 0;
 }
 
+/* "name.k" */
 static const char *layer_path(char text[WF_NAME_TEXT], const char *name, int k)
 {
     char number[16];
@@ -38,7 +39,7 @@ static const char *layer_path(char text[WF_NAME_TEXT], const char *name, int k)
     return wf_params_path(text, name, number);
 }
 
-/* x [B, T, .., C] and one state per layer, zeros where there is none. */
+/* Checks x [B, T, .., C], and fills the initial states that the caller left NULL with zeros. */
 static bool begin(struct wf_tape *g, const struct wf_tensor *x, struct wf_tensor **h, int layers,
                   int hidden)
 {
@@ -58,7 +59,7 @@ static bool begin(struct wf_tape *g, const struct wf_tensor *x, struct wf_tensor
     return g->error.status == WF_OK;
 }
 
-/* States of all steps, put together as they come: [B, T, .., H]. */
+/* The states of all steps of a layer are listed before they become one tensor [B, T, .., H]. */
 enum { MAXSTEPS = 4096 };
 static bool fits_steps(struct wf_tape *g, int T)
 {
@@ -122,6 +123,7 @@ struct wf_tensor *wf_lstm_stack(struct wf_tape *g, const struct wf_lstm_stack *l
 
 /* ---- names ---- */
 
+/* state: our name of the layer that reads the state. */
 static void cell_names(struct wf_renames *t, const char *theirs, const char *ours,
                        const char *after, const char *state)
 {

@@ -8,7 +8,7 @@
 
 static const enum wf_elem elem = sizeof(wf_real) == sizeof(float) ? WF_F32 : WF_F64;
 
-/* "prefix.name", to be freed; NULL for lack of memory. */
+/* "prefix.name", which the caller frees; NULL for lack of memory. */
 static char *joined(const char *prefix, const char *name)
 {
     size_t n = prefix ? strlen(prefix) : 0, size = n + strlen(name) + 2;
@@ -50,14 +50,15 @@ void wf_renames_free(struct wf_renames *t)
     *t = (struct wf_renames){ 0 };
 }
 
-/* An open file; one of the two. */
+/* An open file, which is either HDF5 or an archive; the other pointer is NULL. */
 struct source {
     struct wf_h5 *h5;
     struct wf_npz *npz;
     const char *group;
 };
 
-/* What the blocks will be, and which elements have been filled; [0] parameters, [1] state. */
+/* The new contents of the blocks, and which elements have been filled; [0] parameters, [1]
+ * state. */
 struct stage {
     wf_real *host[2];
     bool *seen[2];
@@ -103,7 +104,7 @@ static bool listed(const struct wf_names *list, const char *name)
     return false;
 }
 
-/* Every array in the file is in the table. */
+/* Refuses a file with an array that is not in the table. */
 static enum wf_status check_names(const struct wf_names *list, const struct wf_renames *table,
                                   struct wf_error *err)
 {
@@ -117,14 +118,15 @@ static enum wf_status check_names(const struct wf_names *list, const struct wf_r
     return WF_OK;
 }
 
-/* Their array as ours wants it: axes in our order, then a matrix whose columns are the last axis.
- */
+/* Their array as our parameter wants it: its axes in our order, seen as a matrix whose columns are
+ * the last axis. */
 struct view {
     int ndim;
-    ptrdiff_t dim[WF_MAXDIM], stride[WF_MAXDIM]; /* of their elements */
+    ptrdiff_t dim[WF_MAXDIM], stride[WF_MAXDIM]; /* strides in elements of their array */
     ptrdiff_t rows, cols;
 };
 
+/* False when `axes` are not the axes of a. */
 static bool view_make(struct view *v, const struct wf_array *a, const char *axes)
 {
     ptrdiff_t stride[WF_MAXDIM], step = 1;
@@ -140,8 +142,9 @@ static bool view_make(struct view *v, const struct wf_array *a, const char *axes
     return true;
 }
 
-/* Inner axes must agree; an array of another number of axes fits as a matrix. Whether all of ours
- * is filled shows at the end. */
+/* Whether their array fits into parameter t at the place that the table gives it. Inner axes must
+ * agree; an array with another number of axes is compared as a matrix. Whether every element of t
+ * is filled is checked at the end, by check_filled(). */
 static bool fits(const struct view *v, const struct wf_tensor *t, const struct wf_rename *row)
 {
     ptrdiff_t cols = t->ndim ? t->shape[t->ndim - 1] : 1, rows = wf_tensor_count(t) / cols;
@@ -171,7 +174,8 @@ static ptrdiff_t their_place(const struct view *v, const struct wf_rename *row, 
     return at;
 }
 
-/* Where row i of the view goes, and whether it adds to what is there. */
+/* The row of our parameter that row i of the view goes to, and whether it is added to what is there
+ * already. */
 static ptrdiff_t our_row(const struct view *v, const struct wf_rename *row, ptrdiff_t i, bool *adds)
 {
     *adds = false;
@@ -181,6 +185,7 @@ static ptrdiff_t our_row(const struct view *v, const struct wf_rename *row, ptrd
     return row->row + (term ? direction * (K - 1) + term : 0) * C + i % C;
 }
 
+/* Copies their array to where it goes in ours; refuses an element that has been filled before. */
 static enum wf_status place(wf_real *out, bool *seen, const struct view *v, const wf_real *in,
                             const struct wf_tensor *t, const struct wf_rename *row,
                             struct wf_error *err)
@@ -199,6 +204,7 @@ static enum wf_status place(wf_real *out, bool *seen, const struct view *v, cons
     return WF_OK;
 }
 
+/* Reads the array of one row of the table and places it. */
 static enum wf_status take_row(struct stage *st, const struct wf_params *ps,
                                const struct source *src, const struct wf_rename *row,
                                struct wf_error *err)
@@ -227,6 +233,7 @@ static enum wf_status take_row(struct stage *st, const struct wf_params *ps,
     return s;
 }
 
+/* Refuses a parameter with elements that were not in the file. */
 static enum wf_status check_filled(const struct stage *st, const struct wf_params *ps,
                                    struct wf_error *err)
 {
@@ -242,7 +249,7 @@ static enum wf_status check_filled(const struct stage *st, const struct wf_param
     return WF_OK;
 }
 
-/* Every row of the table is in the file; those of the state may be missing. */
+/* Reads every row of the table; only arrays of the state may be missing in the file. */
 static enum wf_status take_rows(struct stage *st, const struct wf_params *ps,
                                 const struct source *src, const struct wf_renames *table,
                                 struct wf_error *err)

@@ -1,5 +1,4 @@
 #include "models/mstgcn.h"
-#include <stdio.h>
 
 void wf_mstgcn_block_init(struct wf_mstgcn_block *l, struct wf_params *ps, const char *name,
                           struct wf_st_block_sizes s)
@@ -63,55 +62,69 @@ struct wf_mstgcn_config wf_mstgcn_defaults(void)
     return (struct wf_mstgcn_config){ .hidden = 64, .channels = 64, .blocks = 2, .stride = 1 };
 }
 
+static void init_block(void *block, struct wf_params *ps, const char *name,
+                       struct wf_st_block_sizes s)
+{
+    wf_mstgcn_block_init(block, ps, name, s);
+}
+
+static struct wf_tensor *run_block(struct wf_tape *g, const void *block,
+                                   const struct wf_supports *S, int graphs, struct wf_tensor *x)
+{
+    return wf_mstgcn_block(g, block, S, graphs, x);
+}
+
+static void name_block(const void *block, struct wf_renames *t, const char *theirs,
+                       const char *ours)
+{
+    wf_mstgcn_block_names(block, t, theirs, ours);
+}
+
+static const struct wf_st_block_type type = { .model = "mstgcn",
+                                              .size = sizeof(struct wf_mstgcn_block),
+                                              .init = init_block,
+                                              .forward = run_block,
+                                              .names = name_block };
+
 void wf_mstgcn_init(struct wf_mstgcn *m, struct wf_params *ps, struct wf_mstgcn_config cfg,
                     const struct wf_task *task)
 {
-    struct wf_st_block_sizes s = { .in = task->channels,
-                                   .hidden = cfg.hidden,
-                                   .out = cfg.channels,
-                                   .terms = task->terms,
-                                   .stride = cfg.stride,
-                                   .published = cfg.published };
-    int steps = (task->T + cfg.stride - 1) / cfg.stride;
+    struct wf_st_block_sizes first = { .nodes = task->nodes,
+                                       .steps = task->T,
+                                       .in = task->channels,
+                                       .hidden = cfg.hidden,
+                                       .out = cfg.channels,
+                                       .terms = task->terms,
+                                       .stride = cfg.stride,
+                                       .published = cfg.published };
     *m = (struct wf_mstgcn){ .cfg = cfg, .task = *task };
-    if (!wf_st_blocks_fit(ps, "mstgcn", cfg.blocks)) return;
-    for (int i = 0; i < cfg.blocks; i++, s.in = cfg.channels, s.stride = 1) {
-        char name[WF_NAME_TEXT];
-        snprintf(name, sizeof name, "block.%d", i);
-        wf_mstgcn_block_init(&m->block[i], ps, name, s);
-    }
-    wf_horizon_init(&m->head, ps, steps * cfg.channels, task);
+    int steps = wf_st_net_init(&type, m->block, ps, cfg.blocks, first);
+    if (steps > 0) wf_horizon_init(&m->head, ps, steps * cfg.channels, task);
+}
+
+static struct wf_st_net net_of(const struct wf_mstgcn *m)
+{
+    return (struct wf_st_net){ &type, m->block, m->cfg.blocks, &m->head, &m->task };
 }
 
 struct wf_tensor *wf_mstgcn(struct wf_tape *g, const struct wf_mstgcn *m,
                             const struct wf_supports *S, int graphs, struct wf_tensor *x)
 {
-    struct wf_mark mark = wf_tape_mark(g);
-    for (int i = 0; i < m->cfg.blocks; i++) {
-        x = wf_mstgcn_block(g, &m->block[i], S, graphs, x);
-        wf_tape_release(g, mark, &x, 1);
-    }
-    return wf_horizon(g, &m->head, &m->task, wf_st_all_steps(g, x));
+    struct wf_st_net net = net_of(m);
+    return wf_st_net(g, &net, S, graphs, x);
 }
 
 struct wf_tensor *wf_mstgcn_forward(struct wf_tape *g, const struct wf_mstgcn *m,
                                     const struct wf_batch *b)
 {
-    const struct wf_supports *S;
-    int graphs = wf_st_graphs(g, b, &S);
-    return wf_mstgcn(g, m, S, graphs, wf_batch_x(g, b));
+    struct wf_st_net net = net_of(m);
+    return wf_st_net_forward(g, &net, b);
 }
 
-static void names(const void *layers, struct wf_renames *t)
+static void names(const void *model, struct wf_renames *t)
 {
-    const struct wf_mstgcn *m = layers;
-    for (int i = 0; i < m->cfg.blocks; i++) {
-        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
-        snprintf(theirs, sizeof theirs, "_blocklist.%d", i);
-        snprintf(ours, sizeof ours, "block.%d", i);
-        wf_mstgcn_block_names(&m->block[i], t, theirs, ours);
-    }
-    wf_st_head_names(t);
+    struct wf_st_net net = net_of(model);
+    wf_st_net_names(&net, t);
 }
 
 static const struct wf_field fields[] = {

@@ -34,31 +34,66 @@ void wf_st_block_end_names(const struct wf_st_block_end *l, struct wf_renames *t
                         wf_params_path(to, ours, "norm"));
 }
 
-bool wf_st_blocks_fit(struct wf_params *ps, const char *model, int blocks)
+/* ---- the network ---- */
+
+int wf_st_net_init(const struct wf_st_block_type *type, void *block, struct wf_params *ps,
+                   int blocks, struct wf_st_block_sizes s)
 {
-    if (blocks >= 1 && blocks <= WF_ST_BLOCKS) return true;
-    wf_params_refuse(ps, "%s: %d blocks, want 1 to %d", model, blocks, WF_ST_BLOCKS);
-    return false;
+    if (blocks < 1 || blocks > WF_ST_BLOCKS) {
+        wf_params_refuse(ps, "%s: %d blocks, want 1 to %d", type->model, blocks, WF_ST_BLOCKS);
+        return 0;
+    }
+    for (int i = 0; i < blocks; i++) {
+        char name[WF_NAME_TEXT];
+        snprintf(name, sizeof name, "block.%d", i);
+        type->init((char *)block + (size_t)i * type->size, ps, name, s);
+        s.steps = (s.steps + s.stride - 1) / s.stride;
+        s.stride = 1;
+        s.in = s.out;
+    }
+    return s.steps;
 }
 
-int wf_st_graphs(struct wf_tape *g, const struct wf_batch *b, const struct wf_supports **S)
+static const void *block_at(const struct wf_st_net *m, int i)
 {
-    *S = b->supports;
-    if (!b->weights.data) return 1;
-    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
-    *S = b->step_supports;
-    return b->T;
+    return (const char *)m->block + (size_t)i * m->type->size;
 }
 
-struct wf_tensor *wf_st_all_steps(struct wf_tape *g, struct wf_tensor *x)
+/* [B, T, N, C] as [B, N, T C] */
+static struct wf_tensor *all_steps(struct wf_tape *g, struct wf_tensor *x)
 {
     if (g->error.status != WF_OK) return &g->poison;
     int B = x->shape[0], N = x->shape[2];
     return wf_reshape(g, wf_permute(g, x, 0, 2, 1, 3), 3, wf_dims(B, N, -1));
 }
 
-void wf_st_head_names(struct wf_renames *t)
+struct wf_tensor *wf_st_net(struct wf_tape *g, const struct wf_st_net *m,
+                            const struct wf_supports *S, int graphs, struct wf_tensor *x)
 {
+    struct wf_mark mark = wf_tape_mark(g);
+    for (int i = 0; i < m->blocks; i++) {
+        x = m->type->forward(g, block_at(m, i), S, graphs, x);
+        wf_tape_release(g, mark, &x, 1);
+    }
+    return wf_horizon(g, m->head, m->task, all_steps(g, x));
+}
+
+struct wf_tensor *wf_st_net_forward(struct wf_tape *g, const struct wf_st_net *m,
+                                    const struct wf_batch *b)
+{
+    if (!b->weights.data) return wf_st_net(g, m, b->supports, 1, wf_batch_x(g, b));
+    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
+    return wf_st_net(g, m, b->step_supports, b->T, wf_batch_x(g, b));
+}
+
+void wf_st_net_names(const struct wf_st_net *m, struct wf_renames *t)
+{
+    for (int i = 0; i < m->blocks; i++) {
+        char theirs[WF_NAME_TEXT], ours[WF_NAME_TEXT];
+        snprintf(theirs, sizeof theirs, "_blocklist.%d", i);
+        snprintf(ours, sizeof ours, "block.%d", i);
+        m->type->names(block_at(m, i), t, theirs, ours);
+    }
     wf_renames_add(t, "_final_conv", "head",
                    (struct wf_rename){ "weight", "weight", .axes = "1230" });
     wf_renames_add(t, "_final_conv", "head",

@@ -10,7 +10,8 @@ void wf_a3tgcn_cell_init(struct wf_a3tgcn_cell *l, struct wf_params *ps, const c
                                  (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 });
 }
 
-/* Every period from the same h: one step on B * T samples. [B, T, N, H] */
+/* The states after every period, each from the same h: [B, T, N, H]. It is one step of the cell on
+ * B * T samples. */
 static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_tgcn_weights *w,
                                      const struct wf_supports *S, struct wf_tensor *x,
                                      struct wf_tensor *h)
@@ -22,7 +23,7 @@ static struct wf_tensor *all_at_once(struct wf_tape *g, const struct wf_tgcn_wei
     return wf_reshape(g, h, 4, wf_dims(B, T, N, H));
 }
 
-/* S of all periods, or with b the supports of each step. */
+/* The layer. With b, every period has the supports of its step of b; without b, all have S. */
 static struct wf_tensor *attended(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
                                   const struct wf_supports *S, const struct wf_batch *b,
                                   struct wf_tensor *x, struct wf_tensor *h)
@@ -89,7 +90,7 @@ struct wf_tensor *wf_a3tgcn_forward(struct wf_tape *g, const struct wf_a3tgcn *m
     return wf_horizon(g, &m->head, &m->task, h);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_a3tgcn *m = model;
@@ -98,7 +99,7 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    WF_MODEL_FIELD(a3tgcn, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(a3tgcn, hidden, INT, 1, 4096, "units of the cell"),
     WF_MODEL_FIELD(a3tgcn, restart, BOOL, 0, 1,
                    "every period starts from zero, as in PyTorch Geometric Temporal"),
     { 0 }

@@ -13,26 +13,28 @@
 extern "C" {
 #endif
 
-/* Parameters those of the cell, and name.attention [periods]. */
+/* The parameters are those of T-GCN's cell under `name`, and name.attention [periods] (a). */
 struct wf_a3tgcn_cell {
     struct wf_tgcn_cell tgcn;
     struct wf_tensor *attention;
     int periods;
-    bool restart; /* as PyTorch Geometric Temporal: h_t = TGCN(x_t, h_0), no recurrence */
+    /* h_t = TGCN(x_t, h_0), without recurrence, as PyTorch Geometric Temporal has it */
+    bool restart;
 };
 void wf_a3tgcn_cell_init(struct wf_a3tgcn_cell *l, struct wf_params *ps, const char *name, int in,
                          int hidden, int periods);
-/* x [B, periods, N, in], h [B, N, hidden] -> [B, N, hidden]. S: one support, of WF_GCN. */
+/* x [B, periods, N, in], h [B, N, hidden] (h_0) -> y [B, N, hidden]. S has one support, of
+ * WF_GCN. */
 struct wf_tensor *wf_a3tgcn(struct wf_tape *g, const struct wf_a3tgcn_cell *l,
                             const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *h);
-/* A3TGCN and A3TGCN2 of PyTorch Geometric Temporal. */
+/* The names of A3TGCN and A3TGCN2 of PyTorch Geometric Temporal. */
 void wf_a3tgcn_cell_names(const struct wf_a3tgcn_cell *l, struct wf_renames *t, const char *theirs,
                           const char *ours);
 
-/* The forecasting model: the T input steps are the periods. */
+/* The forecasting model: the T input steps are the periods, and h_0 is 0. */
 struct wf_a3tgcn_config {
-    int hidden;   /* units */
-    bool restart; /* struct wf_a3tgcn_cell */
+    int hidden;   /* units of the cell */
+    bool restart; /* as in struct wf_a3tgcn_cell */
 };
 struct wf_a3tgcn_config wf_a3tgcn_defaults(void);
 

@@ -47,8 +47,8 @@ struct wf_tensor *wf_aagcn_forward(struct wf_tape *g, const struct wf_aagcn *m,
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(aagcn, hidden, INT, 4, 4096, "channels of a block, a multiple of 4"),
     WF_MODEL_FIELD(aagcn, blocks, INT, 1, WF_AAGCN_BLOCKS, "blocks of graph and time"),
-    WF_MODEL_FIELD(aagcn, adaptive, BOOL, 0, 1, "learned graphs besides the given one"),
-    WF_MODEL_FIELD(aagcn, attention, BOOL, 0, 1, "weights of nodes, steps and channels"),
+    WF_MODEL_FIELD(aagcn, adaptive, BOOL, 0, 1, "learn graphs besides the given one"),
+    WF_MODEL_FIELD(aagcn, attention, BOOL, 0, 1, "weigh nodes, steps and channels by attention"),
     { 0 }
 };
 WF_MODEL_TYPE(aagcn, "aagcn", "graphs of every sample's own, attention (AAGCN, Shi et al. 2020)",

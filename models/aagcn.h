@@ -1,8 +1,9 @@
-/* aagcn.h - a forecast of AAGCN's blocks: Shi, Zhang, Cheng, Lu, "Skeleton-Based Action Recognition
- * with Multi-Stream Adaptive Graph Convolutional Networks", IEEE Transactions on Image Processing
- * 29, 2020. Formulas are in models/aagcn_block.h.
+/* aagcn.h - a forecasting model made of AAGCN's blocks: Shi, Zhang, Cheng, Lu, "Skeleton-Based
+ * Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks", IEEE Transactions on
+ * Image Processing 29, 2020. models/aagcn_block.h has the formulas of a block. With C a convolution
+ * over all T steps,
  *
- *     y = relu(C(blocks(x))) W + b,  C: a convolution over all T steps */
+ *     y = relu(C(blocks(x))) W + b */
 #ifndef WF_AAGCN_H
 #define WF_AAGCN_H
 
@@ -13,11 +14,11 @@
 extern "C" {
 #endif
 
-/* A forecast: `blocks` of them, a convolution over all T steps, a linear layer for all Q. */
 enum { WF_AAGCN_BLOCKS = 10 };
 struct wf_aagcn_config {
-    int hidden, blocks;
-    bool adaptive, attention;
+    int hidden, blocks; /* channels of a block, a multiple of 4; number of blocks */
+    bool adaptive;      /* learn graphs besides the given one */
+    bool attention;     /* weigh nodes, steps and channels */
 };
 struct wf_aagcn_config wf_aagcn_defaults(void);
 
@@ -25,7 +26,7 @@ struct wf_aagcn {
     struct wf_aagcn_config cfg;
     struct wf_task task;
     struct wf_aagcn_block block[WF_AAGCN_BLOCKS];
-    struct wf_conv last;
+    struct wf_conv last;   /* C: hidden -> hidden */
     struct wf_linear head; /* hidden -> Q * targets, per node */
 };
 void wf_aagcn_init(struct wf_aagcn *m, struct wf_params *ps, struct wf_aagcn_config cfg,

@@ -1,6 +1,6 @@
 #include "models/aagcn_block.h"
 
-enum { GRAPHS = WF_AAGCN_GRAPHS, REACH = 9 }; /* steps of a convolution over time */
+enum { GRAPHS = WF_AAGCN_GRAPHS, REACH = 9 }; /* REACH: steps that a convolution over time sees */
 
 static void init_attention(struct wf_aagcn_block *l, struct wf_params *ps, const char *name)
 {
@@ -58,7 +58,8 @@ void wf_aagcn_block_init(struct wf_aagcn_block *l, struct wf_params *ps, const c
                        0.1);
 }
 
-/* A_k + alpha tanh(theta_k^T phi_k / (Ci T)), transposed and below each other: [B, 3 N, N] */
+/* The learned part of the graphs, A_k + alpha tanh(theta_k^T phi_k / (Ci T)), each transposed, one
+ * below the other: [B, 3 N, N] */
 static struct wf_tensor *learned(struct wf_tape *g, const struct wf_aagcn_block *l,
                                  struct wf_tensor *x)
 {
@@ -69,7 +70,7 @@ static struct wf_tensor *learned(struct wf_tape *g, const struct wf_aagcn_block 
         p = wf_permute(g, wf_reshape(g, p, 5, wf_dims(B, T, N, GRAPHS, Ci)), 0, 3, 2, 1, 4);
         part[i] = wf_reshape(g, p, 3, wf_dims(B * GRAPHS, N, T * Ci));
     }
-    /* [v, u] of phi_v . theta_u is the transpose of what the formula has */
+    /* phi_v . theta_u at [v, u] is the transpose of what the formula has */
     struct wf_tensor *s = wf_matmul(g, part[1], wf_permute(g, part[0], 0, 2, 1));
     s = wf_tanh(g, wf_affine(g, s, 1.0 / ((double)Ci * T), 0));
     s = wf_mul(g, wf_reshape(g, s, 4, wf_dims(B, GRAPHS, N, N)), l->alpha);
@@ -77,7 +78,7 @@ static struct wf_tensor *learned(struct wf_tape *g, const struct wf_aagcn_block 
     return wf_reshape(g, s, 3, wf_dims(B, GRAPHS * N, N));
 }
 
-/* G_k^T x of all k side by side: [B, T, N, 3 C] */
+/* G_k^T x of all graphs, side by side: [B, T, N, 3 C] */
 static struct wf_tensor *spread(struct wf_tape *g, const struct wf_aagcn_block *l,
                                 const struct wf_supports *S, struct wf_tensor *x)
 {
@@ -99,7 +100,7 @@ static struct wf_tensor *spread(struct wf_tape *g, const struct wf_aagcn_block *
     return z ? wf_add(g, walk, wf_reshape(g, z, 4, wf_dims(B, T, N, GRAPHS * C))) : walk;
 }
 
-/* y (1 + s(a)), a of y's axes with size 1 where it is the same */
+/* y (1 + s(a)), where a has the axes of y, some of size 1, and s is the logistic function */
 static struct wf_tensor *scaled(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *a)
 {
     return wf_mul(g, y, wf_affine(g, wf_sigmoid(g, a), 1, 1));

@@ -1,7 +1,7 @@
 #include "models/aagcn_names.h"
 #include <stdio.h>
 
-/* Where a published [O, C, 1, 1] and its [O] begin in ours. */
+/* Where a published weight [O, C, 1, 1] and its bias [O] begin in ours. */
 struct place {
     int row, bias_row, first;
 };

@@ -1,5 +1,5 @@
-/* aagcn_names.h - the block of AAGCN under its names in PyTorch Geometric Temporal, whose A is the
- * whole graph: its weights want a block without supports. */
+/* aagcn_names.h - the names of AAGCN's block in PyTorch Geometric Temporal. There A is the whole
+ * graph, so with its weights wf_aagcn_block() must be given no supports. */
 #ifndef WF_AAGCN_NAMES_H
 #define WF_AAGCN_NAMES_H
 
@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* Adds the names of the block; theirs and ours are the prefixes (nn/weights.h). */
 void wf_aagcn_block_names(const struct wf_aagcn_block *l, struct wf_renames *t, const char *theirs,
                           const char *ours);
 

@@ -23,7 +23,7 @@ struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *
                                 struct wf_tensor *x, struct wf_tensor *h)
 {
     struct wf_tensor *r, *zh, *a;
-    x = wf_nodes_first(g, x); /* [N, B, in]; h of the step before then lies in order */
+    x = wf_nodes_first(g, x); /* [N, B, in]; h of the step before is contiguous this way */
     h = wf_nodes_first(g, h);
     a = wf_avwgcn_by_node(g, &l->gate, l->S, wf_concat(g, x, h)); /* [N, B, 2H] */
     zh = wf_gru_reset(g, a, NULL, h, &r);
@@ -71,7 +71,7 @@ struct stack {
     int layers;
 };
 
-/* The top layer's state is the first. */
+/* The states are listed from the top layer down, because the forecast reads state[0]. */
 static void step(struct wf_tape *g, const void *cell, const struct wf_supports *S,
                  struct wf_tensor *x, struct wf_tensor **state)
 {
@@ -93,7 +93,7 @@ struct wf_tensor *wf_agcrn_forward(struct wf_tape *g, const struct wf_agcrn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the code of the paper's authors. */
+/* The names in the code of the paper's authors. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_agcrn *m = model;
@@ -114,9 +114,9 @@ static void names(const void *model, struct wf_renames *t)
 
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(agcrn, hidden, INT, 1, 4096, "units per cell"),
-    WF_MODEL_FIELD(agcrn, layers, INT, 1, WF_AGCRN_LAYERS, "cells"),
+    WF_MODEL_FIELD(agcrn, layers, INT, 1, WF_AGCRN_LAYERS, "cells, one on another"),
     WF_MODEL_FIELD(agcrn, embedding, INT, 1, 1024, "numbers that describe a node"),
-    WF_MODEL_FIELD(agcrn, terms, INT, 1, WF_MAXTERM, "Chebyshev terms"),
+    WF_MODEL_FIELD(agcrn, terms, INT, 1, WF_MAXTERM, "Chebyshev terms of the graph convolution"),
     { 0 }
 };
 WF_MODEL_TYPE(agcrn, "agcrn", "graph and node weights from embeddings (AGCRN, Bai et al. 2020)",

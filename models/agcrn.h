@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* Parameters name.gate (columns z, r) and name.update. */
+/* The cell. Parameters name.gate (AV_g, columns z, r) and name.update (AV_u). */
 struct wf_agcrn_cell {
     struct wf_avwgcn gate, update;
 };
@@ -22,6 +22,8 @@ struct wf_agcrn_sizes {
 };
 void wf_agcrn_cell_init(struct wf_agcrn_cell *l, struct wf_params *ps, const char *name,
                         struct wf_agcrn_sizes sizes);
+/* The weights of the cell for the nodes of E [N, d], and the graph S = wf_agcrn_graph(E); they are
+ * the same in every step of a sequence. */
 struct wf_agcrn_nodes {
     struct wf_tensor *S;
     struct wf_avwgcn_nodes gate, update;
@@ -31,10 +33,11 @@ struct wf_agcrn_nodes wf_agcrn_bind(struct wf_tape *g, const struct wf_agcrn_cel
 /* x [B, N, in], h [B, N, hidden] -> h'. */
 struct wf_tensor *wf_agcrn_step(struct wf_tape *g, const struct wf_agcrn_nodes *l,
                                 struct wf_tensor *x, struct wf_tensor *h);
-/* AGCRN of PyTorch Geometric Temporal. */
+/* The names of AGCRN of PyTorch Geometric Temporal. */
 void wf_agcrn_cell_names(struct wf_renames *t, const char *theirs, const char *ours);
 
-/* The published model: `layers` cells on one embedding, all Q steps from the last state. */
+/* The published model: `layers` cells on each other share one embedding, and a linear layer makes
+ * all Q steps out of the last state. */
 enum { WF_AGCRN_LAYERS = 4 };
 struct wf_agcrn_config {
     int hidden, layers, embedding, terms; /* units, cells, d, Chebyshev terms */

@@ -29,9 +29,9 @@ static bool fits(struct wf_tape *g, const struct wf_st_block_sizes *s, const str
     return false;
 }
 
-/* Worked out transposed, so that V is a weight on the right; [i, j] of the result is the weight of
- * j for i, and each row of them sums to 1. In the published code, where softmax runs over the first
- * axis, each column does. */
+/* The formula is computed transposed, so that V is a weight on the right. Element [i, j] of the
+ * result is the weight of j for i, and each row sums to 1. In the published code, whose softmax
+ * runs over the first axis, each column sums to 1 instead. */
 struct wf_tensor *wf_astgcn_attention(struct wf_tape *g, const struct wf_astgcn_attention *l,
                                       struct wf_tensor *x)
 {
@@ -77,7 +77,7 @@ void wf_astgcn_block_init(struct wf_astgcn_block *l, struct wf_params *ps, const
     wf_st_block_end_init(&l->end, ps, name, &s);
 }
 
-/* x [B, T, N, in], A [B, N, N] -> [B, T, N, hidden] */
+/* The graph convolution: x [B, T, N, in], A [B, N, N] -> [B, T, N, hidden] */
 static struct wf_tensor *spread(struct wf_tape *g, const struct wf_astgcn_block *l,
                                 const struct wf_supports *S, int graphs, struct wf_tensor *x,
                                 struct wf_tensor *A)
@@ -195,7 +195,7 @@ static const struct wf_field fields[] = {
     WF_MODEL_FIELD(astgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
     WF_MODEL_FIELD(astgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
     WF_MODEL_FIELD(astgcn, blocks, INT, 1, WF_ST_BLOCKS, "blocks of attention, graph and time"),
-    WF_MODEL_FIELD(astgcn, stride, INT, 1, 64, "of the first block along time"),
+    WF_MODEL_FIELD(astgcn, stride, INT, 1, 64, "stride of the first block along time"),
     WF_MODEL_FIELD(astgcn, published, BOOL, 0, 1,
                    "compute as PyTorch Geometric Temporal does, not as the paper"),
     { 0 }

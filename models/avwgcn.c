@@ -5,7 +5,8 @@ void wf_avwgcn_init(struct wf_avwgcn *l, struct wf_params *ps, const char *name,
                     int in, int out, int terms)
 {
     char path[WF_NAME_TEXT];
-    /* Glorot's variance for a node's weights: they are sums over its embedding, N(0, 1) */
+    /* The weights of a node are sums over its embedding, which is N(0, 1); this gain gives these
+     * sums the variance of Glorot. */
     struct wf_init glorot = { .kind = WF_INIT_XAVIER_UNIFORM,
                               .gain = 1 / sqrt(embedding > 0 ? embedding : 1),
                               .fan_in = terms * in,
@@ -34,7 +35,7 @@ struct wf_tensor *wf_agcrn_graph(struct wf_tape *g, struct wf_tensor *E)
     return wf_softmax(g, wf_relu(g, wf_matmul(g, E, wf_permute(g, E, 1, 0))), 1);
 }
 
-/* S x for x [N, B, C]: one product, all samples side by side. */
+/* S x for x [N, B, C], as one product with all samples side by side. */
 static struct wf_tensor *hop(struct wf_tape *g, struct wf_tensor *S, struct wf_tensor *x)
 {
     if (g->error.status != WF_OK) return &g->poison;

@@ -2,7 +2,8 @@
 #include <math.h>
 #include "tensor/alloc.h"
 
-/* Overlapping windows say much the same; a model of some 20 numbers needs no more samples. */
+/* Samples that a ridge regression reads, at most. Overlapping windows say much the same, and a
+ * model of some 20 numbers needs no more. */
 enum { RIDGE_SAMPLES = 400000, NEIGHBOURS = WF_BASELINE_NEIGHBOURS };
 
 struct wf_baseline_config wf_baseline_defaults(void)
@@ -10,12 +11,14 @@ struct wf_baseline_config wf_baseline_defaults(void)
     return (struct wf_baseline_config){ .T = 12, .Q = 12, .lambda = 1 };
 }
 
+/* Channel 0 of node n in row e; NaN where it is missing. */
 static double value(const struct wf_baseline *b, int64_t e, int n)
 {
     return (double)b->series->values[(e * b->series->N + n) * b->series->C];
 }
 
-/* Where row e belongs in the table of averages: its time of day and weekday or weekend. */
+/* The cell of the table of averages that row e belongs to, by its time of day and by weekday or
+ * weekend. */
 static ptrdiff_t cell_of(const struct wf_baseline *b, int64_t e)
 {
     const int64_t *time_s = b->series->time_s;
@@ -29,7 +32,8 @@ static double average(const struct wf_baseline *b, int64_t e, int n)
     return (double)b->average[cell_of(b, e) * b->series->N + n];
 }
 
-/* sum and count [cells, N], zero. */
+/* Fills the averages from rows from .. to - 1; sum and count [cells, N] are scratch, zero
+ * before. */
 static void fill_averages(struct wf_baseline *b, int64_t from, int64_t to, double *sum,
                           double *count)
 {
@@ -75,7 +79,8 @@ static enum wf_status fit_averages(struct wf_baseline *b, const struct wf_split 
     return wf_fail(err, WF_ENOMEM, "baseline: no memory for %zu averages", cells);
 }
 
-/* The nodes that row n of the graph gives the largest weights, the larger first. */
+/* The nodes to which row n of the graph gives the largest weights, the largest first; -1 where
+ * there are fewer. */
 static void pick_neighbours(const struct wf_baseline_config *cfg, int n, int *best)
 {
     wf_real top[NEIGHBOURS];
@@ -95,8 +100,9 @@ static void pick_neighbours(const struct wf_baseline_config *cfg, int n, int *be
     while (count < NEIGHBOURS) best[count++] = -1;
 }
 
-/* Feature k of node n at horizon q: a constant, the T inputs, the average now, the average at the
- * target time, the neighbours' last inputs; standardised, 0 when missing. */
+/* Feature k of node n for horizon q. In this order the features are a constant, the T inputs, the
+ * average at the time of the last input, the average at the target time, and the neighbours' last
+ * inputs. All but the constant are standardised, and 0 when missing. */
 static double feature(const struct wf_baseline *b, int64_t start, int n, int q, int k)
 {
     int T = b->cfg.T;
@@ -113,8 +119,8 @@ static double feature(const struct wf_baseline *b, int64_t start, int n, int q, 
     return v == v ? (v - (double)b->scaler.mean[0]) / (double)b->scaler.std[0] : 0;
 }
 
-/* Normal equations of horizon q: the lower triangle of A [F, F] and r [F], both zero before; f [F]
- * is scratch. */
+/* Sums up the normal equations of horizon q: the lower triangle of A [F, F], and r [F], both zero
+ * before; f [F] is scratch. */
 static void add_samples(const struct wf_baseline *b, const struct wf_split *sp, int q, double *A,
                         double *r, double *f)
 {
@@ -135,8 +141,8 @@ static void add_samples(const struct wf_baseline *b, const struct wf_split *sp, 
     }
 }
 
-/* Solves A x = r in place (x in r) by Cholesky's A = L L'; A is symmetric, its lower triangle is
- * read. False when it is not positive definite. */
+/* Solves A x = r by Cholesky's A = L L'; r becomes x, and A becomes L. A is symmetric, and only its
+ * lower triangle is read. False when A is not positive definite. */
 static bool solve(double *A, double *r, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -177,7 +183,8 @@ static enum wf_status fit_ridge(struct wf_baseline *b, const struct wf_split *sp
     for (int q = 0; q < Q; q++) {
         double *A = work + (size_t)q * block, *r = b->coef + (ptrdiff_t)q * F;
         add_samples(b, sp, q, A, r, A + F * F);
-        for (int k = 1; k < F; k++) A[k * F + k] += b->cfg.lambda; /* the constant is free */
+        /* The constant, feature 0, is not penalised. */
+        for (int k = 1; k < F; k++) A[k * F + k] += b->cfg.lambda;
         singular += !solve(A, r, F);
     }
     wf_free(work);

@@ -37,12 +37,13 @@ int wf_calendar(struct wf_tape *g, const struct wf_calendar *l, struct wf_tensor
     return l->tables;
 }
 
-/* Whole days in t [B, N], as [B, N, 1]; a number half a step below one counts as one. */
+/* The whole days in t [B, N], as [B, N, 1]. A time less than half a step short of a whole day
+ * counts as the whole day. */
 static struct wf_tensor *whole(struct wf_tape *g, struct wf_tensor *t, int most, double half_step)
 {
     wf_real number[WF_CALENDAR_AHEAD];
     for (int i = 0; i < most; i++) number[i] = (wf_real)i;
-    /* wf_lookup() adds a thousandth, which may be more than a step */
+    /* wf_lookup() adds a thousandth, which may be more than a step, so it is taken off before. */
     return wf_lookup(g, wf_input(g, number, 2, wf_dims(most, 1)),
                      wf_affine(g, t, 1, half_step - 1e-3), 1);
 }

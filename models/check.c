@@ -144,7 +144,7 @@ enum wf_status wf_check_gradient(struct wf_check *c, double *worst, const char *
 
 /* ---- smoke ---- */
 
-/* A forecast into y [count]. */
+/* Writes a forecast to y [count] and checks its shape and its values. */
 static enum wf_status look(struct wf_tape *g, struct wf_check *c, bool training, bool recording,
                            wf_real *y, struct wf_error *err)
 {
@@ -167,7 +167,8 @@ static enum wf_status look(struct wf_tape *g, struct wf_check *c, bool training,
     return WF_OK;
 }
 
-/* State slots, which a step in training may move, are as they were afterwards. */
+/* Makes the same forecast twice and compares the bits: in training both are recorded, outside it
+ * only the first is. State slots, which a step in training may move, are reset after each. */
 static enum wf_status look_twice(struct wf_tape *g, struct wf_check *c, bool training,
                                  wf_real *const y[2], wf_real *slots, struct wf_error *err)
 {

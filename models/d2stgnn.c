@@ -73,8 +73,8 @@ void wf_d2stgnn_init(struct wf_d2stgnn *m, struct wf_params *ps, struct wf_d2stg
     wf_linear_init(&m->head, ps, "head", cfg.end, cfg.gap * task->targets);
 }
 
-/* The rows of the steps x [B, T, N, C], which are the same for all nodes: [B, T, 1, times]; NULL
- * where the data have no times. */
+/* The embeddings of the times of x [B, T, N, C], which are the same for all nodes: [B, T, 1,
+ * times]; NULL where the data have no times. */
 static struct wf_tensor *times_of(struct wf_tape *g, const struct wf_d2stgnn *m,
                                   struct wf_tensor *x)
 {
@@ -83,8 +83,10 @@ static struct wf_tensor *times_of(struct wf_tape *g, const struct wf_d2stgnn *m,
     return n ? wf_concat_n(g, part, n, -1) : NULL;
 }
 
-/* x [B, T, N, H] times the gate, times being those of a longer window. A product with times and one
- * with nodes make the first layer: few of either, many pairs. */
+/* x [B, T, N, H] multiplied by the estimation gate; `times` are the embeddings of a window that
+ * ends with x and may be longer. The first layer of the gate reads pairs of a time and a node; as
+ * there are many more pairs than times and nodes, it is computed as the sum of a product with the
+ * times and one with the nodes. */
 static struct wf_tensor *diffused(struct wf_tape *g, const struct wf_d2stgnn *m,
                                   const struct wf_linear gate[2], struct wf_tensor *times,
                                   struct wf_tensor *x)
@@ -145,9 +147,9 @@ static const struct wf_field fields[] = {
     WF_FIELD(wf_d2stgnn_config, "hidden", INT, hidden, 1, WF_D2STGNN_HIDDEN, NULL,
              "channels of the layers"),
     WF_FIELD(wf_d2stgnn_config, "embedding", INT, embedding, 1, 1024, NULL,
-             "width of a node, a time, a weekday"),
+             "width of the embeddings of a node, a time of day, a weekday"),
     WF_FIELD(wf_d2stgnn_config, "gate", INT, gate, 1, 4096, NULL,
-             "units that split the two signals"),
+             "units of the gate that splits the signal in two"),
     WF_FIELD(wf_d2stgnn_config, "forecast", INT, forecast, 1, 4096, NULL,
              "channels of the sum of all layers"),
     WF_FIELD(wf_d2stgnn_config, "end", INT, end, 1, 4096, NULL, "channels before the forecast"),
@@ -160,7 +162,7 @@ static const struct wf_field fields[] = {
     WF_FIELD(wf_d2stgnn_config, "gap", INT, gap, 1, 1024, NULL,
              "steps of a forecast that one state makes"),
     WF_FIELD(wf_d2stgnn_config, "dropout", DOUBLE, dropout, 0, 0.99, NULL,
-             "behind convolutions and attention"),
+             "share of values dropped behind convolutions and attention while training"),
     { 0 }
 };
 WF_MODEL_TYPE(d2stgnn, "d2stgnn", "what diffuses apart from what is inherent (Shao et al. 2022)",

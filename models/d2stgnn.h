@@ -1,7 +1,8 @@
 /* d2stgnn.h - D2STGNN: Shao, Zhang, Wei, Wang, Xu, Cao, Jensen, "Decoupled Dynamic Spatial-Temporal
- * Graph Neural Network for Traffic Forecasting", PVLDB 15(11), 2022, sections 4 and 5. What a
- * sensor measures is what diffuses from others and what is its own; every layer takes first the
- * one, then the other out of the signal and forecasts it alone.
+ * Graph Neural Network for Traffic Forecasting", PVLDB 15(11), 2022, sections 4 and 5. A sensor
+ * measures the sum of two signals: what diffuses from other sensors, and what is its own
+ * (inherent). Every layer takes first the one and then the other out of its input x, forecasts each
+ * by itself, and hands on what is left:
  *
  *     x <- inputs,  for each layer:
  *     share = sigmoid(relu([T_day  D_week  E_1  E_2] W + b) v + c) x         estimation gate
@@ -9,8 +10,8 @@
  *     x <- x less what is inherent
  *     y = relu(relu(sum of all states to come F_l + f) W' + b') W'' + b''
  *
- * Both blocks, the states to come and the graphs are in d2stgnn_blocks.h. One state makes `gap`
- * steps of the forecast. */
+ * models/d2stgnn_blocks.h has both blocks and the states to come, models/d2stgnn_graph.h the
+ * graphs. One state makes `gap` steps of the forecast. */
 #ifndef WF_D2STGNN_H
 #define WF_D2STGNN_H
 
@@ -24,10 +25,10 @@ extern "C" {
 enum { WF_D2STGNN_LAYERS = 16 };
 struct wf_d2stgnn_config {
     int hidden, embedding;   /* H; width of T_day, D_week, E_1, E_2 */
-    int gate, forecast, end; /* width of the gate, of the sum of states, behind it */
-    int layers, kernel;      /* steps that diffusion sees together */
-    int heads, gap;
-    double dropout;
+    int gate, forecast, end; /* width of the gate, of the sum of states, of the layer after it */
+    int layers, kernel;      /* number of layers; steps that diffusion sees together */
+    int heads, gap;          /* heads of the attention; steps that one state makes */
+    double dropout;          /* behind convolutions and attention */
 };
 struct wf_d2stgnn_config wf_d2stgnn_defaults(void);
 
@@ -39,7 +40,7 @@ struct wf_d2stgnn_layer {
 struct wf_d2stgnn {
     struct wf_d2stgnn_config cfg;
     struct wf_task task;
-    int measured;            /* input channels that are not times */
+    int measured;            /* input channels that are not features of time */
     struct wf_linear inputs; /* measured -> H */
     struct wf_calendar calendar;
     struct wf_d2stgnn_graph graph;

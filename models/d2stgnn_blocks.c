@@ -23,7 +23,7 @@ static void backcast_init(struct wf_d2stgnn_backcast *l, struct wf_params *ps, c
     wf_layer_norm_init(&l->norm, ps, wf_params_path(path, name, "norm"), 1, wf_dims(hidden));
 }
 
-/* x' from h, which has the last steps of x [B, T, N, H]. */
+/* x' = LN(x - relu(h W + b)) for the last steps of x [B, T, N, H], which are those of h. */
 static struct wf_tensor *unexplained(struct wf_tape *g, const struct wf_d2stgnn_backcast *l,
                                      struct wf_tensor *x, struct wf_tensor *h)
 {
@@ -48,7 +48,7 @@ void wf_d2stgnn_diffusion_init(struct wf_d2stgnn_diffusion *l, struct wf_params 
     backcast_init(&l->backcast, ps, name, s.hidden);
 }
 
-/* h [B, T - kernel + 1, N, H] of x [B, T, N, H] */
+/* The graph convolution h [B, T - kernel + 1, N, H] of x [B, T, N, H] */
 static struct wf_tensor *diffuse(struct wf_tape *g, const struct wf_d2stgnn_diffusion *l,
                                  const struct wf_d2stgnn_graphs *G, struct wf_tensor *x)
 {
@@ -96,7 +96,7 @@ void wf_d2stgnn_inherent_init(struct wf_d2stgnn_inherent *l, struct wf_params *p
     if (!s.last) backcast_init(&l->backcast, ps, name, s.hidden);
 }
 
-/* e_t from r_t [B, N, H] */
+/* e_t = r_t + p_t, for r_t [B, N, H] */
 static struct wf_tensor *at_step(struct wf_tape *g, const struct wf_d2stgnn_inherent *l,
                                  struct wf_tensor *r, int t)
 {
@@ -109,7 +109,8 @@ static struct wf_tensor *at_step(struct wf_tape *g, const struct wf_d2stgnn_inhe
     return wf_dropout(g, wf_add(g, r, wf_input(g, p, 1, &H)), l->sizes.dropout);
 }
 
-/* q [B, L, N, H] attends to [k v] [B, S, N, 2H]: [B, L, N, H], in memory [B, N, L, H] */
+/* q [B, L, N, H] attends to [k v] [B, S, N, 2H], node by node. The result [B, L, N, H] is a view of
+ * memory in the order [B, N, L, H]. */
 static struct wf_tensor *attend(struct wf_tape *g, const struct wf_d2stgnn_inherent *l,
                                 struct wf_tensor *q, struct wf_tensor *kv)
 {
@@ -122,7 +123,7 @@ static struct wf_tensor *attend(struct wf_tape *g, const struct wf_d2stgnn_inher
     return wf_permute(g, wf_dropout(g, y, l->sizes.dropout), 0, 2, 1, 3);
 }
 
-/* [q k v] of e [.., H]: [.., 3H] */
+/* The projections [q k v] of e [.., H]: [.., 3H] */
 static struct wf_tensor *project(struct wf_tape *g, const struct wf_d2stgnn_inherent *l,
                                  struct wf_tensor *e)
 {

@@ -1,13 +1,13 @@
-/* d2stgnn_blocks.h - a layer of D2STGNN (models/d2stgnn.h): a block for each of the two signals
- * that the data have.
+/* d2stgnn_blocks.h - the two blocks of a layer of D2STGNN (models/d2stgnn.h), one for each of the
+ * two signals that the data have: what diffuses and what is inherent.
  *
- * A block takes its signal x [B, T, N, H] in, forecasts `states` hidden states that follow the last
- * step, and returns what of x it does not explain, h being its own view of it:
+ * A block reads x [B, T, N, H] and makes hidden values h of it; it forecasts the `states` values of
+ * h that follow the last step, and returns the part of x that h does not explain (the backcast):
  *
  *     x' = LN(x - relu(h W + b))
  *
- * d2stgnn.h makes the forecast of the series from the states of all blocks. Nothing here is freed.
- */
+ * models/d2stgnn.h makes the forecast of the series from the states of all blocks. Nothing here is
+ * freed. */
 #ifndef WF_D2STGNN_BLOCKS_H
 #define WF_D2STGNN_BLOCKS_H
 
@@ -21,27 +21,27 @@ extern "C" {
 
 enum { WF_D2STGNN_HIDDEN = 1024, WF_D2STGNN_STEPS = 512, WF_D2STGNN_KERNEL = 16 };
 struct wf_d2stgnn_sizes {
-    int hidden, states;
-    int kernel, terms; /* diffusion: steps that are seen together; 1 + hops * graphs */
-    int heads;         /* inherent */
-    bool last;         /* inherent: no x', and nothing to make it with */
+    int hidden, states; /* H; states to come */
+    int kernel, terms;  /* diffusion block: steps seen together; 1 + hops * graphs */
+    int heads;          /* inherent block: heads of the attention */
+    bool last;          /* inherent block of the last layer: it makes no x' */
     double dropout;
 };
 
-/* x' from x and h. */
+/* The layers that make x' from x and h. */
 struct wf_d2stgnn_backcast {
     struct wf_linear map; /* H -> H */
     struct wf_layer_norm norm;
 };
 
-/* What comes from other nodes: a graph convolution over `kernel` steps,
+/* The diffusion block, for what comes from other nodes: a graph convolution over `kernel` steps,
  *
  *     s_t = sum over i of relu([x_{t-kernel+1} .. x_t] V_i),  i = 1 .. kernel
- *     h_t = [s_t / kernel  P s_t .. ] U + c,  P: all powers of all graphs
+ *     h_t = [s_t / kernel  P s_t .. ] U + c
  *
- * whose states to come are those of steps that are not there yet: each counts as an input of the
- * next. kernel - 1 steps go. Parameters name.steps (V), name.terms (U, c), name.backcast and
- * name.norm. */
+ * where P runs through all powers of all graphs. It leaves kernel - 1 steps less. A state to come
+ * is the h of the step after the last one, and is then taken as the input of that step. Parameters
+ * name.steps (V), name.terms (U, c), name.backcast and name.norm. */
 struct wf_d2stgnn_diffusion {
     struct wf_d2stgnn_sizes sizes;
     struct wf_conv steps;
@@ -50,18 +50,19 @@ struct wf_d2stgnn_diffusion {
 };
 void wf_d2stgnn_diffusion_init(struct wf_d2stgnn_diffusion *l, struct wf_params *ps,
                                const char *name, struct wf_d2stgnn_sizes sizes);
-/* x, and the share of it that diffused, both [B, T, N, H] -> x' [B, T - kernel + 1, N, H];
- * *ahead [B, states, N, H] */
+/* x, and `share`, the part of it that diffused, both [B, T, N, H] -> x' [B, T - kernel + 1, N, H].
+ * *ahead becomes the states to come, [B, states, N, H]. */
 struct wf_tensor *wf_d2stgnn_diffusion(struct wf_tape *g, const struct wf_d2stgnn_diffusion *l,
                                        const struct wf_d2stgnn_graphs *G, struct wf_tensor *x,
                                        struct wf_tensor *share, struct wf_tensor **ahead);
 
-/* What a node does on its own: attention over the states of a GRU,
+/* The inherent block, for what a node does on its own: attention over the states of a GRU,
  *
  *     r_t = GRU(x_t, r_{t-1}),  e_t = r_t + p_t,  h_t = MHA(e_t; e_1 .. e_T)
  *
- * p_t: sines and cosines of t (Vaswani et al. 2017). States to come: r_{t+1} = GRU(h_t, r_t), whose
- * h attends to all before. Parameters name.gru, name.attention, name.backcast and name.norm. */
+ * where p_t are sines and cosines of t (Vaswani et al. 2017). After the last step the GRU goes on
+ * with r_{t+1} = GRU(h_t, r_t), and the state to come h_{t+1} attends to all steps before it.
+ * Parameters name.gru, name.attention, name.backcast and name.norm. */
 struct wf_d2stgnn_inherent {
     struct wf_d2stgnn_sizes sizes;
     struct wf_gru gru;
@@ -70,7 +71,8 @@ struct wf_d2stgnn_inherent {
 };
 void wf_d2stgnn_inherent_init(struct wf_d2stgnn_inherent *l, struct wf_params *ps, const char *name,
                               struct wf_d2stgnn_sizes sizes);
-/* x [B, T, N, H] -> x' [B, T, N, H], NULL for the last; *ahead [B, states, N, H] */
+/* x [B, T, N, H] -> x' [B, T, N, H], or NULL with sizes.last. *ahead becomes the states to come,
+ * [B, states, N, H]. */
 struct wf_tensor *wf_d2stgnn_inherent(struct wf_tape *g, const struct wf_d2stgnn_inherent *l,
                                       struct wf_tensor *x, struct wf_tensor **ahead);
 

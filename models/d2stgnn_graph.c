@@ -23,7 +23,7 @@ void wf_d2stgnn_graph_init(struct wf_d2stgnn_graph *l, struct wf_params *ps, con
         wf_params_add(ps, wf_params_path(path, name, "query_key"), 2, wf_dims(in, 2 * H), uniform);
 }
 
-/* The share that node i takes of node j, for every entry (i, j) of a support: [B, E] */
+/* P_d[i, j], the share of node j that node i takes, for every entry (i, j) of a support: [B, E] */
 static struct wf_tensor *shares(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *given,
                                 struct wf_tensor *qk, int H)
 {
@@ -35,7 +35,7 @@ static struct wf_tensor *shares(struct wf_tape *g, const struct wf_csr *A, struc
     return wf_row_normalize(g, A, wf_mul(g, p, given));
 }
 
-/* [B, hops, N, 1] */
+/* The diagonals of the powers 1 .. hops of a graph with these values: [B, hops, N, 1] */
 static struct wf_tensor *diagonals(struct wf_tape *g, const struct wf_csr *A,
                                    struct wf_tensor *value, int hops)
 {
@@ -50,7 +50,7 @@ static struct wf_tensor *diagonals(struct wf_tape *g, const struct wf_csr *A,
     return wf_stack(g, d, hops, 1);
 }
 
-/* P_d and the diagonals of its powers, graph by graph. */
+/* Writes P_d and the diagonals of its powers to made[2 d] and made[2 d + 1], for each support. */
 static void dynamic(struct wf_tape *g, const struct wf_d2stgnn_graph *l,
                     const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor *when,
                     struct wf_tensor **made)
@@ -69,7 +69,7 @@ static void dynamic(struct wf_tape *g, const struct wf_d2stgnn_graph *l,
     }
 }
 
-/* Powers of A, one below the other: [hops * N, N] */
+/* The powers of A without their diagonals, one below the other: [hops * N, N] */
 static struct wf_tensor *learned(struct wf_tape *g, const struct wf_d2stgnn_graph *l)
 {
     struct wf_tensor *power[WF_MAXTERM];
@@ -109,7 +109,8 @@ void wf_d2stgnn_graph(struct wf_tape *g, const struct wf_d2stgnn_graph *l,
 
 /* ---- powers ---- */
 
-/* P^k s, k = 1 .. hops, of a graph that each sample has for itself, s [B, T, N, H]. */
+/* term[k - 1] = P_d^k s without the diagonal of P_d^k, k = 1 .. hops, for s [B, T, N, H]. Each
+ * sample has a P_d of its own. */
 static void given_terms(struct wf_tape *g, const struct wf_d2stgnn_graphs *G, int d,
                         struct wf_tensor *s, struct wf_tensor **term)
 {
@@ -123,7 +124,7 @@ static void given_terms(struct wf_tape *g, const struct wf_d2stgnn_graphs *G, in
     }
 }
 
-/* The same of the learned one. Nodes come first inside: one product for all steps and powers. */
+/* The same for the learned graph A. With nodes first, one product makes all steps and powers. */
 static void learned_terms(struct wf_tape *g, const struct wf_d2stgnn_graphs *G, struct wf_tensor *s,
                           struct wf_tensor **term)
 {

@@ -27,7 +27,7 @@ void wf_dcrnn_init(struct wf_dcrnn *m, struct wf_params *ps, struct wf_dcrnn_con
     wf_linear_init(&m->head, ps, "head", cfg.hidden, task->targets);
 }
 
-/* One step of a stack; h[l] [B, N, H] are replaced. Returns the top state. */
+/* One step of a stack: replaces the states h[l] [B, N, H] and returns the state of the top cell. */
 static struct wf_tensor *stack_step(struct wf_tape *g, const struct wf_dcgru *cell, int layers,
                                     const struct wf_supports *S, struct wf_tensor *x,
                                     struct wf_tensor **h)
@@ -114,7 +114,8 @@ struct wf_tensor *wf_dcrnn_pgt_forward(struct wf_tape *g, const struct wf_dcrnn_
     return wf_stack(g, y, b->T, 1); /* [B, Q, N, targets] */
 }
 
-/* As in PyTorch Geometric Temporal: the cell alone, or `recurrent` and `linear` of its examples. */
+/* The names in PyTorch Geometric Temporal: those of the cell alone, or with `hidden` those of its
+ * examples, where the cell is `recurrent` and the linear layer `linear`. */
 static void dcrnn_pgt_names(const void *model, struct wf_renames *t)
 {
     static const char gate[] = "rzh";

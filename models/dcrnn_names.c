@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "data/formats/npy.h"
 
-/* Their weights are known by their shape alone: gconv_weight_(rows, columns). */
+/* The published code names a weight by its shape alone: gconv_weight_(rows, columns). */
 static void add_dconv(struct wf_renames *t, const char *theirs, const char *ours,
                       const struct wf_dconv *l, int terms)
 {
@@ -36,7 +36,7 @@ void wf_dcrnn_names(const struct wf_dcrnn *m, struct wf_renames *t)
     wf_linear_names(t, "decoder_model.projection_layer", "head");
 }
 
-/* Layers of the encoder and the rows of the first one's matrices. */
+/* How many layers the encoder has, and how many rows the weight of its first layer. */
 static void encoder_shape(const struct wf_names *names, int *layers, int *rows)
 {
     *layers = *rows = 0;
@@ -50,7 +50,7 @@ static void encoder_shape(const struct wf_names *names, int *layers, int *rows)
     }
 }
 
-/* A matrix has a row for each term of each input channel and each unit. */
+/* A weight has one row for each term of each input channel and of each unit. */
 enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, struct wf_task *task,
                               struct wf_error *err)
 {

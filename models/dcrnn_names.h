@@ -1,8 +1,8 @@
-/* dcrnn_names.h - parameters of DCRNN under the names of the published PyTorch code
- * (chnsh/DCRNN_PyTorch and its descendants, the published METR-LA weights among them).
+/* dcrnn_names.h - the names of DCRNN's parameters in the published PyTorch code
+ * (chnsh/DCRNN_PyTorch and its descendants), which the published METR-LA weights have.
  *
- * Such weights were trained with that code's diffusion: build the graph with
- * WF_COMPAT_DCRNN_REVERSED, or with WF_COMPAT_DCRNN where the supports were right. */
+ * Such weights were trained with the diffusion of that code: build the graph with
+ * WF_COMPAT_DCRNN_REVERSED, or with WF_COMPAT_DCRNN if the supports were in the right order. */
 #ifndef WF_DCRNN_NAMES_H
 #define WF_DCRNN_NAMES_H
 
@@ -13,12 +13,12 @@
 extern "C" {
 #endif
 
-/* What the shapes in an .npz archive of such weights say of the network that reads task->channels:
- * hidden and layers of cfg, terms and targets of task. */
+/* Finds the sizes of a network from the shapes in an .npz archive of its weights: fills hidden and
+ * layers of cfg, terms and targets of task. task->channels must be set. */
 enum wf_status wf_dcrnn_sizes(const char *path, struct wf_dcrnn_config *cfg, struct wf_task *task,
                               struct wf_error *err);
 
-/* Which of theirs is which of ours, for wf_model_load(). */
+/* Adds the names of all parameters to t, for wf_model_load(). */
 void wf_dcrnn_names(const struct wf_dcrnn *m, struct wf_renames *t);
 
 #ifdef __cplusplus

@@ -49,8 +49,8 @@ void wf_dgcrn_init(struct wf_dgcrn *m, struct wf_params *ps, struct wf_dgcrn_con
     wf_linear_init(&m->head, ps, "head", cfg.hidden, task->targets);
 }
 
-/* A learned graph both ways: to[d] [B, N, N] is A^T, A; degree[d] [B, N, 1] the sums of the rows of
- * A + I, A^T + I. */
+/* A graph that a cell has made, for both directions d: to[d] [B, N, N] is A^T, A; degree[d] [B, N,
+ * 1] has the sums of the rows of A + I, A^T + I. */
 struct learned {
     struct wf_tensor *to[2], *degree[2];
 };
@@ -63,7 +63,7 @@ static struct wf_tensor *learned_hop(struct wf_tape *g, const struct learned *P,
     return wf_add(g, wf_matmul(g, P->to[d], u), u);
 }
 
-/* G_d(x) for x [B, N, C]: [B, N, (depth + 1) * C]. P may be NULL. */
+/* G_d(x) for x [B, N, C]: [B, N, (depth + 1) * C]. P NULL leaves the learned graph out. */
 static struct wf_tensor *propagate(struct wf_tape *g, const struct wf_dgcrn_config *c,
                                    const struct wf_supports *S, const struct learned *P, int d,
                                    struct wf_tensor *x)
@@ -80,7 +80,7 @@ static struct wf_tensor *propagate(struct wf_tape *g, const struct wf_dgcrn_conf
     return wf_concat_n(g, h, c->depth + 1, -1);
 }
 
-/* The graph of this step, from xh [B, N, in + hidden]. */
+/* The graph that cell l makes for this step from xh [B, N, in + hidden]. */
 static struct learned learn(struct wf_tape *g, const struct wf_dgcrn *m,
                             const struct wf_dgcrn_cell *l, const struct wf_supports *S,
                             struct wf_tensor *xh)
@@ -106,7 +106,7 @@ static struct learned learn(struct wf_tape *g, const struct wf_dgcrn *m,
                                          wf_affine(g, columns, 1, 1) } };
 }
 
-/* [G_1 G_2](x) through a linear layer. */
+/* The linear layer l of [G_1 G_2](x). */
 static struct wf_tensor *both(struct wf_tape *g, const struct wf_dgcrn *m,
                               const struct wf_linear *l, const struct wf_supports *S,
                               const struct learned *P, struct wf_tensor *x)
@@ -115,7 +115,7 @@ static struct wf_tensor *both(struct wf_tape *g, const struct wf_dgcrn *m,
     return wf_linear(g, l, wf_concat(g, one, propagate(g, &m->cfg, S, P, 1, x)));
 }
 
-/* x [B, N, in], h [B, N, hidden] -> h' */
+/* One step of cell l: x [B, N, in], h [B, N, hidden] -> h' */
 static struct wf_tensor *step(struct wf_tape *g, const struct wf_dgcrn *m,
                               const struct wf_dgcrn_cell *l, const struct wf_supports *S,
                               struct wf_tensor *x, struct wf_tensor *h)
@@ -157,9 +157,9 @@ static const struct wf_field fields[] = {
     WF_MODEL_FIELD(dgcrn, hidden, INT, 1, 4096, "units per cell"),
     WF_MODEL_FIELD(dgcrn, depth, INT, 0, WF_DGCRN_DEPTH, "hops of a graph convolution"),
     WF_MODEL_FIELD(dgcrn, embedding, INT, 1, 1024, "numbers that describe a node"),
-    WF_MODEL_FIELD(dgcrn, hyper, INT, 1, 1024, "first layer of what makes the graph"),
-    WF_MODEL_FIELD(dgcrn, inner, INT, 1, 1024, "its second layer"),
-    WF_MODEL_FIELD(dgcrn, saturation, DOUBLE, 0, 100, "slope of the tanh in it"),
+    WF_MODEL_FIELD(dgcrn, hyper, INT, 1, 1024, "units of the first layer that makes the graph"),
+    WF_MODEL_FIELD(dgcrn, inner, INT, 1, 1024, "units of the second layer that makes the graph"),
+    WF_MODEL_FIELD(dgcrn, saturation, DOUBLE, 0, 100, "slope of the tanh that makes the graph"),
     WF_MODEL_FIELD(dgcrn, keep, DOUBLE, 0, 1, "share of the input in every hop"),
     WF_MODEL_FIELD(dgcrn, learned, DOUBLE, 0, 1, "share of the learned graph"),
     WF_MODEL_FIELD(dgcrn, given, DOUBLE, 0, 1, "share of the given graph"),

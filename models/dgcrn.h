@@ -9,8 +9,9 @@
  *     [z r] = sigmoid([G_1 G_2]([x h]) W + b),  c = tanh([G_1 G_2]([x r*h]) V + d)
  *     h' = z h + (1 - z) c
  *
- * MLP has three layers with sigmoid between them. A step of the decoder reads the forecast of the
- * one before, or while training at times the truth, and the time of the step it makes. */
+ * MLP has three layers with sigmoid between them. A step of the decoder reads the time of the step
+ * that it makes and the forecast of the step before, or while training at times the truth of that
+ * step. */
 #ifndef WF_DGCRN_H
 #define WF_DGCRN_H
 
@@ -24,14 +25,15 @@ extern "C" {
 enum { WF_DGCRN_HORIZON = 500, WF_DGCRN_DEPTH = 8 };
 struct wf_dgcrn_config {
     int hidden, depth;           /* units, K */
-    int embedding, hyper, inner; /* width of E, of MLP's first and second layer */
+    int embedding, hyper, inner; /* width of E_i, of the first and of the second layer of MLP */
     double saturation;           /* s */
     double keep, learned, given; /* a, b, c */
     bool sampling;               /* scheduled sampling */
 };
 struct wf_dgcrn_config wf_dgcrn_defaults(void);
 
-/* Parameters name.hyper.I.D.0 .. 2 (linears), name.gates (columns z, r), name.candidate. */
+/* Parameters name.hyper.I.D.0 .. 2 (the layers of MLP_id), name.gates (W, columns z, r),
+ * name.candidate (V). */
 struct wf_dgcrn_cell {
     struct wf_linear hyper[2][2][3]; /* [i][d][layer] */
     struct wf_linear gates, candidate;

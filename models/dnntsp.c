@@ -27,7 +27,7 @@ void wf_dnntsp_init(struct wf_dnntsp *l, struct wf_params *ps, const char *name,
                              (struct wf_init){ .kind = WF_INIT_UNIFORM, .gain = 1 });
 }
 
-/* Mean over the heads of causal attention: [B, n, D] */
+/* Causal attention over the items of x, averaged over the heads: [B, n, D] */
 static struct wf_tensor *attend(struct wf_tape *g, const struct wf_dnntsp *l, struct wf_tensor *x)
 {
     int n = l->sizes.items, D = l->sizes.channels, K = l->sizes.heads;

@@ -65,7 +65,7 @@ struct wf_tensor *wf_dygrencoder_forward(struct wf_tape *g, const struct wf_dygr
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     (void)model;
@@ -76,7 +76,7 @@ static void names(const void *model, struct wf_renames *t)
 static const char *const aggregations[] = { "mean", "add", "max", NULL };
 static const struct wf_field fields[] = {
     WF_FIELD(wf_dygrencoder_config, "channels", INT, channels, 1, 4096, NULL,
-             "of the graph convolution"),
+             "channels of the graph convolution"),
     WF_FIELD(wf_dygrencoder_config, "layers", INT, layers, 1, 64, NULL,
              "times that messages are passed in a step"),
     WF_FIELD(wf_dygrencoder_config, "hidden", INT, hidden, 1, 4096, NULL, "units of the LSTM"),

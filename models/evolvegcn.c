@@ -14,7 +14,7 @@ void wf_evolvegcn_cell_init(struct wf_evolvegcn_cell *l, struct wf_params *ps, c
     if (sizes.nodes) wf_topk_pool_init(&l->pool, ps, wf_params_path(path, name, "pool"), F);
 }
 
-/* Row by row of the weight. */
+/* The GRU works on the rows of the weight, as if they were samples. */
 void wf_evolvegcn_evolve(struct wf_tape *g, const struct wf_evolvegcn_cell *l, struct wf_tensor *x,
                          struct wf_tensor **weight)
 {
@@ -103,7 +103,7 @@ void wf_evolvegcn_init(struct wf_evolvegcn *m, struct wf_params *ps, struct wf_e
     wf_horizon_init(&m->head, ps, cfg.end > 0 ? cfg.end : width, task);
 }
 
-/* Of the nodes in step t of x [B, T, N, C]: [B, N, lags * C] */
+/* The features of the nodes in step t of x [B, T, N, C]: [B, N, lags * C] */
 static struct wf_tensor *features(struct wf_tape *g, struct wf_tensor *x, int lags, int t)
 {
     x = wf_permute(g, wf_slice(g, x, 1, t - lags + 1, t + 1), 0, 2, 1, 3); /* [B, N, lags, C] */
@@ -111,14 +111,15 @@ static struct wf_tensor *features(struct wf_tape *g, struct wf_tensor *x, int la
     return wf_reshape(g, x, 3, wf_dims(x->shape[0], x->shape[1], -1));
 }
 
-/* The authors' code has a randomised leaky ReLU, of slope 1/8 to 1/3; this is its mean, which they
- * have in testing. */
+/* The authors' code has a leaky ReLU with a random slope from 1/8 to 1/3 in training, and with the
+ * mean of these in testing. This one has that mean always. */
 static struct wf_tensor *activation(struct wf_tape *g, struct wf_tensor *y)
 {
     return wf_leaky_relu(g, y, (1.0 / 8 + 1.0 / 3) / 2);
 }
 
-/* Before the last step, y is read by the pools of the next layer alone. */
+/* Before the last step nothing reads y but the pool of the next layer in -H, so only those y are
+ * computed. */
 struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolvegcn *m,
                                        const struct wf_batch *b)
 {
@@ -128,7 +129,7 @@ struct wf_tensor *wf_evolvegcn_forward(struct wf_tape *g, const struct wf_evolve
     struct wf_mark mark = wf_tape_mark(g);
     for (int t = lags - 1; t < b->T; t++) {
         bool last = t == b->T - 1;
-        int read = last ? L : m->nodes ? L - 1 : 0; /* layers whose y is */
+        int read = last ? L : m->nodes ? L - 1 : 0; /* layers whose y is read */
         const struct wf_supports *S = read ? wf_batch_supports(g, b, t) : NULL;
         x = own = features(g, all, lags, t);
         for (int l = 0; l < L; l++) {
@@ -162,7 +163,7 @@ static struct wf_tensor *forward(struct wf_tape *g, const void *m, const struct 
     return wf_evolvegcn_forward(g, m, b);
 }
 
-/* One layer, as in the examples of PyTorch Geometric Temporal. */
+/* With one layer, the names in the examples of PyTorch Geometric Temporal; more layers count up. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_evolvegcn *m = model;
@@ -180,11 +181,11 @@ static const struct wf_field fields[] = {
     WF_FIELD(wf_evolvegcn_config, "lags", INT, lags, 1, 4096, NULL,
              "steps of input that are a node's features"),
     WF_FIELD(wf_evolvegcn_config, "layers", INT, layers, 1, WF_EVOLVEGCN_LAYERS, NULL,
-             "graph convolutions on each other"),
+             "graph convolutions, one on another"),
     WF_FIELD(wf_evolvegcn_config, "skip", BOOL, skip, 0, 1, NULL,
              "the forecast reads a node's own features too"),
     WF_FIELD(wf_evolvegcn_config, "end", INT, end, 0, 4096, NULL,
-             "units before the forecast; 0: there are none"),
+             "units of a layer before the forecast; 0: no such layer"),
     { 0 }
 };
 

@@ -49,8 +49,8 @@ void wf_fclstm_init(struct wf_fclstm *m, struct wf_params *ps, struct wf_fclstm_
     wf_linear_init(&m->head, ps, "head", cfg.hidden, together * task->targets);
 }
 
-/* One step of a stack for x [B, N, C]. state: the h of all layers, then the c, [B, N / together,
- * hidden] each, replaced. Returns the top h. */
+/* One step of a stack for x [B, N, C]. Replaces state[], which lists h of all layers and then c of
+ * all layers, each [B, N / together, hidden]. Returns the h of the top layer. */
 static struct wf_tensor *step(struct wf_tape *g, const struct wf_fclstm *m,
                               const struct wf_peephole_lstm *cell, struct wf_tensor *x,
                               struct wf_tensor **state)
@@ -91,7 +91,8 @@ struct wf_tensor *wf_fclstm_forward(struct wf_tape *g, const struct wf_fclstm *m
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(fclstm, hidden, INT, 1, 16384, "units per cell"),
     WF_MODEL_FIELD(fclstm, layers, INT, 1, WF_FCLSTM_LAYERS, "cells per stack"),
-    WF_MODEL_FIELD(fclstm, shared, BOOL, 0, 1, "every node on its own, all with the same weights"),
+    WF_MODEL_FIELD(fclstm, shared, BOOL, 0, 1,
+                   "read every node on its own, all with the same weights"),
     WF_MODEL_FIELD(fclstm, sampling, BOOL, 0, 1, "scheduled sampling while training"),
     { 0 }
 };

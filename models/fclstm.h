@@ -6,7 +6,8 @@
  *     [i f g o] = x W + b + h U + d,  i = s(i + p_i c),  f = s(f + p_f c)
  *     c' = f c + i tanh(g),  o = s(o + p_o c'),  h' = o tanh(c')
  *
- * One vector holds all nodes of a step; with `shared` every node is a sequence of its own. */
+ * s is the logistic function. One vector x holds all nodes of a step; with `shared` every node is a
+ * sequence by itself. */
 #ifndef WF_FCLSTM_H
 #define WF_FCLSTM_H
 
@@ -16,8 +17,8 @@
 extern "C" {
 #endif
 
-/* Parameters name.input [in, 4 hidden], name.state [hidden, 4 hidden], columns i, f, g, o, and
- * name.peephole [3, hidden], rows i, f, o. */
+/* The cell. Parameters name.input [in, 4 hidden] (W, b) and name.state [hidden, 4 hidden] (U, d),
+ * both with columns i, f, g, o; name.peephole [3, hidden], with rows i, f, o. */
 struct wf_peephole_lstm {
     struct wf_linear input, state;
     struct wf_tensor *peephole;
@@ -25,14 +26,14 @@ struct wf_peephole_lstm {
 };
 void wf_peephole_lstm_init(struct wf_peephole_lstm *l, struct wf_params *ps, const char *name,
                            int in, int hidden);
-/* x [.., in], h and c [.., hidden], which are replaced. */
+/* One step: x [.., in]; *h and *c [.., hidden] are replaced by h' and c'. */
 void wf_peephole_lstm(struct wf_tape *g, const struct wf_peephole_lstm *l, struct wf_tensor *x,
                       struct wf_tensor **h, struct wf_tensor **c);
 
 enum { WF_FCLSTM_LAYERS = 4, WF_FCLSTM_HORIZON = 500 };
 struct wf_fclstm_config {
     int hidden, layers; /* units per cell, cells per stack */
-    bool shared;        /* one network for every node, which sees that node alone */
+    bool shared;        /* the network reads every node by itself, with the same weights for all */
     bool sampling;      /* scheduled sampling */
 };
 struct wf_fclstm_config wf_fclstm_defaults(void);

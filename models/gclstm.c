@@ -65,7 +65,7 @@ struct wf_tensor *wf_gclstm_forward(struct wf_tape *g, const struct wf_gclstm *m
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_gclstm *m = model;
@@ -73,7 +73,8 @@ static void names(const void *model, struct wf_renames *t)
     wf_linear_names(t, "linear", "head");
 }
 
-static const struct wf_field fields[] = { WF_MODEL_FIELD(gclstm, hidden, INT, 1, 4096, "units"),
-                                          { 0 } };
+static const struct wf_field fields[] = {
+    WF_MODEL_FIELD(gclstm, hidden, INT, 1, 4096, "units of the cell"), { 0 }
+};
 WF_MODEL_TYPE(gclstm, "gclstm", "LSTM whose states are convolved (GC-LSTM, Chen et al. 2022)",
               fields, .graph = WF_CHEB, .names = names);

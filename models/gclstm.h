@@ -1,10 +1,10 @@
 /* gclstm.h - GC-LSTM: Chen, Wang, Xu, "GC-LSTM: Graph Convolution Embedded LSTM for Dynamic Network
- * Link Prediction", Applied Intelligence 52, 2022. An LSTM whose states, and they alone, are
- * convolved:
+ * Link Prediction", Applied Intelligence 52, 2022. An LSTM that convolves its state h over the
+ * graph, but not its input:
  *
  *     g = x W + C(h) + b, parts i, f, c, o
  *     c' = sigmoid(g_f) c + sigmoid(g_i) tanh(g_c),  h' = sigmoid(g_o) tanh(c')
- */
+ * / */
 #ifndef WF_GCLSTM_H
 #define WF_GCLSTM_H
 
@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-/* Parameters name.input [in, 4 hidden] and name.conv, a Chebyshev convolution; columns i, f, c, o.
- */
+/* The cell. Parameters name.input [in, 4 hidden] (W, b) and name.conv (C), a Chebyshev convolution;
+ * the columns of both are i, f, c, o. */
 struct wf_gclstm_cell {
     struct wf_linear input;
     struct wf_cheb conv;
@@ -24,16 +24,17 @@ struct wf_gclstm_cell {
 };
 void wf_gclstm_cell_init(struct wf_gclstm_cell *l, struct wf_params *ps, const char *name, int in,
                          int hidden, int terms);
-/* x [B, N, in]; *h and *c [B, N, hidden] are replaced. S: one support, of WF_CHEB. */
+/* One step: x [B, N, in]; *h and *c [B, N, hidden] are replaced by h' and c'. S has one support, of
+ * WF_CHEB. */
 void wf_gclstm_step(struct wf_tape *g, const struct wf_gclstm_cell *l, const struct wf_supports *S,
                     struct wf_tensor *x, struct wf_tensor **h, struct wf_tensor **c);
-/* GCLSTM of PyTorch Geometric Temporal. */
+/* The names of GCLSTM of PyTorch Geometric Temporal. */
 void wf_gclstm_cell_names(const struct wf_gclstm_cell *l, struct wf_renames *t, const char *theirs,
                           const char *ours);
 
 /* The forecasting model: models/recurrent.h around the cell. */
 struct wf_gclstm_config {
-    int hidden; /* units */
+    int hidden; /* units of the cell */
 };
 struct wf_gclstm_config wf_gclstm_defaults(void);
 

@@ -64,7 +64,7 @@ struct wf_tensor *wf_gconvgru_forward(struct wf_tape *g, const struct wf_gconvgr
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_gconvgru *m = model;
@@ -72,7 +72,8 @@ static void names(const void *model, struct wf_renames *t)
     wf_linear_names(t, "linear", "head");
 }
 
-static const struct wf_field fields[] = { WF_MODEL_FIELD(gconvgru, hidden, INT, 1, 4096, "units"),
-                                          { 0 } };
+static const struct wf_field fields[] = {
+    WF_MODEL_FIELD(gconvgru, hidden, INT, 1, 4096, "units of the cell"), { 0 }
+};
 WF_MODEL_TYPE(gconvgru, "gconvgru", "GRU of Chebyshev convolutions (Seo et al. 2018)", fields,
               .graph = WF_CHEB, .names = names);

@@ -14,23 +14,24 @@
 extern "C" {
 #endif
 
-/* Parameters name.gates (columns r, z) and name.cand. */
+/* The cell. Parameters name.gates (columns r, z) and name.cand (c). */
 struct wf_gconvgru_cell {
     struct wf_cheb_pair gates, cand;
 };
 void wf_gconvgru_cell_init(struct wf_gconvgru_cell *l, struct wf_params *ps, const char *name,
                            int in, int hidden, int terms);
-/* x [B, N, in], h [B, N, hidden] -> h'. S: one support, of WF_CHEB, with `terms` terms. */
+/* One step: x [B, N, in], h [B, N, hidden] -> h'. S has one support, of WF_CHEB, with `terms`
+ * terms. */
 struct wf_tensor *wf_gconvgru_step(struct wf_tape *g, const struct wf_gconvgru_cell *l,
                                    const struct wf_supports *S, struct wf_tensor *x,
                                    struct wf_tensor *h);
-/* GConvGRU of PyTorch Geometric Temporal. */
+/* The names of GConvGRU of PyTorch Geometric Temporal. */
 void wf_gconvgru_cell_names(const struct wf_gconvgru_cell *l, struct wf_renames *t,
                             const char *theirs, const char *ours);
 
 /* The forecasting model: models/recurrent.h around the cell. */
 struct wf_gconvgru_config {
-    int hidden; /* units */
+    int hidden; /* units of the cell */
 };
 struct wf_gconvgru_config wf_gconvgru_defaults(void);
 

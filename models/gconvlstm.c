@@ -43,7 +43,7 @@ void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_rename
         snprintf(name, sizeof name, "b_%c", gates[k]);
         wf_renames_add(t, theirs, ours, r);
         snprintf(name, sizeof name, "w_c_%c", gates[k]);
-        if (gates[k] == 'c') continue; /* which has no peephole */
+        if (gates[k] == 'c') continue; /* c has no peephole */
         r.ours = "peephole";
         if (gates[k] == 'o') r.first = 2 * l->conv.hidden;
         wf_renames_add(t, theirs, ours, r);
@@ -78,7 +78,7 @@ struct wf_tensor *wf_gconvlstm_forward(struct wf_tape *g, const struct wf_gconvl
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_gconvlstm *m = model;
@@ -86,8 +86,9 @@ static void names(const void *model, struct wf_renames *t)
     wf_linear_names(t, "linear", "head");
 }
 
-static const struct wf_field fields[] = { WF_MODEL_FIELD(gconvlstm, hidden, INT, 1, 4096, "units"),
-                                          { 0 } };
+static const struct wf_field fields[] = {
+    WF_MODEL_FIELD(gconvlstm, hidden, INT, 1, 4096, "units of the cell"), { 0 }
+};
 WF_MODEL_TYPE(gconvlstm, "gconvlstm",
               "LSTM of Chebyshev convolutions with peepholes (Seo et al. 2018)", fields,
               .graph = WF_CHEB, .names = names);

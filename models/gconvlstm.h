@@ -16,25 +16,26 @@
 extern "C" {
 #endif
 
-/* Parameters name.conv, name.bias [4 hidden] (columns i, f, c, o), name.peephole [3 hidden]
- * (i, f, o). */
+/* The cell. Parameters name.conv (C_x and C_h), name.bias [4 hidden], both with columns i, f, c, o;
+ * name.peephole [3 hidden], with columns i, f, o. */
 struct wf_gconvlstm_cell {
     struct wf_cheb_pair conv;
     struct wf_tensor *bias, *peephole;
 };
 void wf_gconvlstm_cell_init(struct wf_gconvlstm_cell *l, struct wf_params *ps, const char *name,
                             int in, int hidden, int terms);
-/* x [B, N, in]; *h and *c [B, N, hidden] are replaced. S: one support, of WF_CHEB. */
+/* One step: x [B, N, in]; *h and *c [B, N, hidden] are replaced by h' and c'. S has one support, of
+ * WF_CHEB. */
 void wf_gconvlstm_step(struct wf_tape *g, const struct wf_gconvlstm_cell *l,
                        const struct wf_supports *S, struct wf_tensor *x, struct wf_tensor **h,
                        struct wf_tensor **c);
-/* GConvLSTM of PyTorch Geometric Temporal. */
+/* The names of GConvLSTM of PyTorch Geometric Temporal. */
 void wf_gconvlstm_cell_names(const struct wf_gconvlstm_cell *l, struct wf_renames *t,
                              const char *theirs, const char *ours);
 
 /* The forecasting model: models/recurrent.h around the cell. */
 struct wf_gconvlstm_config {
-    int hidden; /* units */
+    int hidden; /* units of the cell */
 };
 struct wf_gconvlstm_config wf_gconvlstm_defaults(void);
 

@@ -122,8 +122,7 @@ void wf_gman_init(struct wf_gman *m, struct wf_params *ps, struct wf_gman_config
     wf_gman_net_init(&m->net, ps, NULL, s);
 }
 
-/* The last step's number [B, 1] of v [B, T], so many times each later by `by`, behind v:
- * [B, T + Q] */
+/* v [B, T] continued for Q steps, each of which adds `by` to the one before: [B, T + Q] */
 static struct wf_tensor *onward(struct wf_tape *g, struct wf_tensor *v, int Q, double by)
 {
     if (g->error.status != WF_OK) return &g->poison;
@@ -151,7 +150,7 @@ struct wf_tensor *wf_gman_forward(struct wf_tape *g, const struct wf_gman *m,
     return x;
 }
 
-/* As in PyTorch Geometric Temporal, where the embedding of the places is an input: SE. */
+/* The names in PyTorch Geometric Temporal. The embedding of the places is an input there, SE. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_gman *m = model;

@@ -49,7 +49,7 @@ void wf_gman_attention_init(struct wf_gman_attention *l, struct wf_params *ps, c
     wf_gman_fc_init(&l->out, ps, wf_params_path(path, name, "out"), square, false, c.momentum);
 }
 
-/* relu(FC(x)) with the axis to attend over last but one */
+/* relu(FC(x)), with the axis to attend over moved to the last but one place */
 static struct wf_tensor *project(struct wf_tape *g, const struct wf_gman_fc *l, struct wf_tensor *x,
                                  bool steps)
 {
@@ -85,7 +85,8 @@ void wf_gman_embedding_init(struct wf_gman_embedding *l, struct wf_params *ps, c
     wf_gman_pair_init(l->moment, ps, wf_params_path(path, name, "moment"), moment, c.momentum);
 }
 
-/* Rows floor(x * n) mod n of w [n, D]: the product with one-hot vectors. x [B, P] < last. */
+/* Rows floor(x * n) mod n of w [n, D] for x [B, P] with 0 <= x < last, which is the product of w
+ * with one-hot vectors. */
 static struct wf_tensor *one_hot(struct wf_tape *g, struct wf_tensor *w, struct wf_tensor *x,
                                  int last)
 {
@@ -106,10 +107,11 @@ struct wf_tensor *wf_gman_embed(struct wf_tape *g, const struct wf_gman_embeddin
     struct wf_tensor *w = first->map.weight, *y; /* [7 + steps_per_day, D] */
     int days = l->cfg.days ? WEEK : 0, S = l->cfg.steps_per_day;
     if (g->error.status != WF_OK) return &g->poison;
-    int ahead = 2 + time->shape[1] / S; /* days that time may reach into */
+    int ahead = 2 + time->shape[1] / S; /* no time reaches so many days ahead */
     y = one_hot(g, wf_slice(g, w, 0, days, days + S), time, ahead); /* [B, P, D] */
     if (days) {
-        /* half a step makes up for rounding, of which a week has more than a day */
+        /* Half a step is added against rounding: a small error must not fall back to the day
+         * before. */
         struct wf_tensor *at = wf_affine(g, time, 1.0 / WEEK, 0.5 / (WEEK * S));
         at = wf_add(g, day, at);
         y = wf_add(g, y, one_hot(g, wf_slice(g, w, 0, 0, WEEK), at, 2 + ahead / WEEK));

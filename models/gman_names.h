@@ -1,5 +1,5 @@
-/* gman_names.h - GMAN and its attentions under their names in PyTorch Geometric Temporal. With that
- * code's K and d there are d heads of K channels, and the scale is 1 / sqrt(d). */
+/* gman_names.h - the names of GMAN and its attentions in PyTorch Geometric Temporal. For weights of
+ * that code with its numbers K and d, set d heads of K channels and scale = 1 / sqrt(d). */
 #ifndef WF_GMAN_NAMES_H
 #define WF_GMAN_NAMES_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* SpatialAttention, TemporalAttention and TransformAttention. */
+/* The names of SpatialAttention, TemporalAttention and TransformAttention, and of GMAN. */
 void wf_gman_attention_names(const struct wf_gman_attention *l, struct wf_renames *t,
                              const char *theirs, const char *ours);
 void wf_gman_net_names(const struct wf_gman_net *l, struct wf_renames *t, const char *theirs,

@@ -6,7 +6,8 @@ struct wf_tensor *wf_gwnet_graph(struct wf_tape *g, struct wf_tensor *E1, struct
     return wf_softmax(g, wf_relu(g, wf_matmul(g, E1, E2)), 1);
 }
 
-/* A^k x, k = 1 .. hops, for x [B, T, N, C]. Nodes come first inside: one product for all steps. */
+/* out[k - 1] = A^k x, k = 1 .. hops, for x [B, T, N, C]. With nodes first, a power is one product
+ * for all samples and steps. */
 static void dense_powers(struct wf_tape *g, struct wf_tensor *A, struct wf_tensor *x, int hops,
                          struct wf_tensor **out)
 {
@@ -95,7 +96,7 @@ void wf_gwnet_init(struct wf_gwnet *m, struct wf_params *ps, struct wf_gwnet_con
     wf_horizon_init(&m->head, ps, cfg.end, task);
 }
 
-/* b->x, at least `reach` steps long: [B, T, N, C] */
+/* The inputs b->x [B, T, N, C], with zeros in front where they have less than `reach` steps */
 static struct wf_tensor *long_enough(struct wf_tape *g, const struct wf_gwnet *m,
                                      const struct wf_batch *b)
 {
@@ -105,6 +106,7 @@ static struct wf_tensor *long_enough(struct wf_tape *g, const struct wf_gwnet *m
     return wf_concat_n(g, x, 2, 1);
 }
 
+/* TCN(x) */
 static struct wf_tensor *gated(struct wf_tape *g, const struct wf_gwnet_layer *l, int hidden,
                                struct wf_tensor *x)
 {
@@ -147,8 +149,10 @@ static const struct wf_field fields[] = {
     WF_MODEL_FIELD(gwnet, blocks, INT, 1, WF_GWNET_LAYERS, "blocks, each from dilation 1 on"),
     WF_MODEL_FIELD(gwnet, layers, INT, 1, 16, "layers per block; dilations double"),
     WF_MODEL_FIELD(gwnet, kernel, INT, 1, 64, "steps that a convolution over time sees"),
-    WF_MODEL_FIELD(gwnet, embedding, INT, 0, 1024, "of the learned graph; 0: there is none"),
-    WF_MODEL_FIELD(gwnet, dropout, DOUBLE, 0, 0.99, "behind the graph convolution"),
+    WF_MODEL_FIELD(gwnet, embedding, INT, 0, 1024,
+                   "width of a node's embedding in the learned graph; 0: no learned graph"),
+    WF_MODEL_FIELD(gwnet, dropout, DOUBLE, 0, 0.99,
+                   "share of values dropped behind the graph convolution while training"),
     { 0 }
 };
 WF_MODEL_TYPE(gwnet, "gwnet",

@@ -21,20 +21,21 @@
 extern "C" {
 #endif
 
-/* E1 [N, d], E2 [d, N] -> A [N, N]; row i: what node i takes from each, in all 1. */
+/* E1 [N, d], E2 [d, N] -> A [N, N]. Row i says what share node i takes from each node; it sums to
+ * 1. */
 struct wf_tensor *wf_gwnet_graph(struct wf_tape *g, struct wf_tensor *E1, struct wf_tensor *E2);
 
-/* GC: x [B, T, N, in] -> [B, T, N, out]. S: any number of supports, of which powers are taken
- * whatever its list of hops says; A may be NULL. Its matrix has (1 + hops * graphs) * in rows, the
- * term x itself first, then the powers of each support, then those of A. */
+/* GC: x [B, T, N, in] -> [B, T, N, out]. S has any number of supports, whose powers are taken
+ * whatever the hops of S say; A may be NULL. The weight of l has (1 + hops * graphs) * in rows:
+ * first those for x itself, then for the powers of each support, then for those of A. */
 struct wf_tensor *wf_gwnet_conv(struct wf_tape *g, const struct wf_linear *l, int hops,
                                 const struct wf_supports *S, struct wf_tensor *A,
                                 struct wf_tensor *x);
 
 enum { WF_GWNET_LAYERS = 32 };
 struct wf_gwnet_config {
-    int hidden, skip, end;      /* channels of the layers, the sum of skips, the layer behind it */
-    int blocks, layers, kernel; /* layers per block, steps a convolution sees */
+    int hidden, skip, end;      /* channels of the layers, the sum of skips, the layer after it */
+    int blocks, layers, kernel; /* blocks, layers per block, steps that a convolution sees */
     int embedding;              /* d; 0: no learned graph */
     double dropout;             /* behind GC */
 };
@@ -43,14 +44,14 @@ struct wf_gwnet_config wf_gwnet_defaults(void);
 struct wf_gwnet_layer {
     struct wf_conv gated;      /* hidden -> 2 hidden, columns tanh, sigmoid */
     struct wf_linear skip;     /* hidden -> skip */
-    struct wf_linear graph;    /* GC; the last layer has none */
-    struct wf_batch_norm norm; /* nor this */
+    struct wf_linear graph;    /* GC; not in the last layer */
+    struct wf_batch_norm norm; /* BN; not in the last layer */
 };
 struct wf_gwnet {
     struct wf_gwnet_config cfg;
     struct wf_task task;
-    int reach; /* input steps that the forecast sees */
-    struct wf_tensor *E1, *E2;
+    int reach;                         /* input steps that the forecast sees */
+    struct wf_tensor *E1, *E2;         /* [N, d], [d, N]; NULL: no learned graph */
     struct wf_linear start, end, head; /* C -> hidden, skip -> end, end -> Q * targets */
     struct wf_gwnet_layer layer[WF_GWNET_LAYERS];
 };

@@ -12,7 +12,8 @@ static bool counts_fit(const struct wf_heterogclstm_config *c)
     return ok;
 }
 
-/* "prefix.SOURCE.NAME.TARGET" with other signs between. */
+/* "prefix." followed by the source type, the name and the target type of relation k, as `format`
+ * joins the three. */
 static const char *relation_path(char text[WF_NAME_TEXT], const char *format, const char *prefix,
                                  const struct wf_heterogclstm_config *c, int k)
 {
@@ -52,8 +53,7 @@ void wf_heterogclstm_cell_init(struct wf_heterogclstm_cell *l, struct wf_params 
     }
 }
 
-/* [i f g o]_a = x_a W_a + b_a + sum over relations r into a of SAGE_r(h of its sources, h_a),
- * c_a' = s(f) c_a + s(i) tanh(g),  h_a' = s(o) tanh(c_a');  all gates read the old h. */
+/* All gates read the old h, so h is replaced only after the gates of all types are computed. */
 void wf_heterogclstm_cell(struct wf_tape *g, const struct wf_heterogclstm_cell *l,
                           const struct wf_csr *A, struct wf_tensor *const *x, struct wf_tensor **h,
                           struct wf_tensor **c)

@@ -10,7 +10,6 @@ void wf_lrgcn_cell_init(struct wf_lrgcn_cell *l, struct wf_params *ps, const cha
     wf_rgcn_init(&l->h, ps, wf_params_path(path, name, "h"), gates);
 }
 
-/* [i f g o] = X(x) + H(h),  c' = s(f) c + s(i) tanh(g),  h' = s(o) tanh(c') */
 void wf_lrgcn_cell(struct wf_tape *g, const struct wf_lrgcn_cell *l, const struct wf_csr *A,
                    struct wf_tensor *weight, struct wf_tensor *x, struct wf_tensor **h,
                    struct wf_tensor **c)
@@ -66,7 +65,7 @@ struct wf_tensor *wf_lrgcn_forward(struct wf_tape *g, const struct wf_lrgcn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_lrgcn *m = model;
@@ -75,7 +74,7 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    WF_FIELD(wf_lrgcn_config, "hidden", INT, hidden, 1, 4096, NULL, "units"), { 0 }
+    WF_FIELD(wf_lrgcn_config, "hidden", INT, hidden, 1, 4096, NULL, "units of the cell"), { 0 }
 };
 WF_MODEL_TYPE(lrgcn, "lrgcn", "LSTM of relational graph convolutions (LRGCN, Li et al. 2019)",
               fields, .graph = WF_RANDOM_WALK, .names = names);

@@ -49,7 +49,8 @@ void wf_model_free(struct wf_model *m)
     *m = (struct wf_model){ 0 };
 }
 
-/* A decoder that reads the truth while it is trained reads changes too. */
+/* Forecasts the change from the last input of each target, and adds that input. A decoder that
+ * reads the truth while it is trained must read changes, too: so y_std becomes a change. */
 static struct wf_tensor *forecast_change(struct wf_tape *g, const struct wf_model *m,
                                          const struct wf_batch *b)
 {

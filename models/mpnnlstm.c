@@ -18,7 +18,7 @@ void wf_mpnnlstm_cell_init(struct wf_mpnnlstm_cell *l, struct wf_params *ps, con
     wf_lstm_stack_init(&l->lstm, ps, wf_params_path(path, name, "lstm"), 2 * hidden, hidden, 2);
 }
 
-/* Every step on its own: y[k] [.., nodes, hidden] */
+/* Y1 and Y2, for every step by itself: y[k] [.., nodes, hidden] */
 static void message_passing(struct wf_tape *g, const struct wf_mpnnlstm_cell *l,
                             const struct wf_supports *S, struct wf_tensor *x,
                             struct wf_tensor *y[2])
@@ -29,7 +29,7 @@ static void message_passing(struct wf_tape *g, const struct wf_mpnnlstm_cell *l,
     }
 }
 
-/* All channels of the first step, then the last one of every other: [B, N, C + T - 1] */
+/* All channels of the first step, then the last channel of every later step: [B, N, C + T - 1] */
 static struct wf_tensor *skip(struct wf_tape *g, struct wf_tensor *x)
 {
     int T = x->shape[1], C = x->shape[3];
@@ -49,7 +49,7 @@ struct wf_tensor *wf_mpnnlstm(struct wf_tape *g, const struct wf_mpnnlstm_cell *
     if (N == 0 || S->nodes % N != 0 || B * T * N % S->nodes != 0)
         return wf_tape_fail(g, WF_EINVAL, "mpnnlstm: x %s, graph of %d nodes: want [B, T, N, C]",
                             wf_tensor_shape_text(x, text), S->nodes);
-    struct wf_tensor *all = x; /* a graph that varies is one of the nodes of one step */
+    struct wf_tensor *all = x; /* a graph that differs by sample has the nodes of one step */
     if (!wf_supports_vary(S)) all = wf_reshape(g, x, 3, wf_dims(-1, S->nodes, x->shape[3]));
     message_passing(g, l, S, all, y);
     struct wf_tensor *both =
@@ -98,7 +98,7 @@ struct wf_tensor *wf_mpnnlstm_forward(struct wf_tape *g, const struct wf_mpnnlst
     return wf_horizon(g, &m->head, &m->task, y);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     (void)model;
@@ -107,7 +107,7 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    WF_MODEL_FIELD(mpnnlstm, hidden, INT, 1, 4096, "units"),
+    WF_MODEL_FIELD(mpnnlstm, hidden, INT, 1, 4096, "units of a convolution and of an LSTM layer"),
     WF_MODEL_FIELD(mpnnlstm, dropout, DOUBLE, 0, 0.99, "share of channels dropped while training"),
     { 0 }
 };

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-/* Parameters name.conv.K, name.norm.K and name.lstm.K, K = 0, 1. */
+/* The layers that make `out`. Parameters name.conv.K, name.norm.K and name.lstm.K, K = 0, 1. */
 struct wf_mpnnlstm_cell {
     struct wf_gcn conv[2];
     struct wf_batch_norm norm[2];
@@ -28,17 +28,17 @@ struct wf_mpnnlstm_cell {
 };
 void wf_mpnnlstm_cell_init(struct wf_mpnnlstm_cell *l, struct wf_params *ps, const char *name,
                            int in, int hidden);
-/* x [B, T, N, in] -> [B, N, 2 hidden + in + T - 1]. S: one support, of WF_GCN, on N nodes, or on a
- * multiple of N that divides B * T * N: several windows as one graph. */
+/* x [B, T, N, in] -> out [B, N, 2 hidden + in + T - 1]. S has one support, of WF_GCN, on N nodes,
+ * or on a multiple of N that divides B * T * N: several windows as one graph. */
 struct wf_tensor *wf_mpnnlstm(struct wf_tape *g, const struct wf_mpnnlstm_cell *l,
                               const struct wf_supports *S, struct wf_tensor *x);
-/* MPNNLSTM of PyTorch Geometric Temporal. */
+/* The names of MPNNLSTM of PyTorch Geometric Temporal. */
 void wf_mpnnlstm_cell_names(struct wf_renames *t, const char *theirs, const char *ours);
 
-/* The forecasting model: all Q steps from that vector, by one linear layer. */
+/* The forecasting model: a linear layer makes all Q steps of a node out of its vector `out`. */
 struct wf_mpnnlstm_config {
-    int hidden; /* units */
-    double dropout;
+    int hidden;     /* units of a convolution and of an LSTM layer */
+    double dropout; /* share of channels dropped after each normalisation, while training */
 };
 struct wf_mpnnlstm_config wf_mpnnlstm_defaults(void);
 

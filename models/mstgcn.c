@@ -9,8 +9,9 @@ void wf_mstgcn_block_init(struct wf_mstgcn_block *l, struct wf_params *ps, const
     wf_st_block_end_init(&l->end, ps, name, &s);
 }
 
-/* The published code reads the memory of [C, B, N, T] as [N, C, T B], and the result [T B, N, ..]
- * as [B, T, N, ..]: channels, nodes and samples change places. */
+/* The convolution as the published code computes it. That code reads the memory of [C, B, N, T] as
+ * [N, C, T B], and the result [T B, N, ..] as [B, T, N, ..]: channels, nodes and samples are
+ * mixed. */
 static struct wf_tensor *mixed(struct wf_tape *g, const struct wf_mstgcn_block *l,
                                const struct wf_supports *S, struct wf_tensor *x)
 {
@@ -20,6 +21,7 @@ static struct wf_tensor *mixed(struct wf_tape *g, const struct wf_mstgcn_block *
     return wf_reshape(g, x, 4, wf_dims(B, T, N, l->sizes.hidden));
 }
 
+/* relu(Cheb(x)), x [B, T, N, in] -> [B, T, N, hidden] */
 static struct wf_tensor *spread(struct wf_tape *g, const struct wf_mstgcn_block *l,
                                 const struct wf_supports *S, int graphs, struct wf_tensor *x)
 {
@@ -131,7 +133,7 @@ static const struct wf_field fields[] = {
     WF_MODEL_FIELD(mstgcn, hidden, INT, 1, 4096, "channels of the convolutions over the graph"),
     WF_MODEL_FIELD(mstgcn, channels, INT, 1, 4096, "channels of the convolutions over time"),
     WF_MODEL_FIELD(mstgcn, blocks, INT, 1, WF_ST_BLOCKS, "blocks of graph and time"),
-    WF_MODEL_FIELD(mstgcn, stride, INT, 1, 64, "of the first block along time"),
+    WF_MODEL_FIELD(mstgcn, stride, INT, 1, 64, "stride of the first block along time"),
     WF_MODEL_FIELD(mstgcn, published, BOOL, 0, 1,
                    "mix nodes and samples as PyTorch Geometric Temporal does"),
     { 0 }

@@ -17,7 +17,7 @@ struct wf_mtgnn_config wf_mtgnn_defaults(void)
                                      .dropout = 0.3 };
 }
 
-/* Steps that the layers see, which leave one. */
+/* The steps that the layers together take to make one. */
 static int reach(const struct wf_mtgnn_sizes *s)
 {
     int steps = 1, dilation = 1;
@@ -26,7 +26,7 @@ static int reach(const struct wf_mtgnn_sizes *s)
     return steps;
 }
 
-/* left: steps that come out of it. */
+/* left is the number of steps that the layer leaves. */
 static void layer_init(struct wf_mtgnn_layer *l, struct wf_params *ps, const char *name,
                        const struct wf_mtgnn_sizes *s, int dilation, int left)
 {
@@ -81,7 +81,7 @@ void wf_mtgnn_net_init(struct wf_mtgnn_net *l, struct wf_params *ps, const char 
     wf_linear_init(&l->head, ps, wf_params_path(path, name, "head"), c->end, s.out);
 }
 
-/* LN; of its weight and bias those of the nodes that x is of. */
+/* LN(x). With `only`, x has some of the nodes, and weight and bias are taken for these. */
 static struct wf_tensor *norm(struct wf_tape *g, const struct wf_layer_norm *l, struct wf_tensor *x,
                               const struct wf_index *only)
 {
@@ -140,7 +140,7 @@ struct wf_tensor *wf_mtgnn_net(struct wf_tape *g, const struct wf_mtgnn_net *l,
     if (!s->given_graph && !s->no_graph)
         in.A = wf_graph_learner(g, &l->graph, in.features, in.only); /* [N, N] */
     struct wf_mark mark = wf_tape_mark(g);
-    struct wf_tensor *kept[2];                                            /* x, and the sum */
+    struct wf_tensor *kept[2]; /* x, and the sum of all skips */
     kept[1] = wf_conv(g, &l->first, wf_dropout(g, in.x, s->cfg.dropout)); /* [B, 1, N, skip] */
     kept[0] = wf_linear(g, &l->start, in.x);                              /* [B, T, N, channels] */
     for (int j = 0; j < s->cfg.layers; j++) {
@@ -200,7 +200,7 @@ static const struct wf_field fields[] = {
                    "neighbours of a node in the learned graph, at most"),
     WF_MODEL_FIELD(mtgnn, embedding, INT, 1, 1024, "numbers that describe a node"),
     WF_MODEL_FIELD(mtgnn, keep, DOUBLE, 0, 1, "share of the input in every hop"),
-    WF_MODEL_FIELD(mtgnn, saturation, DOUBLE, 0, 100, "slope of the tanh that make the graph"),
+    WF_MODEL_FIELD(mtgnn, saturation, DOUBLE, 0, 100, "slope of the tanh that makes the graph"),
     WF_MODEL_FIELD(mtgnn, dropout, DOUBLE, 0, 0.99, "share of channels dropped while training"),
     { 0 }
 };

@@ -13,7 +13,7 @@ void wf_mixprop_init(struct wf_mixprop *l, struct wf_params *ps, const char *nam
 
 /* y = [h_0 .. h_K] W + b,  h_0 = x,  h_k = beta x + (1 - beta) D^-1 (A + I) h_(k-1)
  *
- * Nodes come first inside: a hop is one product for all samples and steps. */
+ * With nodes first, a hop is one product for all samples and steps. */
 struct wf_tensor *wf_mixprop(struct wf_tape *g, const struct wf_mixprop *l, struct wf_tensor *A,
                              struct wf_tensor *x)
 {
@@ -26,7 +26,7 @@ struct wf_tensor *wf_mixprop(struct wf_tape *g, const struct wf_mixprop *l, stru
                             wf_tensor_shape_text(A, a), wf_tensor_shape_text(x, b));
     int B = x->shape[0], T = x->shape[1], N = x->shape[2], C = x->shape[3];
     h[0] = wf_reshape(g, wf_permute(g, x, 2, 0, 1, 3), 2, wf_dims(N, B * T * C));
-    /* (1 - beta) / (degree with the loop) */
+    /* d = (1 - beta) D^-1, where D counts the loops of A + I */
     struct wf_tensor *d = wf_recip0(g, wf_affine(g, wf_sum(g, A, 1, true), 1, 1)); /* [N, 1] */
     d = wf_affine(g, d, 1 - l->cfg.keep, 0);
     struct wf_tensor *P = wf_mul(g, A, d), *kept = wf_affine(g, h[0], l->cfg.keep, 0);
@@ -69,8 +69,8 @@ static int widest(const struct wf_inception_config *c)
     return c->width[c->widths - 1];
 }
 
-/* y = [C_1(x) C_2(x) ..], a convolution of each width. Every one ends with the last step, so a
- * narrower one starts later. */
+/* y = [C_1(x) C_2(x) ..], a convolution of each width. All of them end with the last step, so a
+ * narrower one starts at a later step. */
 struct wf_tensor *wf_inception(struct wf_tape *g, const struct wf_inception *l, struct wf_tensor *x)
 {
     const struct wf_inception_config *c = &l->cfg;
@@ -104,7 +104,8 @@ void wf_graph_learner_init(struct wf_graph_learner *l, struct wf_params *ps, con
 
 /* M_i = tanh(a (E_i W_i + b_i)),  A = relu(tanh(a (M_1 M_2^T - M_2 M_1^T))), the k largest of a row
  *
- * The largest of tanh are those of its argument, which tells apart what tanh rounds to 1. */
+ * The k largest are chosen by the argument of the last tanh: their order is the same, and values
+ * that tanh rounds to 1 are still told apart. */
 struct wf_tensor *wf_graph_learner(struct wf_tape *g, const struct wf_graph_learner *l,
                                    struct wf_tensor *features, const struct wf_index *only)
 {

@@ -32,7 +32,7 @@ void wf_graph_learner_names(const struct wf_graph_learner *l, struct wf_renames 
     }
 }
 
-/* Those that their net has and never uses. */
+/* Adds names of parameters that the published network has and never uses: they are read past. */
 static void unused(struct wf_renames *t, const char *theirs, const char *const *names)
 {
     for (; *names; names++) wf_renames_add(t, theirs, NULL, (struct wf_rename){ .theirs = *names });

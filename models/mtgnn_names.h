@@ -1,5 +1,5 @@
-/* mtgnn_names.h - MixProp, DilatedInception, GraphConstructor and MTGNN under their names in
- * PyTorch Geometric Temporal. */
+/* mtgnn_names.h - the names of MixProp, DilatedInception, GraphConstructor and MTGNN in PyTorch
+ * Geometric Temporal. */
 #ifndef WF_MTGNN_NAMES_H
 #define WF_MTGNN_NAMES_H
 

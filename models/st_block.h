@@ -1,4 +1,5 @@
-/* st_block.h - what the networks of MSTGCN and ASTGCN share (Guo et al. 2019). */
+/* st_block.h - what MSTGCN and ASTGCN share (Guo et al. 2019): the end of a block, and the network
+ * made of blocks. Nothing here is freed. */
 #ifndef WF_ST_BLOCK_H
 #define WF_ST_BLOCK_H
 
@@ -12,13 +13,12 @@ extern "C" {
 
 enum { WF_ST_GRAPHS = 512, WF_ST_BLOCKS = 8 };
 
-/* Of a block. published: as PyTorch Geometric Temporal computes it; models/README.md says what that
- * changes. */
+/* The sizes of a block. */
 struct wf_st_block_sizes {
-    int nodes, steps;    /* N, T: the attentions have parameters for each */
-    int in, hidden, out; /* hidden: channels of the graph convolution */
-    int terms, stride;   /* of the Chebyshev polynomial; of F and R along time */
-    bool published;
+    int nodes, steps;    /* N, T; ASTGCN's attentions have parameters for each node and step */
+    int in, hidden, out; /* channels; hidden: of the graph convolution */
+    int terms, stride;   /* terms of the Chebyshev polynomial; stride of F and R along time */
+    bool published;      /* compute as PyTorch Geometric Temporal does; see models/README.md */
 };
 
 /* How a block ends: u [B, T, N, hidden], x [B, T, N, in] -> LN(relu(R(x) + F(u))),
@@ -31,7 +31,8 @@ void wf_st_block_end_init(struct wf_st_block_end *l, struct wf_params *ps, const
                           const struct wf_st_block_sizes *s);
 struct wf_tensor *wf_st_block_end(struct wf_tape *g, const struct wf_st_block_end *l,
                                   struct wf_tensor *u, struct wf_tensor *x);
-/* theirs: prefix of the block; conv: how they end the names of F and R. */
+/* The names of PyTorch Geometric Temporal. theirs is the prefix of the block; conv is how the names
+ * of F and R end there. */
 void wf_st_block_end_names(const struct wf_st_block_end *l, struct wf_renames *t,
                            const char *theirs, const char *ours, const char *conv);
 

@@ -29,7 +29,7 @@ void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
 {
     int T = task->T, N = task->nodes, a = cfg.adaptive;
     struct wf_init normal = { .kind = WF_INIT_NORMAL, .gain = 1 };
-    struct wf_init xavier = { WF_INIT_XAVIER_UNIFORM, 1, N * a, T * a }; /* as PyTorch's */
+    struct wf_init xavier = { WF_INIT_XAVIER_UNIFORM, 1, N * a, T * a }; /* fans as PyTorch's */
     *m = (struct wf_staeformer){ .cfg = cfg, .task = *task };
     if (cfg.layers < 0 || cfg.layers > WF_STAEFORMER_LAYERS) {
         wf_params_refuse(ps, "staeformer: %d layers, want at most %d", cfg.layers,
@@ -50,7 +50,7 @@ void wf_staeformer_init(struct wf_staeformer *m, struct wf_params *ps,
     wf_horizon_init(&m->head, ps, T * width, task);
 }
 
-/* x [.., L, width] -> the same. */
+/* One layer: x [.., L, width] -> [.., L, width] */
 static struct wf_tensor *attend(struct wf_tape *g, const struct wf_staeformer_layer *l,
                                 double dropout, struct wf_tensor *x)
 {
@@ -60,6 +60,7 @@ static struct wf_tensor *attend(struct wf_tape *g, const struct wf_staeformer_la
     return wf_layer_norm(g, &l->norm2, wf_add(g, x, wf_dropout(g, u, dropout)));
 }
 
+/* Z */
 static struct wf_tensor *embed(struct wf_tape *g, const struct wf_staeformer *m,
                                const struct wf_batch *b)
 {
@@ -113,7 +114,7 @@ static void layer_names(struct wf_renames *t, const char *theirs, const char *ou
     wf_layer_norm_names(t, wf_params_path(from, theirs, "ln2"), wf_params_path(to, ours, "norm2"));
 }
 
-/* As in the code of the paper's authors. */
+/* The names in the code of the paper's authors. */
 static void names(const void *model, struct wf_renames *t)
 {
     static const char *const calendar[] = { "tod_embedding.weight", "dow_embedding.weight" };
@@ -135,13 +136,16 @@ static void names(const void *model, struct wf_renames *t)
 }
 
 static const struct wf_field fields[] = {
-    WF_MODEL_FIELD(staeformer, embedding, INT, 1, 4096, "width of inputs, time of day, weekday"),
+    WF_MODEL_FIELD(staeformer, embedding, INT, 1, 4096,
+                   "width of the embeddings of inputs, time of day and weekday"),
     WF_FIELD(wf_staeformer_config, "adaptive-embedding", INT, adaptive, 1, 4096, NULL,
-             "width for every step and node"),
-    WF_MODEL_FIELD(staeformer, feedforward, INT, 1, 65536, "units behind the attention"),
+             "width of the learned embedding of every step and node"),
+    WF_MODEL_FIELD(staeformer, feedforward, INT, 1, 65536, "hidden units behind each attention"),
     WF_MODEL_FIELD(staeformer, heads, INT, 1, 1024, "heads; they split the sum of all widths"),
-    WF_MODEL_FIELD(staeformer, layers, INT, 0, WF_STAEFORMER_LAYERS, "over time, and over nodes"),
-    WF_MODEL_FIELD(staeformer, dropout, DOUBLE, 0, 0.99, "behind attention and its units"),
+    WF_MODEL_FIELD(staeformer, layers, INT, 0, WF_STAEFORMER_LAYERS,
+                   "layers of attention over time, and as many over nodes"),
+    WF_MODEL_FIELD(staeformer, dropout, DOUBLE, 0, 0.99,
+                   "share of values dropped behind attention and its units while training"),
     { 0 }
 };
 WF_MODEL_TYPE(staeformer, "staeformer",

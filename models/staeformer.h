@@ -1,6 +1,7 @@
 /* staeformer.h - STAEformer: Liu, Dong, Jiang, Deng, Deng, Chen, Song, "Spatio-Temporal Adaptive
- * Embedding Makes Vanilla Transformer SOTA for Traffic Forecasting", CIKM 2023. No graph: a number
- * of its own for every step and node, and attention over time, then over the nodes.
+ * Embedding Makes Vanilla Transformer SOTA for Traffic Forecasting", CIKM 2023. It reads no graph:
+ * every step and node has a learned embedding of its own (E_a), and attention runs over time, then
+ * over the nodes.
  *
  *     Z = [FC(x)  T_day  D_week  E_a],  E_a [T, N, d_a] learned
  *     h = LN(Z + MHA(Z)),  Z' = LN(h + FF(h)),  FF(h) = relu(h W_1 + b_1) W_2 + b_2
@@ -21,14 +22,14 @@ extern "C" {
 
 enum { WF_STAEFORMER_LAYERS = 8 };
 struct wf_staeformer_config {
-    int embedding, adaptive;        /* width of FC(x), T_day, D_week; of E_a */
-    int feedforward, heads, layers; /* width within FF; layers of each of the two kinds */
+    int embedding, adaptive;        /* width of FC(x), T_day and D_week; width of E_a */
+    int feedforward, heads, layers; /* width within FF; heads; layers of each of the two kinds */
     double dropout;                 /* behind MHA and FF */
 };
 struct wf_staeformer_config wf_staeformer_defaults(void);
 
-/* One layer, attending along the last axis but one. Parameters name.attention, .norm1, .ff1, .ff2,
- * .norm2. */
+/* One layer, which attends along the last axis but one. Parameters name.attention, name.norm1,
+ * name.ff1, name.ff2, name.norm2. */
 struct wf_staeformer_layer {
     struct wf_mha attention;
     struct wf_linear ff1, ff2;

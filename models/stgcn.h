@@ -1,6 +1,6 @@
 /* stgcn.h - STGCN: Yu, Yin, Zhu, "Spatio-Temporal Graph Convolutional Networks: A Deep Learning
- * Framework for Traffic Forecasting", IJCAI 2018. No recurrence: gated convolutions over time round
- * a Chebyshev convolution over the graph.
+ * Framework for Traffic Forecasting", IJCAI 2018. Nothing recurs: gated convolutions over time
+ * stand before and behind a Chebyshev convolution over the graph.
  *
  *     TC(x) = relu(P sigmoid(Q) + R),  [P Q R] = convolution of x over k steps         (eq. 6)
  *     ST(x) = BN(TC_2(relu(Cheb(TC_1(x)))))                                            (eq. 8)
@@ -18,8 +18,8 @@
 extern "C" {
 #endif
 
-/* TC: x [B, T, N, in] -> [B, T - k + 1, N, out]. Parameters name.weight [k * in, 3 out], name.bias;
- * columns P, Q, R. */
+/* TC: x [B, T, N, in] -> [B, T - k + 1, N, out]. Parameters name.weight [k * in, 3 out] and
+ * name.bias, both with columns P, Q, R. */
 struct wf_temporal_conv {
     struct wf_conv conv;
     int out;
@@ -28,12 +28,12 @@ void wf_temporal_conv_init(struct wf_temporal_conv *l, struct wf_params *ps, con
                            int in, int out, int kernel);
 struct wf_tensor *wf_temporal_conv(struct wf_tape *g, const struct wf_temporal_conv *l,
                                    struct wf_tensor *x);
-/* TemporalConv of PyTorch Geometric Temporal. */
+/* The names of TemporalConv of PyTorch Geometric Temporal. */
 void wf_temporal_conv_names(const struct wf_temporal_conv *l, struct wf_renames *t,
                             const char *theirs, const char *ours);
 
-/* ST: x [B, T, N, in] -> [B, T - 2 (k - 1), N, out]. S: one support, of WF_CHEB. The normalisation
- * has the nodes for channels. Parameters name.temporal1, .graph, .temporal2, .norm. */
+/* ST: x [B, T, N, in] -> [B, T - 2 (k - 1), N, out], on S with one support, of WF_CHEB. BN counts
+ * the nodes as channels. Parameters name.temporal1, name.graph, name.temporal2, name.norm. */
 struct wf_st_sizes {
     int nodes, in, hidden, out; /* hidden: channels of the graph convolution */
     int kernel, terms;          /* k, Chebyshev terms */
@@ -48,14 +48,15 @@ void wf_st_conv_init(struct wf_st_conv *l, struct wf_params *ps, const char *nam
                      struct wf_st_sizes sizes);
 struct wf_tensor *wf_st_conv(struct wf_tape *g, const struct wf_st_conv *l,
                              const struct wf_supports *S, struct wf_tensor *x);
-/* STConv of PyTorch Geometric Temporal. */
+/* The names of STConv of PyTorch Geometric Temporal. */
 void wf_st_conv_names(const struct wf_st_conv *l, struct wf_renames *t, const char *theirs,
                       const char *ours);
 
-/* `blocks` of ST, a TC over all steps that are left, and a linear layer for all Q steps. */
+/* The forecasting model: `blocks` times ST, a TC over all steps that are left, and a linear layer
+ * for all Q steps. */
 enum { WF_STGCN_BLOCKS = 8 };
 struct wf_stgcn_config {
-    int channels, hidden, kernel, blocks; /* of TC, of Cheb, k, number of ST */
+    int channels, hidden, kernel, blocks; /* channels of TC, of Cheb; k; number of ST */
 };
 struct wf_stgcn_config wf_stgcn_defaults(void);
 

@@ -51,7 +51,7 @@ struct wf_tensor *wf_stid_forward(struct wf_tape *g, const struct wf_stid *m,
     return wf_horizon(g, &m->head, &m->task, z);
 }
 
-/* As in the code of the paper's authors. */
+/* The names in the code of the paper's authors. */
 static void names(const void *model, struct wf_renames *t)
 {
     static const char *const calendar[] = { "time_in_day_emb", "day_in_week_emb" };
@@ -72,7 +72,7 @@ static void names(const void *model, struct wf_renames *t)
 
 static const struct wf_field fields[] = {
     WF_MODEL_FIELD(stid, embedding, INT, 1, 4096,
-                   "width of the window, the node, the time of day, the day of week"),
+                   "width of the embeddings of window, node, time of day, day of the week"),
     WF_MODEL_FIELD(stid, layers, INT, 0, WF_STID_LAYERS, "perceptrons with a residual connection"),
     WF_MODEL_FIELD(stid, dropout, DOUBLE, 0, 0.99,
                    "share of hidden values that are dropped in training"),

@@ -1,7 +1,7 @@
 /* stid.h - STID: Shao, Zhang, Wang, Wei, Xu, "Spatial-Temporal Identity: A Simple yet Effective
- * Baseline for Multivariate Time Series Forecasting", CIKM 2022, section 3. No graph and no
- * recurrence: a perceptron, the same for every node, is told which node, time of day and day of
- * week it sees.
+ * Baseline for Multivariate Time Series Forecasting", CIKM 2022, section 3. It reads no graph, and
+ * nothing recurs: a perceptron, the same for every node, is told which node, time of day and day of
+ * the week it sees.
  *
  *     H = FC(x_{t-T+1} .. x_t),  Z_0 = [H  E_node  T_day  D_week]
  *     Z_{l+1} = FC_2(relu(FC_1(Z_l))) + Z_l,  y = FC(Z_L)
@@ -19,7 +19,7 @@ extern "C" {
 
 enum { WF_STID_LAYERS = 16 };
 struct wf_stid_config {
-    int embedding, layers; /* width of H, E, T, D; perceptrons of two layers */
+    int embedding, layers; /* width of H, E, T and D; number of perceptrons of two layers (L) */
     double dropout;
 };
 struct wf_stid_config wf_stid_defaults(void);

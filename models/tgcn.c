@@ -10,7 +10,7 @@ void wf_tgcn_cell_init(struct wf_tgcn_cell *l, struct wf_params *ps, const char 
     wf_linear_init(&l->mix, ps, wf_params_path(path, name, "mix"), 2 * hidden, 3 * hidden);
 }
 
-/* x [R, 3H] as one matrix per gate [3, R, H]. */
+/* x [R, 3H] as one matrix per gate, [3, R, H] */
 static struct wf_tensor *by_gate(struct wf_tape *g, struct wf_tensor *x)
 {
     if (g->error.status != WF_OK) return &g->poison;
@@ -18,8 +18,9 @@ static struct wf_tensor *by_gate(struct wf_tape *g, struct wf_tensor *x)
     return wf_permute(g, wf_reshape(g, x, 3, wf_dims(R, 3, H)), 1, 0, 2);
 }
 
-/* Between a gate's convolution and the rows of `mix` that read it stands no nonlinearity:
- * (P x W + b) A = (P x) (W A) + b A. Both products of every gate, [in + 1, 3H], the bias last. */
+/* There is no nonlinearity between the convolution of a gate and the rows A of `mix` that read it,
+ * so both can be one layer: (P x W + b) A = (P x) (W A) + b A. Returns W A of all gates side by
+ * side, with b A as the last row: [in + 1, 3H]. */
 static struct wf_tensor *folded(struct wf_tape *g, const struct wf_tgcn_cell *l)
 {
     int H = l->hidden, in = l->conv.weight->shape[0];
@@ -100,7 +101,7 @@ struct wf_tensor *wf_tgcn_forward(struct wf_tape *g, const struct wf_tgcn *m,
     return wf_recurrent_forecast(g, &r, b);
 }
 
-/* As in the examples of PyTorch Geometric Temporal. */
+/* The names in the examples of PyTorch Geometric Temporal. */
 static void names(const void *model, struct wf_renames *t)
 {
     const struct wf_tgcn *m = model;
@@ -108,7 +109,8 @@ static void names(const void *model, struct wf_renames *t)
     wf_linear_names(t, "linear", "head");
 }
 
-static const struct wf_field fields[] = { WF_MODEL_FIELD(tgcn, hidden, INT, 1, 4096, "units"),
-                                          { 0 } };
+static const struct wf_field fields[] = {
+    WF_MODEL_FIELD(tgcn, hidden, INT, 1, 4096, "units of the cell"), { 0 }
+};
 WF_MODEL_TYPE(tgcn, "tgcn", "GRU that sees the graph through its input (T-GCN, Zhao et al. 2020)",
               fields, .graph = WF_GCN, .names = names);

@@ -1,10 +1,10 @@
 /* tgcn.h - T-GCN: Zhao et al., "T-GCN: A Temporal Graph Convolutional Network for Traffic
- * Prediction", IEEE Transactions on Intelligent Transportation Systems 21(9), 2020. Its cell: a GRU
- * that sees the graph through its input alone.
+ * Prediction", IEEE Transactions on Intelligent Transportation Systems 21(9), 2020. Its cell is a
+ * GRU that sees the graph only through its input:
  *
  *     U_* = GCN_*(x),  [r z] = sigmoid(A_* [U_* h] + a_*),  c = tanh(A_c [U_c r*h] + a_c),
  *     h' = z h + (1 - z) c
- */
+ * / */
 #ifndef WF_TGCN_H
 #define WF_TGCN_H
 
@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/* Parameters name.conv [in, 3 hidden] and name.mix [2 hidden, 3 hidden]; columns r, z, c. */
+/* The cell. Parameters name.conv [in, 3 hidden] (GCN) and name.mix [2 hidden, 3 hidden] (A, a),
+ * both with columns r, z, c. */
 struct wf_tgcn_cell {
     struct wf_gcn conv;
     struct wf_linear mix;
@@ -23,23 +24,23 @@ struct wf_tgcn_cell {
 };
 void wf_tgcn_cell_init(struct wf_tgcn_cell *l, struct wf_params *ps, const char *name, int in,
                        int hidden);
-/* Its weights as the steps of one tape read them. */
+/* The weights of the cell in the form in which the steps of one tape read them. */
 struct wf_tgcn_weights {
-    struct wf_gcn input;            /* in -> 3 hidden */
-    struct wf_tensor *gates, *cand; /* [hidden, 2 hidden], [hidden, hidden], of the state */
+    struct wf_gcn input;            /* of the input: in -> 3 hidden */
+    struct wf_tensor *gates, *cand; /* of the state: [hidden, 2 hidden], [hidden, hidden] */
 };
 struct wf_tgcn_weights wf_tgcn_bind(struct wf_tape *g, const struct wf_tgcn_cell *l);
-/* x [B, N, in], h [B, N, hidden] -> h'. S: one support, of WF_GCN. */
+/* One step: x [B, N, in], h [B, N, hidden] -> h'. S has one support, of WF_GCN. */
 struct wf_tensor *wf_tgcn_step(struct wf_tape *g, const struct wf_tgcn_weights *l,
                                const struct wf_supports *S, struct wf_tensor *x,
                                struct wf_tensor *h);
-/* TGCN and TGCN2 of PyTorch Geometric Temporal. */
+/* The names of TGCN and TGCN2 of PyTorch Geometric Temporal. */
 void wf_tgcn_cell_names(const struct wf_tgcn_cell *l, struct wf_renames *t, const char *theirs,
                         const char *ours);
 
 /* The forecasting model: models/recurrent.h around the cell. */
 struct wf_tgcn_config {
-    int hidden; /* units */
+    int hidden; /* units of the cell */
 };
 struct wf_tgcn_config wf_tgcn_defaults(void);
 

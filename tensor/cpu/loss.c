@@ -1,40 +1,6 @@
-/* train.c - kernels at the two ends of a training step: windows, losses, optimizers. */
+/* loss.c - masked mean losses and their gradients. */
 #include <math.h>
-#include <string.h>
 #include "tensor/cpu/cpu_private.h"
-
-static void window_row(wf_real *y, int width, const struct wf_window_in *in, int64_t row,
-                       int64_t clock, int nodes)
-{
-    const wf_real *x = in->series + row * nodes * in->channels;
-    wf_real extra[2];
-    int extras = 0, keep = in->keep;
-    if (in->time_of_day) extra[extras++] = (wf_real)((double)(in->time_s[clock] % 86400) / 86400.0);
-    if (in->day_of_week) /* Monday is 0; 1970-01-01 was a Thursday */
-        extra[extras++] = (wf_real)((double)((in->time_s[clock] / 86400 + 3) % 7) / 7.0);
-    for (int n = 0; n < nodes; n++, x += in->channels, y += width) {
-        for (int c = 0; c < keep; c++) {
-            wf_real v = in->raw ? x[c] : (x[c] - in->mean[c]) / in->std[c];
-            y[c] = in->raw || v == v ? v : in->fill;
-        }
-        for (int k = 0; k < extras; k++) y[keep + k] = extra[k];
-    }
-}
-
-enum wf_status wf_cpu_window(struct wf_backend *be, struct wf_tensor *y,
-                             const struct wf_window_in *in)
-{
-    (void)be;
-    int B = y->shape[0], T = y->shape[1], N = y->shape[2], width = y->shape[3];
-#pragma omp parallel for schedule(static) if ((ptrdiff_t)B * T * N > 4096)
-    for (int i = 0; i < B * T; i++) {
-        int64_t start = in->start[i / T], at = in->offset + i % T;
-        int64_t when = in->when ? in->when[i / T] : start;
-        window_row(y->data + (ptrdiff_t)i * N * width, width, in, start * in->step + at, when + at,
-                   N);
-    }
-    return WF_OK;
-}
 
 static bool counts(const struct wf_loss_rule *rule, double t)
 {
@@ -130,60 +96,6 @@ enum wf_status wf_cpu_loss_bwd(struct wf_backend *be, struct wf_tensor *dp,
     for (ptrdiff_t i = 0; i < n; i++) {
         if (!counts(&rule, (double)t->data[i])) continue;
         dp->data[i] += (wf_real)(w * slope(rule.kind, (double)p->data[i], (double)t->data[i]));
-    }
-    return WF_OK;
-}
-
-static wf_real clip_factor(const struct wf_optim_rule *rule, const struct wf_tensor *norm)
-{
-    if (rule->clip <= 0) return 1;
-    double f = rule->clip / ((double)norm->data[0] + 1e-6);
-    return f < 1 ? (wf_real)f : 1;
-}
-
-enum wf_status wf_cpu_adam(struct wf_backend *be, const struct wf_optim_rule *rule,
-                           struct wf_tensor *p, const struct wf_tensor *g, struct wf_tensor *m,
-                           struct wf_tensor *v, struct wf_tensor *vmax,
-                           const struct wf_tensor *norm, const struct wf_step *step)
-{
-    (void)be;
-    ptrdiff_t n = wf_tensor_count(p);
-    double t = (double)step->step + 1;
-    wf_real factor = clip_factor(rule, norm), decay = (wf_real)rule->weight_decay;
-    wf_real b1 = (wf_real)rule->beta1, b2 = (wf_real)rule->beta2, eps = (wf_real)rule->eps;
-    wf_real c1 = (wf_real)(1 - rule->beta1), c2 = (wf_real)(1 - rule->beta2);
-    wf_real rate = (wf_real)(step->lr / (1 - pow(rule->beta1, t)));
-    wf_real root = (wf_real)(1 / sqrt(1 - pow(rule->beta2, t)));
-#pragma omp parallel for simd schedule(static) if (n > 16384)
-    for (ptrdiff_t i = 0; i < n; i++) {
-        wf_real d = g->data[i] * factor + decay * p->data[i];
-        wf_real mi = b1 * m->data[i] + c1 * d, vi = b2 * v->data[i] + c2 * d * d, top = vi;
-        m->data[i] = mi;
-        v->data[i] = vi;
-        if (vmax) top = vmax->data[i] = vmax->data[i] > vi ? vmax->data[i] : vi;
-#ifdef WF_DOUBLE
-        p->data[i] -= rate * mi / (sqrt(top) * root + eps);
-#else
-        p->data[i] -= rate * mi / (sqrtf(top) * root + eps);
-#endif
-    }
-    return WF_OK;
-}
-
-/* buf = g at the first step, then momentum buf + g; p -= lr buf. */
-enum wf_status wf_cpu_sgd(struct wf_backend *be, const struct wf_optim_rule *rule,
-                          struct wf_tensor *p, const struct wf_tensor *g, struct wf_tensor *m,
-                          const struct wf_tensor *norm, const struct wf_step *step)
-{
-    (void)be;
-    ptrdiff_t n = wf_tensor_count(p);
-    wf_real factor = clip_factor(rule, norm), decay = (wf_real)rule->weight_decay;
-    wf_real momentum = step->step ? (wf_real)rule->momentum : 0, lr = (wf_real)step->lr;
-#pragma omp parallel for schedule(static) if (n > 16384)
-    for (ptrdiff_t i = 0; i < n; i++) {
-        wf_real d = g->data[i] * factor + decay * p->data[i];
-        m->data[i] = momentum * m->data[i] + d;
-        p->data[i] -= lr * m->data[i];
     }
     return WF_OK;
 }

@@ -69,7 +69,7 @@ static wf_real *row(const struct wf_tensor *t, int b, int i)
 
 /* to = r h */
 static void reset(const struct wf_tensor *to, const struct wf_tensor *rz, const struct wf_tensor *h,
-                  struct wf_rows rows)
+                  struct wf_tile_rows rows)
 {
     EACH_ROW(b, i, rows)
     WF_EACH_VECTOR(c, n, h->shape[2])
@@ -88,7 +88,7 @@ static void forward(void *job, int i, wf_real *memory, struct wf_team t)
                                  wf_group_of(&k->plan[GATES], i, k->h) },
                           .y = wf_group_of(&k->plan[GATES], i, k->rz) };
     struct wf_tensor h = g.x[1], rz = g.y, y = wf_group_of(&k->plan[GATES], i, k->y);
-    struct wf_rows rows = wf_group_rows(&k->plan[GATES], g.count, t);
+    struct wf_tile_rows rows = wf_group_rows(&k->plan[GATES], g.count, t);
     wf_dconv_forward(&k->plan[GATES], &g, tile, t);
     g.x[1] = temp(k, memory, 0, k->H);
     reset(&g.x[1], &rz, &h, rows);
@@ -126,7 +126,7 @@ enum wf_status wf_cpu_dcgru(struct wf_backend *be, struct wf_tensor *y, struct w
 
 /* dc = dy (1 - z) */
 static void update_bwd(const struct wf_tensor *dc, const struct wf_tensor *rz,
-                       const struct wf_tensor *dy, struct wf_rows rows)
+                       const struct wf_tensor *dy, struct wf_tile_rows rows)
 {
     int H = dc->shape[2];
     EACH_ROW(b, i, rows)
@@ -140,7 +140,7 @@ static void update_bwd(const struct wf_tensor *dc, const struct wf_tensor *rz,
 /* Of d = d(r h) in the second half of drz: dr = d h, dz = dy (h - c), dh (+)= dy z + d r. */
 static void reset_bwd(const struct cell *k, const struct wf_tensor *drz, const struct wf_tensor *dh,
                       const struct wf_group *g, const struct wf_tensor *cand,
-                      const struct wf_tensor *dy, struct wf_rows rows)
+                      const struct wf_tensor *dy, struct wf_tile_rows rows)
 {
     int H = k->H;
     EACH_ROW(b, i, rows)
@@ -173,7 +173,7 @@ static void group_backward(const struct cell *k, int chunk, int i, wf_real *memo
                               .dy = temp(k, memory, 0, 2 * k->H),
                               .dx = { wf_group_of(p, i, k->dx), wf_group_of(p, i, k->dh) } };
     struct wf_group cand = gates;
-    struct wf_rows rows = wf_group_rows(p, gates.count, t);
+    struct wf_tile_rows rows = wf_group_rows(p, gates.count, t);
     cand.x[1] = temp(k, memory, 0, k->H);
     cand.y = wf_group_of(p, i, k->c);
     cand.dy = cand.dx[1] = inner;

@@ -205,15 +205,15 @@ static int blocks_of(const struct wf_dconv_plan *d, struct wf_team t, int rank)
 }
 
 /* Blocks [from, to) of a group's rows. */
-static struct wf_rows rows_of(const struct wf_dconv_plan *d, int count, int from, int to)
+static struct wf_tile_rows rows_of(const struct wf_dconv_plan *d, int count, int from, int to)
 {
     int blocks = wf_blocks(d->N, WF_MIX_ROWS);
-    return (struct wf_rows){ .count = count,
-                             .from = wf_block_from(from, blocks, d->N),
-                             .to = wf_block_from(to, blocks, d->N) };
+    return (struct wf_tile_rows){ .count = count,
+                                  .from = wf_block_from(from, blocks, d->N),
+                                  .to = wf_block_from(to, blocks, d->N) };
 }
 
-struct wf_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t)
+struct wf_tile_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t)
 {
     return rows_of(d, count, blocks_of(d, t, t.rank), blocks_of(d, t, t.rank + 1));
 }
@@ -233,7 +233,7 @@ struct wf_tensor wf_group_of(const struct wf_dconv_plan *d, int i, const struct 
 }
 
 static void load_x(const struct wf_dconv_plan *d, const struct wf_group *g, struct wf_tile X,
-                   struct wf_rows r)
+                   struct wf_tile_rows r)
 {
     if (g->x[1].data != NULL) d->steps->load(X, 0, &g->x[1], r);
     d->steps->load(X, d->C1, &g->x[0], r);
@@ -250,7 +250,7 @@ static void hops_first(const struct wf_dconv_plan *d, const struct wf_group *g, 
     wf_tile_build(X, &d->hops, t);
     wf_team_sync(t);
     for (int i = from; i < to; i++) {
-        struct wf_rows r = rows_of(d, g->count, i, i + 1);
+        struct wf_tile_rows r = rows_of(d, g->count, i, i + 1);
         d->steps->mix(&job, r.from, r.to - r.from, 0);
         r.shift = r.from;
         d->steps->store(&g->y, Y, NULL, d->in->act, r);
@@ -264,11 +264,11 @@ static void mix_first(const struct wf_dconv_plan *d, const struct wf_group *g, w
     int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
     size_t step = (size_t)wf_panels(d->O) * (size_t)d->C * WF_PANEL;
     struct wf_tile X = tile(d, memory, d->C), U = tile(d, memory + term_size(d, d->C), d->O);
-    struct wf_rows all = rows_of(d, g->count, from, to);
+    struct wf_tile_rows all = rows_of(d, g->count, from, to);
     load_x(d, g, X, all);
     for (int i = from; i < to; i++) {
         struct wf_mix job = { .Y = U, .A = X, .terms = 1, .W = d->pack };
-        struct wf_rows r = rows_of(d, g->count, i, i + 1);
+        struct wf_tile_rows r = rows_of(d, g->count, i, i + 1);
         for (; job.term < d->M; job.term++, job.W += step)
             d->steps->mix(&job, r.from, r.to - r.from, r.from);
     }
@@ -348,7 +348,7 @@ enum wf_status wf_cpu_dconv(struct wf_backend *be, struct wf_tensor *y,
 
 /* dx (+)= X */
 static void put_dx(const struct wf_dconv_plan *d, const struct wf_group *g, struct wf_tile X,
-                   struct wf_rows r)
+                   struct wf_tile_rows r)
 {
     if (g->dx[1].data != NULL) d->steps->put(&g->dx[1], X, 0, r, d->add[1]);
     if (g->dx[0].data != NULL) d->steps->put(&g->dx[0], X, d->C1, r, d->add[0]);
@@ -398,7 +398,7 @@ static void mix_last(const struct wf_dconv_plan *d, const struct wf_group *g, wf
     struct wf_tile X = tile(d, memory, d->C), G = tile(d, memory + term_size(d, d->C), d->O);
     struct wf_tile dX = strip(d, t, d->Cx);
     struct wf_mix job = { .Y = dX, .A = G, .terms = d->M, .W = d->pack };
-    struct wf_rows all = rows_of(d, g->count, from, to);
+    struct wf_tile_rows all = rows_of(d, g->count, from, to);
     if (d->want_w) load_x(d, g, X, all);
     d->steps->load_grad(G, &g->dy, &g->y, d->in->act, all);
     wf_team_sync(t);
@@ -406,7 +406,7 @@ static void mix_last(const struct wf_dconv_plan *d, const struct wf_group *g, wf
     if (d->grad->db) d->steps->sum(part + d->db_at, G, t);
     wf_team_sync(t);
     for (int i = from; d->want_x && i < to; i++) {
-        struct wf_rows r = rows_of(d, g->count, i, i + 1);
+        struct wf_tile_rows r = rows_of(d, g->count, i, i + 1);
         d->steps->mix(&job, r.from, r.to - r.from, 0);
         r.shift = r.from;
         put_dx(d, g, dX, r);
@@ -421,7 +421,7 @@ static void hops_last(const struct wf_dconv_plan *d, const struct wf_group *g, w
     int from = blocks_of(d, t, t.rank), to = blocks_of(d, t, t.rank + 1);
     bool want_z = d->want_w || d->want_value;
     struct wf_tile Z = tile(d, memory, d->C), D = tile(d, NULL, d->O), E = tile(d, NULL, d->Cx);
-    struct wf_rows all = rows_of(d, g->count, from, to);
+    struct wf_tile_rows all = rows_of(d, g->count, from, to);
     D.x = Z.x + (size_t)d->M * term_size(d, d->C);
     E.x = D.x + term_size(d, d->O);
     if (want_z) load_x(d, g, Z, all);
@@ -429,7 +429,7 @@ static void hops_last(const struct wf_dconv_plan *d, const struct wf_group *g, w
     for (int i = from; d->want_x && i < to; i++) {
         struct wf_mix job = { .Y = E, .A = D, .terms = 1, .W = d->pack };
         size_t step = (size_t)wf_panels(d->Cx) * (size_t)d->O * WF_PANEL;
-        struct wf_rows r = rows_of(d, g->count, i, i + 1);
+        struct wf_tile_rows r = rows_of(d, g->count, i, i + 1);
         for (; job.term < d->M; job.term++, job.W += step)
             d->steps->mix(&job, r.from, r.to - r.from, r.from);
     }

@@ -9,7 +9,7 @@ static wf_real *at(struct wf_tile T, int c, int row)
     return wf_tile_panel(T, 0, c / 2) + (ptrdiff_t)row * WF_PANEL + (c % 2) * WF_LANES;
 }
 
-static struct wf_rows stretch(struct wf_rows r, int from)
+static struct wf_tile_rows stretch(struct wf_tile_rows r, int from)
 {
     r.from = from;
     if (r.to > from + STRETCH) r.to = from + STRETCH;
@@ -17,7 +17,8 @@ static struct wf_rows stretch(struct wf_rows r, int from)
 }
 
 /* Channel c of x into rows of lanes that are `step` apart; lanes without a sample become 0. */
-static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c, struct wf_rows r)
+static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c,
+                   struct wf_tile_rows r)
 {
     int n = r.to - r.from;
     for (int lane = 0; lane < WF_LANES; lane++) {
@@ -32,7 +33,7 @@ static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c
 
 /* And back: x = or += the lanes. */
 static void scatter(const struct wf_tensor *x, int c, const wf_real *from, ptrdiff_t step,
-                    struct wf_rows r, bool add)
+                    struct wf_tile_rows r, bool add)
 {
     int n = r.to - r.from;
     ptrdiff_t s = x->stride[1];
@@ -46,7 +47,8 @@ static void scatter(const struct wf_tensor *x, int c, const wf_real *from, ptrdi
     }
 }
 
-static void narrow_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r)
+static void narrow_load(struct wf_tile T, int first, const struct wf_tensor *x,
+                        struct wf_tile_rows r)
 {
     for (int from = r.from; from < r.to; from += STRETCH)
         for (int c = 0; c < x->shape[2]; c++)
@@ -54,10 +56,10 @@ static void narrow_load(struct wf_tile T, int first, const struct wf_tensor *x, 
 }
 
 static void narrow_load_grad(struct wf_tile T, const struct wf_tensor *dy,
-                             const struct wf_tensor *y, enum wf_act act, struct wf_rows r)
+                             const struct wf_tensor *y, enum wf_act act, struct wf_tile_rows r)
 {
     for (int from = r.from; from < r.to; from += STRETCH) {
-        struct wf_rows now = stretch(r, from);
+        struct wf_tile_rows now = stretch(r, from);
         for (int c = 0; c < y->shape[2]; c++) {
             wf_real value[STRETCH * WF_LANES], *to = at(T, c, from - r.shift);
             gather(value, WF_LANES, y, c, now);
@@ -69,10 +71,10 @@ static void narrow_load_grad(struct wf_tile T, const struct wf_tensor *dy,
 }
 
 static void narrow_store(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias,
-                         enum wf_act act, struct wf_rows r)
+                         enum wf_act act, struct wf_tile_rows r)
 {
     for (int from = r.from; from < r.to; from += STRETCH) {
-        struct wf_rows now = stretch(r, from);
+        struct wf_tile_rows now = stretch(r, from);
         for (int c = 0; c < y->shape[2]; c++) {
             wf_real value[STRETCH * WF_LANES];
             const wf_real *cells = at(T, c, from - r.shift);
@@ -86,8 +88,8 @@ static void narrow_store(const struct wf_tensor *y, struct wf_tile T, const wf_r
     }
 }
 
-static void narrow_put(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r,
-                       bool add)
+static void narrow_put(const struct wf_tensor *x, struct wf_tile T, int first,
+                       struct wf_tile_rows r, bool add)
 {
     for (int from = r.from; from < r.to; from += STRETCH)
         for (int c = 0; c < x->shape[2]; c++)

@@ -33,21 +33,22 @@ struct wf_outer {
 };
 
 /* Rows [from, to) of the first `count` samples of a tensor. Row i is row i - shift of the tile. */
-struct wf_rows {
+struct wf_tile_rows {
     int count, from, to, shift;
 };
 
 struct wf_steps {
     /* channels first, first + 1, .. of T = x */
-    void (*load)(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r);
+    void (*load)(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_tile_rows r);
     /* T = dy act'(.), with y = act(.) */
     void (*load_grad)(struct wf_tile T, const struct wf_tensor *dy, const struct wf_tensor *y,
-                      enum wf_act act, struct wf_rows r);
+                      enum wf_act act, struct wf_tile_rows r);
     /* y = act(T + bias); bias NULL or padded */
     void (*store)(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias, enum wf_act act,
-                  struct wf_rows r);
+                  struct wf_tile_rows r);
     /* x = or += channels first, first + 1, .. of T */
-    void (*put)(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r, bool add);
+    void (*put)(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_tile_rows r,
+                bool add);
     /* rows [from, from + rows) of A to rows to, to + 1, .. of Y */
     void (*mix)(const struct wf_mix *mix, int from, int rows, int to);
     void (*outer)(const struct wf_outer *outer, struct wf_team t);
@@ -111,7 +112,7 @@ struct wf_group {
 struct wf_tensor wf_group_of(const struct wf_dconv_plan *d, int i, const struct wf_tensor *t);
 int wf_group_count(const struct wf_dconv_plan *d, int i);
 /* The block of rows of which a thread computes what lies beside the convolution. */
-struct wf_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t);
+struct wf_tile_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t);
 
 void wf_dconv_forward(const struct wf_dconv_plan *d, const struct wf_group *g, wf_real *tile,
                       struct wf_team t);

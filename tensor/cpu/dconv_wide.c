@@ -151,7 +151,7 @@ static wf_real *row_of(const struct wf_tensor *x, int i)
     return x->data + i * x->stride[1];
 }
 
-static void wide_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_rows r)
+static void wide_load(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_tile_rows r)
 {
     int n = x->shape[2];
     for (int i = r.from; i < r.to; i++) {
@@ -166,7 +166,7 @@ static void wide_load(struct wf_tile T, int first, const struct wf_tensor *x, st
 }
 
 static void wide_load_grad(struct wf_tile T, const struct wf_tensor *dy, const struct wf_tensor *y,
-                           enum wf_act act, struct wf_rows r)
+                           enum wf_act act, struct wf_tile_rows r)
 {
     for (int i = r.from; i < r.to; i++) {
         const wf_real *a = row_of(y, i), *da = row_of(dy, i);
@@ -179,7 +179,7 @@ static void wide_load_grad(struct wf_tile T, const struct wf_tensor *dy, const s
 }
 
 static void wide_store(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias,
-                       enum wf_act act, struct wf_rows r)
+                       enum wf_act act, struct wf_tile_rows r)
 {
     for (int i = r.from; i < r.to; i++) {
         wf_real *to = row_of(y, i);
@@ -191,7 +191,7 @@ static void wide_store(const struct wf_tensor *y, struct wf_tile T, const wf_rea
     }
 }
 
-static void wide_put(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_rows r,
+static void wide_put(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_tile_rows r,
                      bool add)
 {
     int n = x->shape[2];

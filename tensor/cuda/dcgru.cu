@@ -17,7 +17,7 @@ struct cell {
     struct wf_dconv_in in[2];
     struct wf_dconv_grad grad[2];
     struct wf_tensor inner; /* stands for dx[1] of the candidate */
-    struct wf_dconv_plan plan[2];
+    struct wf_device_dconv_plan plan[2];
     wf_real *temp; /* [tile, N, H], backward [tile, N, 2H] */
 };
 
@@ -35,7 +35,7 @@ static bool cell_init(struct cell *k, struct wf_backend *be, const struct wf_dcg
             k->grad[i] = { { grad->dx, i == 0 ? grad->dh : &k->inner }, grad->dw[i], grad->db[i] };
             for (int s = 0; s < WF_MAXSUPPORT; s++) k->grad[i].dvalue[s] = grad->dvalue[s];
         }
-        wf_dconv_plan_init(&k->plan[i], be, &k->in[i], grad ? &k->grad[i] : NULL);
+        wf_device_dconv_plan_init(&k->plan[i], be, &k->in[i], grad ? &k->grad[i] : NULL);
     }
     return k->plan[GATES].B > 0 && k->plan[GATES].N > 0;
 }
@@ -60,19 +60,20 @@ static struct wf_tensor temp(const struct cell *k, int count, int width)
 
 static enum wf_status forward(struct cell *k, int first)
 {
-    int H = k->H, count = wf_tile_count(&k->plan[GATES], first);
-    struct wf_tensor h = wf_tile_of(k->h, first), rz = wf_tile_of(k->rz, first),
-                     y = wf_tile_of(k->y, first), rh = temp(k, count, H), z = columns(rz, H, H);
-    struct wf_tile t = {};
+    int H = k->H, count = wf_dconv_tile_count(&k->plan[GATES], first);
+    struct wf_tensor h = wf_dconv_tile_of(k->h, first), rz = wf_dconv_tile_of(k->rz, first),
+                     y = wf_dconv_tile_of(k->y, first), rh = temp(k, count, H),
+                     z = columns(rz, H, H);
+    struct wf_dconv_tile t = {};
     t.count = count;
-    t.x[0] = wf_tile_of(k->x, first);
+    t.x[0] = wf_dconv_tile_of(k->x, first);
     t.x[1] = h;
     t.y = rz;
     t.blend.h = wf_columns_of(&h);
     t.blend.out = wf_columns_of(&rh);
     WF_TRY(wf_dconv_forward(&k->plan[GATES], &t));
     t.x[1] = rh;
-    t.y = wf_tile_of(k->c, first);
+    t.y = wf_dconv_tile_of(k->c, first);
     t.blend.z = wf_columns_of(&z);
     t.blend.out = wf_columns_of(&y);
     return wf_dconv_forward(&k->plan[CAND], &t);
@@ -144,10 +145,10 @@ static __global__ void reset_bwd_kernel(const __grid_constant__ struct between p
 
 static enum wf_status backward(struct cell *k, int first)
 {
-    int H = k->H, count = wf_tile_count(&k->plan[GATES], first);
-    struct wf_tensor h = wf_tile_of(k->h, first), rz = wf_tile_of(k->rz, first),
-                     c = wf_tile_of(k->c, first), dy = wf_tile_of(k->dy, first),
-                     dh = wf_tile_of(k->dh, first), both = temp(k, count, 2 * H);
+    int H = k->H, count = wf_dconv_tile_count(&k->plan[GATES], first);
+    struct wf_tensor h = wf_dconv_tile_of(k->h, first), rz = wf_dconv_tile_of(k->rz, first),
+                     c = wf_dconv_tile_of(k->c, first), dy = wf_dconv_tile_of(k->dy, first),
+                     dh = wf_dconv_tile_of(k->dh, first), both = temp(k, count, 2 * H);
     struct wf_tensor r = columns(rz, 0, H), z = columns(rz, H, H), left = columns(both, 0, H),
                      right = columns(both, H, H);
     struct between p = {};
@@ -166,11 +167,11 @@ static enum wf_status backward(struct cell *k, int first)
     unsigned blocks =
         wf_cuda_blocks(wf_cuda_of(k->be), (ptrdiff_t)count * k->plan[GATES].N * wf_vecs(H));
     WF_TRY(LAUNCH(k->be, update_bwd_kernel, blocks, WF_CUDA_BLOCK, 0, p));
-    struct wf_tile t = {};
+    struct wf_dconv_tile t = {};
     t.count = count;
-    t.x[0] = wf_tile_of(k->x, first);
+    t.x[0] = wf_dconv_tile_of(k->x, first);
     t.x[1] = left;
-    t.dx[0] = wf_tile_of(k->dx, first);
+    t.dx[0] = wf_dconv_tile_of(k->dx, first);
     t.dx[1] = t.dy = right;
     WF_TRY(wf_dconv_backward(&k->plan[CAND], &t));
     WF_TRY(LAUNCH(k->be, reset_bwd_kernel, blocks, WF_CUDA_BLOCK, 0, p));

@@ -32,7 +32,7 @@ static int ceil_div(int a, int b)
 
 /* The cost model: products cost the same in every order, so it counts the vectors that pass through
  * hops. */
-static bool mix_outside_wins(const struct wf_dconv_plan *d)
+static bool mix_outside_wins(const struct wf_device_dconv_plan *d)
 {
     if (d->want_value || d->M == 1 || !wf_supports_commute(d->in->S)) return false;
     if (d->grad == NULL) return d->po < d->pc;
@@ -40,7 +40,7 @@ static bool mix_outside_wins(const struct wf_dconv_plan *d)
 }
 
 /* As many samples as four fifths of the L2 cache hold the terms of, in tiles of about one size. */
-static int tile_of(const struct wf_dconv_plan *d)
+static int tile_of(const struct wf_device_dconv_plan *d)
 {
     size_t most = (size_t)wf_cuda_of(d->be)->cache / 5 * 4;
     int width = d->mix_outside ? d->po : d->pc;
@@ -49,8 +49,8 @@ static int tile_of(const struct wf_dconv_plan *d)
     return ceil_div(d->B, ceil_div(d->B, fit));
 }
 
-void wf_dconv_plan_init(struct wf_dconv_plan *d, struct wf_backend *be,
-                        const struct wf_dconv_in *in, const struct wf_dconv_grad *grad)
+void wf_device_dconv_plan_init(struct wf_device_dconv_plan *d, struct wf_backend *be,
+                               const struct wf_dconv_in *in, const struct wf_dconv_grad *grad)
 {
     const struct wf_tensor *x0 = in->x[0], *x1 = in->x[1];
     *d = {};
@@ -93,14 +93,14 @@ static wf_real *carve(struct arena *a, bool wanted, size_t rows, size_t width)
     return p;
 }
 
-static int rows(const struct wf_dconv_plan *d)
+static int rows(const struct wf_device_dconv_plan *d)
 {
     return d->at.count * d->N;
 }
 
 /* dW of the tile at hand, by pieces: [pc, M po] from X and the G, or [M pc, po] from the Z and D.
  */
-static struct wf_product weight_gradient(const struct wf_dconv_plan *d)
+static struct wf_product weight_gradient(const struct wf_device_dconv_plan *d)
 {
     struct wf_product p = {};
     int left = d->mix_outside ? d->pc : d->M * d->pc, right = d->mix_outside ? d->M * d->po : d->po;
@@ -113,15 +113,15 @@ static struct wf_product weight_gradient(const struct wf_dconv_plan *d)
     return p;
 }
 
-static int pieces_of(const struct wf_dconv_plan *d, int samples)
+static int pieces_of(const struct wf_device_dconv_plan *d, int samples)
 {
-    struct wf_dconv_plan tile = *d;
+    struct wf_device_dconv_plan tile = *d;
     tile.at.count = samples;
     struct wf_product p = weight_gradient(&tile);
     return ceil_div(p.K, wf_cuda_piece(d->be, &p));
 }
 
-static void lay_out(struct wf_dconv_plan *d, struct arena *a)
+static void lay_out(struct wf_device_dconv_plan *d, struct arena *a)
 {
     size_t n = (size_t)d->tile * (size_t)d->N, M = (size_t)d->M;
     size_t pc = (size_t)d->pc, po = (size_t)d->po, px = (size_t)d->px;
@@ -134,7 +134,7 @@ static void lay_out(struct wf_dconv_plan *d, struct arena *a)
 }
 
 /* What lasts until wf_dconv_sum(). */
-static void lay_out_sums(struct wf_dconv_plan *d, struct arena *a)
+static void lay_out_sums(struct wf_device_dconv_plan *d, struct arena *a)
 {
     if (d->grad == NULL) return;
     int whole = pieces_of(d, d->tile), last = pieces_of(d, (d->B - 1) % d->tile + 1);
@@ -144,7 +144,8 @@ static void lay_out_sums(struct wf_dconv_plan *d, struct arena *a)
     d->sum = carve(a, d->grad->db != NULL, (size_t)sums, (size_t)d->po);
 }
 
-enum wf_status wf_dconv_allocate(struct wf_dconv_plan *d, int plans, int width, wf_real **temp)
+enum wf_status wf_dconv_allocate(struct wf_device_dconv_plan *d, int plans, int width,
+                                 wf_real **temp)
 {
     struct wf_backend *be = d->be;
     int tile = d->tile;
@@ -166,7 +167,7 @@ enum wf_status wf_dconv_allocate(struct wf_dconv_plan *d, int plans, int width, 
     }
 }
 
-struct wf_tensor wf_tile_of(const struct wf_tensor *t, int first)
+struct wf_tensor wf_dconv_tile_of(const struct wf_tensor *t, int first)
 {
     struct wf_tensor part = {};
     if (!t) return part;
@@ -175,7 +176,7 @@ struct wf_tensor wf_tile_of(const struct wf_tensor *t, int first)
     return part;
 }
 
-int wf_tile_count(const struct wf_dconv_plan *d, int first)
+int wf_dconv_tile_count(const struct wf_device_dconv_plan *d, int first)
 {
     return d->B - first < d->tile ? d->B - first : d->tile;
 }
@@ -183,7 +184,8 @@ int wf_tile_count(const struct wf_dconv_plan *d, int first)
 /* ---- the steps ---- */
 
 /* count terms of `width` channels each, side by side. */
-static struct wf_terms terms(const struct wf_dconv_plan *d, wf_real *data, int width, int count)
+static struct wf_terms terms(const struct wf_device_dconv_plan *d, wf_real *data, int width,
+                             int count)
 {
     struct wf_terms T = {};
     T.data = data;
@@ -196,7 +198,7 @@ static struct wf_terms terms(const struct wf_dconv_plan *d, wf_real *data, int w
     return T;
 }
 
-static struct wf_source source_x(const struct wf_dconv_plan *d)
+static struct wf_source source_x(const struct wf_device_dconv_plan *d)
 {
     struct wf_source s = {};
     const struct wf_tensor *x0 = &d->at.x[0], *x1 = &d->at.x[1];
@@ -205,7 +207,7 @@ static struct wf_source source_x(const struct wf_dconv_plan *d)
     return s;
 }
 
-static struct wf_source source_d(const struct wf_dconv_plan *d)
+static struct wf_source source_d(const struct wf_device_dconv_plan *d)
 {
     struct wf_source s = {};
     s.part[0] = wf_columns_of(&d->at.dy);
@@ -214,7 +216,7 @@ static struct wf_source source_d(const struct wf_dconv_plan *d)
     return s;
 }
 
-static struct wf_sink sink_y(const struct wf_dconv_plan *d)
+static struct wf_sink sink_y(const struct wf_device_dconv_plan *d)
 {
     struct wf_sink s = {};
     s.part[0] = wf_columns_of(&d->at.y);
@@ -225,7 +227,7 @@ static struct wf_sink sink_y(const struct wf_dconv_plan *d)
     return s;
 }
 
-static struct wf_sink sink_dx(const struct wf_dconv_plan *d)
+static struct wf_sink sink_dx(const struct wf_device_dconv_plan *d)
 {
     struct wf_sink s = {};
     const struct wf_tensor *dx0 = &d->at.dx[0], *dx1 = &d->at.dx[1];
@@ -238,8 +240,8 @@ static struct wf_sink sink_dx(const struct wf_dconv_plan *d)
 }
 
 /* The weights [M, channels, outputs] with these strides. */
-static struct wf_pack pack(const struct wf_dconv_plan *d, int channels, ptrdiff_t sm, ptrdiff_t sc,
-                           ptrdiff_t so)
+static struct wf_pack pack(const struct wf_device_dconv_plan *d, int channels, ptrdiff_t sm,
+                           ptrdiff_t sc, ptrdiff_t so)
 {
     struct wf_pack p = {};
     p.w = d->in->w->data;
@@ -257,8 +259,8 @@ static struct wf_pack pack(const struct wf_dconv_plan *d, int channels, ptrdiff_
 }
 
 /* c [rows, width] = a [rows, K] (packed weights, from column `first` on) + beta c */
-static enum wf_status mix(const struct wf_dconv_plan *d, const wf_real *a, int K, int ld, int first,
-                          struct wf_matrix c, int width, wf_real beta)
+static enum wf_status mix(const struct wf_device_dconv_plan *d, const wf_real *a, int K, int ld,
+                          int first, struct wf_device_matrix c, int width, wf_real beta)
 {
     struct wf_product p = {};
     p.a = { const_cast<wf_real *>(a), 0, K, false };
@@ -275,14 +277,14 @@ static enum wf_status mix(const struct wf_dconv_plan *d, const wf_real *a, int K
 /* ---- forward ---- */
 
 /* y = act(y + bias), and what it is blended to */
-static enum wf_status finish_y(const struct wf_dconv_plan *d)
+static enum wf_status finish_y(const struct wf_device_dconv_plan *d)
 {
     struct wf_sink sink = sink_y(d);
     if (!sink.bias && sink.act == WF_ACT_NONE && !sink.blend.out.x) return WF_OK;
     return wf_cuda_finish(d->be, &sink.part[0], d->at.count, d->N, &sink);
 }
 
-static enum wf_status hops_first(struct wf_dconv_plan *d)
+static enum wf_status hops_first(struct wf_device_dconv_plan *d)
 {
     struct wf_build job = {};
     wf_real *y = d->at.y.data;
@@ -295,7 +297,7 @@ static enum wf_status hops_first(struct wf_dconv_plan *d)
     return finish_y(d);
 }
 
-static enum wf_status mix_first(struct wf_dconv_plan *d)
+static enum wf_status mix_first(struct wf_device_dconv_plan *d)
 {
     struct wf_side side = {};
     struct wf_fold job = {};
@@ -310,23 +312,23 @@ static enum wf_status mix_first(struct wf_dconv_plan *d)
     return wf_cuda_fold(d->be, &job);
 }
 
-enum wf_status wf_dconv_forward(struct wf_dconv_plan *d, const struct wf_tile *tile)
+enum wf_status wf_dconv_forward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile)
 {
     d->at = *tile;
     return d->mix_outside ? mix_first(d) : hops_first(d);
 }
 
 /* Samples `first` and following of what the call is about. */
-static struct wf_tile tile_at(const struct wf_dconv_plan *d, int first, const struct wf_tensor *y,
-                              const struct wf_tensor *dy)
+static struct wf_dconv_tile tile_at(const struct wf_device_dconv_plan *d, int first,
+                                    const struct wf_tensor *y, const struct wf_tensor *dy)
 {
-    struct wf_tile t = {};
-    t.count = wf_tile_count(d, first);
-    t.y = wf_tile_of(y, first);
-    t.dy = wf_tile_of(dy, first);
+    struct wf_dconv_tile t = {};
+    t.count = wf_dconv_tile_count(d, first);
+    t.y = wf_dconv_tile_of(y, first);
+    t.dy = wf_dconv_tile_of(dy, first);
     for (int k = 0; k < 2; k++) {
-        t.x[k] = wf_tile_of(d->in->x[k], first);
-        if (d->grad) t.dx[k] = wf_tile_of(d->grad->dx[k], first);
+        t.x[k] = wf_dconv_tile_of(d->in->x[k], first);
+        if (d->grad) t.dx[k] = wf_dconv_tile_of(d->grad->dx[k], first);
     }
     return t;
 }
@@ -334,13 +336,13 @@ static struct wf_tile tile_at(const struct wf_dconv_plan *d, int first, const st
 extern "C" enum wf_status wf_cuda_dconv(struct wf_backend *be, struct wf_tensor *y,
                                         const struct wf_dconv_in *in)
 {
-    struct wf_dconv_plan plan, *d = &plan;
+    struct wf_device_dconv_plan plan, *d = &plan;
     wf_real *none;
-    wf_dconv_plan_init(d, be, in, NULL);
+    wf_device_dconv_plan_init(d, be, in, NULL);
     if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
     WF_TRY(wf_dconv_allocate(d, 1, 0, &none));
     for (int first = 0; first < d->B; first += d->tile) {
-        struct wf_tile tile = tile_at(d, first, y, NULL);
+        struct wf_dconv_tile tile = tile_at(d, first, y, NULL);
         WF_TRY(wf_dconv_forward(d, &tile));
     }
     return WF_OK;
@@ -393,7 +395,7 @@ static __global__ void reduce_kernel(const __grid_constant__ struct reductions b
     if (thread % 32 == 0 && o < p.O) p.db[o * p.db_stride] += sum;
 }
 
-static struct reduce reduce_of(const struct wf_dconv_plan *d)
+static struct reduce reduce_of(const struct wf_device_dconv_plan *d)
 {
     struct reduce p = {};
     const struct wf_dconv_grad *grad = d->grad;
@@ -421,7 +423,7 @@ static struct reduce reduce_of(const struct wf_dconv_plan *d)
     return p;
 }
 
-enum wf_status wf_dconv_sum(const struct wf_dconv_plan *d, int plans)
+enum wf_status wf_dconv_sum(const struct wf_device_dconv_plan *d, int plans)
 {
     struct reductions p = {};
     for (int k = 0; k < plans; k++) p.of[k] = reduce_of(&d[k]);
@@ -429,7 +431,7 @@ enum wf_status wf_dconv_sum(const struct wf_dconv_plan *d, int plans)
     return blocks ? LAUNCH(d->be, reduce_kernel, (unsigned)blocks, WF_CUDA_BLOCK, 0, p) : WF_OK;
 }
 
-static enum wf_status multiply_dw(struct wf_dconv_plan *d)
+static enum wf_status multiply_dw(struct wf_device_dconv_plan *d)
 {
     if (!d->want_w) return WF_OK;
     struct wf_product p = weight_gradient(d);
@@ -439,8 +441,8 @@ static enum wf_status multiply_dw(struct wf_dconv_plan *d)
 }
 
 /* dx as a matrix to add a product to; false when its rows do not follow each other evenly. */
-static bool as_matrix(const struct wf_dconv_plan *d, const struct wf_tensor *dx,
-                      struct wf_matrix *m)
+static bool as_matrix(const struct wf_device_dconv_plan *d, const struct wf_tensor *dx,
+                      struct wf_device_matrix *m)
 {
     ptrdiff_t ld = dx->stride[d->N > 1 ? 1 : 0];
     *m = { dx->data, 0, (int)ld, false };
@@ -451,11 +453,11 @@ static bool as_matrix(const struct wf_dconv_plan *d, const struct wf_tensor *dx,
 /* Products of few columns are not worth reading the terms again for. */
 enum { WORTH = 32 };
 
-static enum wf_status mix_last_dx(struct wf_dconv_plan *d)
+static enum wf_status mix_last_dx(struct wf_device_dconv_plan *d)
 {
     const struct wf_tensor *dx0 = d->at.dx[0].data ? &d->at.dx[0] : NULL;
     const struct wf_tensor *dx1 = d->at.dx[1].data ? &d->at.dx[1] : NULL;
-    struct wf_matrix m0 = {}, m1 = {};
+    struct wf_device_matrix m0 = {}, m1 = {};
     int K = d->M * d->po;
     bool direct = (!dx0 || as_matrix(d, dx0, &m0)) && (!dx1 || as_matrix(d, dx1, &m1));
     if (dx0 && dx1) direct = direct && dx0->shape[2] >= WORTH && dx1->shape[2] >= WORTH;
@@ -468,7 +470,7 @@ static enum wf_status mix_last_dx(struct wf_dconv_plan *d)
     return wf_cuda_finish(d->be, &from, d->at.count, d->N, &sink);
 }
 
-static enum wf_status mix_last(struct wf_dconv_plan *d)
+static enum wf_status mix_last(struct wf_device_dconv_plan *d)
 {
     struct wf_build job = {};
     job.S = d->in->S;
@@ -485,7 +487,7 @@ static enum wf_status mix_last(struct wf_dconv_plan *d)
 }
 
 /* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
-static enum wf_status add_dvalue(struct wf_dconv_plan *d)
+static enum wf_status add_dvalue(struct wf_device_dconv_plan *d)
 {
     const struct wf_supports *S = d->in->S;
     struct wf_terms T = terms(d, d->terms, d->pc, d->M);
@@ -508,7 +510,7 @@ static enum wf_status add_dvalue(struct wf_dconv_plan *d)
 }
 
 /* The terms of X, D and the weights for E. */
-static enum wf_status prepare_hops_last(struct wf_dconv_plan *d)
+static enum wf_status prepare_hops_last(struct wf_device_dconv_plan *d)
 {
     struct wf_side side = {};
     if (d->want_x) side.pack = pack(d, d->px, d->px, 1, (ptrdiff_t)d->M * d->px);
@@ -528,7 +530,7 @@ static enum wf_status prepare_hops_last(struct wf_dconv_plan *d)
     return WF_OK;
 }
 
-static enum wf_status hops_last(struct wf_dconv_plan *d)
+static enum wf_status hops_last(struct wf_device_dconv_plan *d)
 {
     WF_TRY(prepare_hops_last(d));
     WF_TRY(multiply_dw(d));
@@ -546,7 +548,7 @@ static enum wf_status hops_last(struct wf_dconv_plan *d)
     return d->want_value ? add_dvalue(d) : WF_OK;
 }
 
-enum wf_status wf_dconv_backward(struct wf_dconv_plan *d, const struct wf_tile *tile)
+enum wf_status wf_dconv_backward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile)
 {
     d->at = *tile;
     return d->mix_outside ? mix_last(d) : hops_last(d);
@@ -556,14 +558,14 @@ extern "C" enum wf_status wf_cuda_dconv_bwd(struct wf_backend *be, const struct 
                                             const struct wf_dconv_in *in, const struct wf_tensor *y,
                                             const struct wf_tensor *dy)
 {
-    struct wf_dconv_plan plan, *d = &plan;
+    struct wf_device_dconv_plan plan, *d = &plan;
     wf_real *none;
-    wf_dconv_plan_init(d, be, in, grad);
+    wf_device_dconv_plan_init(d, be, in, grad);
     if (d->B == 0 || d->N == 0 || d->O == 0) return WF_OK;
     for (int k = 0; k < 2; k++) d->add[k] = wf_grad_claim(grad->dx[k]);
     WF_TRY(wf_dconv_allocate(d, 1, 0, &none));
     for (int first = 0; first < d->B; first += d->tile) {
-        struct wf_tile tile = tile_at(d, first, y, dy);
+        struct wf_dconv_tile tile = tile_at(d, first, y, dy);
         WF_TRY(wf_dconv_backward(d, &tile));
         WF_TRY(wf_dconv_sum(d, 1));
     }

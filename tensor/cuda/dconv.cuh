@@ -6,7 +6,7 @@
 
 /* Some samples: x [count, N, C_i], y and dy [count, N, O]; y contiguous, and what it is blended to.
  * Without data: not there, or not wanted. dx[1] may lie where dy does. */
-struct wf_tile {
+struct wf_dconv_tile {
     int count;
     struct wf_tensor x[2], y, dy, dx[2];
     struct wf_blend blend;
@@ -14,7 +14,7 @@ struct wf_tile {
 
 /* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients
  * is which there are and their shapes; where they are comes with each tile. */
-struct wf_dconv_plan {
+struct wf_device_dconv_plan {
     struct wf_backend *be;
     const struct wf_dconv_in *in;
     const struct wf_dconv_grad *grad;
@@ -24,32 +24,33 @@ struct wf_dconv_plan {
     int pc, po, px;   /* C, O and Cx, padded to whole vectors */
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
-    bool add[2];          /* to dx[0], to dx[1]: all true after plan_init */
-    int tile;             /* samples at a time */
-    struct wf_tile at;    /* the tile at hand */
-    int sum_rows, pieces; /* of sum, of part */
-    wf_real *pack;        /* weights, as the product with them wants them */
-    wf_real *terms;       /* of X or of D; E where X's have served, or were not needed */
-    wf_real *e;           /* E */
-    wf_real *x, *d;       /* X or dX, and D, where they are not the first of the terms */
-    wf_real *part, *sum;  /* partial sums of dW and db */
+    bool add[2];             /* to dx[0], to dx[1]: all true after plan_init */
+    int tile;                /* samples at a time */
+    struct wf_dconv_tile at; /* the tile at hand */
+    int sum_rows, pieces;    /* of sum, of part */
+    wf_real *pack;           /* weights, as the product with them wants them */
+    wf_real *terms;          /* of X or of D; E where X's have served, or were not needed */
+    wf_real *e;              /* E */
+    wf_real *x, *d;          /* X or dX, and D, where they are not the first of the terms */
+    wf_real *part, *sum;     /* partial sums of dW and db */
 };
 
-void wf_dconv_plan_init(struct wf_dconv_plan *d, struct wf_backend *be,
-                        const struct wf_dconv_in *in, const struct wf_dconv_grad *grad);
+void wf_device_dconv_plan_init(struct wf_device_dconv_plan *d, struct wf_backend *be,
+                               const struct wf_dconv_in *in, const struct wf_dconv_grad *grad);
 
 /* Scratch memory for one or two plans of one batch that run one after the other, their tiles now of
  * one size, and for temp [tile, N, width], which stays beside them. */
-enum wf_status wf_dconv_allocate(struct wf_dconv_plan *d, int plans, int width, wf_real **temp);
+enum wf_status wf_dconv_allocate(struct wf_device_dconv_plan *d, int plans, int width,
+                                 wf_real **temp);
 
 /* How many samples a tile has that begins with sample `first`; its part of t, without data where t
  * is NULL. */
-int wf_tile_count(const struct wf_dconv_plan *d, int first);
-struct wf_tensor wf_tile_of(const struct wf_tensor *t, int first);
+int wf_dconv_tile_count(const struct wf_device_dconv_plan *d, int first);
+struct wf_tensor wf_dconv_tile_of(const struct wf_tensor *t, int first);
 
-enum wf_status wf_dconv_forward(struct wf_dconv_plan *d, const struct wf_tile *tile);
+enum wf_status wf_dconv_forward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile);
 /* Adds to dx and dvalue; then wf_dconv_sum() to dw and db, of all plans of the tile. */
-enum wf_status wf_dconv_backward(struct wf_dconv_plan *d, const struct wf_tile *tile);
-enum wf_status wf_dconv_sum(const struct wf_dconv_plan *d, int plans);
+enum wf_status wf_dconv_backward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile);
+enum wf_status wf_dconv_sum(const struct wf_device_dconv_plan *d, int plans);
 
 #endif

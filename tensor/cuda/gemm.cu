@@ -130,7 +130,7 @@ enum wf_status wf_cuda_partial_products(struct wf_backend *be, const struct wf_p
 /* ---- the kernel ---- */
 
 /* c [M, N] = beta c + the parts, in their order */
-static __global__ void sum_parts_kernel(struct wf_matrix c, int M, int N, wf_real beta,
+static __global__ void sum_parts_kernel(struct wf_device_matrix c, int M, int N, wf_real beta,
                                         const wf_real *part, int parts)
 {
     ptrdiff_t size = (ptrdiff_t)M * N;
@@ -183,11 +183,11 @@ static enum wf_status group_sum(struct wf_backend *be, const struct wf_product *
 }
 
 /* The strides of a group of matrices; those of an axis of size 1 mean nothing. */
-static struct wf_matrix matrix_of(const struct wf_tensor *t)
+static struct wf_device_matrix matrix_of(const struct wf_tensor *t)
 {
     int rows = t->shape[1], cols = t->shape[2];
     ptrdiff_t row = t->stride[1], col = t->stride[2];
-    struct wf_matrix m = { t->data, t->stride[0], 1, false };
+    struct wf_device_matrix m = { t->data, t->stride[0], 1, false };
     m.transposed = !((cols == 1 || col == 1) && (rows == 1 || row >= cols));
     ptrdiff_t ld = m.transposed ? col : row;
     int shortest = m.transposed ? rows : cols;

@@ -7,7 +7,7 @@
 
 /* A group of matrices. ld: from one row as stored to the next, group: from one matrix to the next;
  * transposed: the stored rows are the columns. */
-struct wf_matrix {
+struct wf_device_matrix {
     wf_real *data;
     ptrdiff_t group;
     int ld;
@@ -16,7 +16,7 @@ struct wf_matrix {
 
 /* c [G, M, N] = a [G, M, K] b [G, K, N] + beta c, c not transposed, in the backend's precision. */
 struct wf_product {
-    struct wf_matrix a, b, c;
+    struct wf_device_matrix a, b, c;
     int G, M, N, K;
     wf_real beta;
 };

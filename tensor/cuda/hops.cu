@@ -12,7 +12,8 @@ enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3, RESERVED = 1024 };
 
 /* ---- plans ---- */
 
-static void plan_supports(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows)
+static void plan_supports(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose,
+                          int rows)
 {
     *p = {};
     p->rows = rows;
@@ -52,9 +53,9 @@ static void slot_drop(struct slots *s, int term)
     if (i >= 0) s->term[i] = -1;
 }
 
-static struct wf_stage_hop step_of(const struct wf_supports *S, int m)
+static struct wf_hop_step step_of(const struct wf_supports *S, int m)
 {
-    struct wf_stage_hop h = {};
+    struct wf_hop_step h = {};
     h.support = (short)S->hop[m].support;
     h.term = (short)m;
     h.src = (short)S->hop[m].src;
@@ -62,8 +63,8 @@ static struct wf_stage_hop step_of(const struct wf_supports *S, int m)
     return h;
 }
 
-void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows,
-                   bool all)
+void wf_hop_plan_build(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows,
+                       bool all)
 {
     struct slots s = {};
     int last[WF_MAXTERM] = {}; /* the last hop that reads a term */
@@ -74,7 +75,7 @@ void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpos
     }
     slot_take(&s, 0);
     for (int m = 1; m < S->terms; m++) {
-        struct wf_stage_hop *h = &p->step[m - 1];
+        struct wf_hop_step *h = &p->step[m - 1];
         *h = step_of(S, m);
         h->at_src = slot_of(&s, h->src);
         h->at_sub = slot_of(&s, h->sub);
@@ -86,12 +87,12 @@ void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpos
     p->slots = s.count;
 }
 
-void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows)
+void wf_hop_plan_fold(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows)
 {
     struct slots s = {};
     plan_supports(p, S, transpose, rows);
     for (int m = S->terms - 1; m > 0; m--) {
-        struct wf_stage_hop *h = &p->step[S->terms - 1 - m];
+        struct wf_hop_step *h = &p->step[S->terms - 1 - m];
         *h = step_of(S, m);
         h->new_term = slot_of(&s, m) < 0;
         h->at_term = h->new_term ? slot_take(&s, m) : slot_of(&s, m);
@@ -104,10 +105,10 @@ void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose
     p->slots = s.count;
 }
 
-size_t wf_plan_bytes(const struct wf_plan *p)
+size_t wf_hop_plan_bytes(const struct wf_hop_plan *p)
 {
     return ((size_t)p->slots * (size_t)p->rows << p->bits) * sizeof(wf_wide) +
-           (size_t)p->entries * sizeof(struct wf_entry) +
+           (size_t)p->entries * sizeof(struct wf_hop_entry) +
            (size_t)p->count * (size_t)(p->rows + 1) * sizeof(int);
 }
 
@@ -118,25 +119,25 @@ struct launch {
     size_t bytes;
 };
 
-static int slices_of(const struct wf_plan *p, int vecs)
+static int slices_of(const struct wf_hop_plan *p, int vecs)
 {
     return (vecs + (1 << p->bits) - 1) >> p->bits;
 }
 
 /* As many lanes as fit, 8 at most: a row of 8 vectors is what the banks of shared memory deliver at
  * once. Fewer where blocks would be few. False when nothing fits. */
-static bool plan_lanes(const struct wf_backend *be, struct wf_plan *p, int samples, int vecs,
+static bool plan_lanes(const struct wf_backend *be, struct wf_hop_plan *p, int samples, int vecs,
                        struct launch *l)
 {
     const struct wf_cuda *c = (const struct wf_cuda *)be;
     size_t room = (size_t)c->shared;
     int least = vecs > 1;
     while (p->bits < MOST_BITS && 1 << p->bits < vecs) p->bits++;
-    while (p->bits > least && wf_plan_bytes(p) > room) p->bits--;
-    if (wf_plan_bytes(p) > room) return false;
+    while (p->bits > least && wf_hop_plan_bytes(p) > room) p->bits--;
+    if (wf_hop_plan_bytes(p) > room) return false;
     while (p->bits > least && 2 * samples * slices_of(p, vecs) <= c->sms) p->bits--;
     l->slices = slices_of(p, vecs);
-    l->bytes = wf_plan_bytes(p);
+    l->bytes = wf_hop_plan_bytes(p);
     bool two = 2 * (l->bytes + RESERVED) <= room + RESERVED; /* blocks to a multiprocessor */
     l->threads = two && samples * l->slices > c->sms ? BLOCK : LARGE_BLOCK;
     return true;
@@ -165,13 +166,13 @@ static __device__ void run_copy(const struct wf_copy &c, int block, int blocks, 
         int width = min(c.to.vecs - first, (int)blockDim.x), groups = (int)blockDim.x / width;
         int group = (int)threadIdx.x / width, v = first + (int)threadIdx.x % width;
         wf_wide sum = wf_vec_zero<WF_VEC>();
-        wf_fetch<2, struct wf_fetched>(
+        wf_fetch<2, struct wf_source_fetched>(
             group < groups ? from + group : to, to, groups,
             [&](int r) {
                 int b = r / c.to.rows;
                 return wf_source_fetch(c.from, b, r - b * c.to.rows, v);
             },
-            [&](int r, const struct wf_fetched &f) {
+            [&](int r, const struct wf_source_fetched &f) {
                 int b = r / c.to.rows, n = r - b * c.to.rows;
                 wf_wide x = wf_source_value(c.from, f);
                 wf_vec_store(c.to.data + b * c.to.sample + n * c.to.row + v * WF_VEC, x);
@@ -221,7 +222,7 @@ enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
 /* ---- in shared memory ---- */
 
 /* Sample and first vector of a block. Last slices come last: they may be narrow. */
-static __device__ void slice_of(const struct wf_plan &p, const struct wf_terms &T, int block,
+static __device__ void slice_of(const struct wf_hop_plan &p, const struct wf_terms &T, int block,
                                 int *b, int *first)
 {
     int slice = block / T.samples;
@@ -230,7 +231,7 @@ static __device__ void slice_of(const struct wf_plan &p, const struct wf_terms &
 }
 
 struct build {
-    struct wf_plan plan;
+    struct wf_hop_plan plan;
     struct wf_source source;
     struct wf_terms T;
     wf_real *sums;
@@ -248,19 +249,19 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
     }
     slice_of(p.plan, p.T, block, &b, &first);
     int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
-    struct wf_stage s = wf_stage_supports(p.plan, memory);
+    struct wf_hop_stage s = wf_hop_stage_supports(p.plan, memory);
     wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
     wf_wide sum = wf_vec_zero<WF_VEC>();
-    wf_fetch_places<struct wf_fetched>(
+    wf_fetch_places<struct wf_source_fetched>(
         p.plan, lanes, [&](int n, int v) { return wf_source_fetch(p.source, b, n, first + v); },
-        [&](int t, int n, int v, const struct wf_fetched &f) {
+        [&](int t, int n, int v, const struct wf_source_fetched &f) {
             wf_wide x = wf_source_value(p.source, f);
             s.slot[t] = x;
             wf_vec_store(T + n * p.T.row + v * WF_VEC, x);
             wf_vec_fma(sum, 1, x);
         });
     __syncthreads();
-    wf_stage_build(p.plan, s, lanes, [&](int m, int n, int v, const wf_wide &x) {
+    wf_hop_stage_build(p.plan, s, lanes, [&](int m, int n, int v, const wf_wide &x) {
         wf_vec_store(T + m * p.T.term + n * p.T.row + v * WF_VEC, x);
     });
     if (p.sums)
@@ -269,7 +270,7 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
 }
 
 static enum wf_status build_shared(struct wf_backend *be, struct wf_build *job,
-                                   const struct wf_plan *plan, struct launch l)
+                                   const struct wf_hop_plan *plan, struct launch l)
 {
     struct build p = {};
     p.plan = *plan;
@@ -287,7 +288,7 @@ static enum wf_status build_shared(struct wf_backend *be, struct wf_build *job,
 }
 
 struct fold {
-    struct wf_plan plan;
+    struct wf_hop_plan plan;
     struct wf_terms T;
     struct wf_sink sink;
 };
@@ -300,8 +301,8 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
     slice_of(p.plan, p.T, (int)blockIdx.x, &b, &first);
     int lanes = min(p.T.vecs - first, 1 << p.plan.bits);
     const wf_real *T = p.T.data + b * p.T.sample + first * WF_VEC;
-    struct wf_stage s = wf_stage_supports(p.plan, memory);
-    wf_stage_fold(p.plan, s, lanes, [&](int m, int n, int v) {
+    struct wf_hop_stage s = wf_hop_stage_supports(p.plan, memory);
+    wf_hop_stage_fold(p.plan, s, lanes, [&](int m, int n, int v) {
         return wf_vec_load<WF_VEC>(T + m * p.T.term + n * p.T.row + v * WF_VEC);
     });
     const wf_wide *end = wf_slot(p.plan, s, p.plan.step[p.plan.steps - 1].at_src);
@@ -312,7 +313,7 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
 }
 
 static enum wf_status fold_shared(struct wf_backend *be, const struct wf_fold *job,
-                                  const struct wf_plan *plan, struct launch l)
+                                  const struct wf_hop_plan *plan, struct launch l)
 {
     struct fold p = {};
     p.plan = *plan;
@@ -328,7 +329,7 @@ static enum wf_status fold_shared(struct wf_backend *be, const struct wf_fold *j
 struct level {
     struct wf_sparse support[WF_MAXSUPPORT];
     struct wf_terms T;
-    struct wf_stage_hop step[WF_MAXTERM];
+    struct wf_hop_step step[WF_MAXTERM];
     int steps;
 };
 
@@ -349,7 +350,7 @@ static __device__ ptrdiff_t places(const struct wf_terms &T)
 /* One hop for each row of blocks. */
 static __global__ void build_level_kernel(const __grid_constant__ struct level p)
 {
-    const struct wf_stage_hop &h = p.step[blockIdx.y];
+    const struct wf_hop_step &h = p.step[blockIdx.y];
     EACH_ITEM(i, places(p.T))
     {
         int n;
@@ -367,7 +368,7 @@ static __global__ void build_level_kernel(const __grid_constant__ struct level p
 
 static __global__ void fold_level_kernel(const __grid_constant__ struct level p)
 {
-    const struct wf_stage_hop &h = p.step[0];
+    const struct wf_hop_step &h = p.step[0];
     EACH_ITEM(i, places(p.T))
     {
         int n;
@@ -466,9 +467,9 @@ static enum wf_status fold_levels(struct wf_backend *be, const struct wf_fold *j
 
 enum wf_status wf_cuda_build(struct wf_backend *be, struct wf_build *job)
 {
-    struct wf_plan plan;
+    struct wf_hop_plan plan;
     struct launch l;
-    wf_plan_build(&plan, job->S, job->transpose, job->T.rows, false);
+    wf_hop_plan_build(&plan, job->S, job->transpose, job->T.rows, false);
     if (plan_lanes(be, &plan, job->T.samples, job->T.vecs, &l))
         return build_shared(be, job, &plan, l);
     return build_levels(be, job);
@@ -476,10 +477,10 @@ enum wf_status wf_cuda_build(struct wf_backend *be, struct wf_build *job)
 
 enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job)
 {
-    struct wf_plan plan;
+    struct wf_hop_plan plan;
     struct launch l;
     if (job->S->terms == 1) return finish_fold(be, job);
-    wf_plan_fold(&plan, job->S, job->transpose, job->T.rows);
+    wf_hop_plan_fold(&plan, job->S, job->transpose, job->T.rows);
     if (!job->keep && plan_lanes(be, &plan, job->T.samples, job->T.vecs, &l))
         return fold_shared(be, job, &plan, l);
     return fold_levels(be, job);

@@ -33,21 +33,22 @@ struct wf_sink {
 };
 
 /* What a vector of a source comes from. */
-struct wf_fetched {
+struct wf_source_fetched {
     wf_wide x, y;
 };
 
 /* Vector v of row n of sample b. */
-static inline __device__ struct wf_fetched wf_source_fetch(const struct wf_source &s, int b, int n,
-                                                           int v)
+static inline __device__ struct wf_source_fetched wf_source_fetch(const struct wf_source &s, int b,
+                                                                  int n, int v)
 {
-    struct wf_fetched f = { wf_columns_load(s.part[0], s.part[1], b, n, v * WF_VEC),
-                            wf_vec_zero<WF_VEC>() };
+    struct wf_source_fetched f = { wf_columns_load(s.part[0], s.part[1], b, n, v * WF_VEC),
+                                   wf_vec_zero<WF_VEC>() };
     if (s.y.x) f.y = wf_columns_load(s.y, b, n, v * WF_VEC);
     return f;
 }
 
-static inline __device__ wf_wide wf_source_value(const struct wf_source &s, struct wf_fetched f)
+static inline __device__ wf_wide wf_source_value(const struct wf_source &s,
+                                                 struct wf_source_fetched f)
 {
     if (s.y.x)
         for (int k = 0; k < WF_VEC; k++) f.x.v[k] = wf_activate_bwd(s.act, f.y.v[k], f.x.v[k]);

@@ -7,26 +7,26 @@
 
 /* A hop: terms, where in shared memory they are (slots; -1: nowhere), and in a fold which of them
  * appear for the first time, so that they come from outside. */
-struct wf_stage_hop {
+struct wf_hop_step {
     short support, term, src, sub;
     short at_term, at_src, at_sub;
     bool new_term, new_src, new_sub;
 };
 
 /* How a block goes about it. A slot has 2^bits vectors per row. */
-struct wf_plan {
+struct wf_hop_plan {
     int rows, bits, slots, count, entries, steps;
     struct wf_sparse support[WF_MAXSUPPORT];
     int first[WF_MAXSUPPORT]; /* entry */
-    struct wf_stage_hop step[WF_MAXTERM];
+    struct wf_hop_step step[WF_MAXTERM];
 };
 
 /* Each term in a slot of its own, or as few slots as it takes. Term 0 begins in slot 0. */
-void wf_plan_build(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows,
-                   bool all);
+void wf_hop_plan_build(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows,
+                       bool all);
 /* Term 0 ends in slot at_src of the last step. */
-void wf_plan_fold(struct wf_plan *p, const struct wf_supports *S, bool transpose, int rows);
-size_t wf_plan_bytes(const struct wf_plan *p);
+void wf_hop_plan_fold(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows);
+size_t wf_hop_plan_bytes(const struct wf_hop_plan *p);
 
 /* Lets a kernel have all shared memory there is: never less, since launches that were recorded, or
  * come from another thread, rely on it. */
@@ -45,58 +45,61 @@ static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel)
 /* ---- device ---- */
 
 /* Entry of a row: the column's first vector in a slot. */
-struct wf_entry {
+struct wf_hop_entry {
     int at;
     wf_real value;
 };
 
-struct wf_stage {
+struct wf_hop_stage {
     wf_wide *slot;
-    struct wf_entry *entry;
+    struct wf_hop_entry *entry;
     int *ptr; /* [count, rows + 1] */
 };
 
 /* NULL: nowhere. */
-static inline __device__ wf_wide *wf_slot(const struct wf_plan &p, const struct wf_stage &s, int i)
+static inline __device__ wf_wide *wf_slot(const struct wf_hop_plan &p, const struct wf_hop_stage &s,
+                                          int i)
 {
     return i < 0 ? NULL : s.slot + ((ptrdiff_t)i * p.rows << p.bits);
 }
 
 /* Lays the block's shared memory out and fetches the supports; a barrier must follow, which the
  * first hop of a fold has. */
-static inline __device__ struct wf_stage wf_stage_supports(const struct wf_plan &p, wf_wide *memory)
+static inline __device__ struct wf_hop_stage wf_hop_stage_supports(const struct wf_hop_plan &p,
+                                                                   wf_wide *memory)
 {
-    struct wf_stage s = { memory, NULL, NULL };
-    s.entry = reinterpret_cast<struct wf_entry *>(wf_slot(p, s, p.slots));
+    struct wf_hop_stage s = { memory, NULL, NULL };
+    s.entry = reinterpret_cast<struct wf_hop_entry *>(wf_slot(p, s, p.slots));
     s.ptr = reinterpret_cast<int *>(s.entry + p.entries);
     int thread = (int)threadIdx.x, threads = (int)blockDim.x;
     for (int k = 0; k < p.count; k++) {
         const struct wf_sparse &A = p.support[k];
         int *ptr = s.ptr + k * (p.rows + 1);
-        struct wf_entry *entry = s.entry + p.first[k];
+        struct wf_hop_entry *entry = s.entry + p.first[k];
         wf_fetch<4, int>(
             thread, p.rows + 1, threads, [&](int i) { return A.ptr[i]; },
             [&](int i, int at) { ptr[i] = p.first[k] + at; });
-        wf_fetch<4, struct wf_entry>(
+        wf_fetch<4, struct wf_hop_entry>(
             thread, A.nnz, threads,
             [&](int e) {
-                return wf_entry{ A.idx[e] << p.bits, wf_sparse_value(A, e) };
+                return wf_hop_entry{ A.idx[e] << p.bits, wf_sparse_value(A, e) };
             },
-            [&](int e, const struct wf_entry &t) { entry[e] = t; });
+            [&](int e, const struct wf_hop_entry &t) { entry[e] = t; });
     }
     return s;
 }
 
 /* Row n of a support times x, the slot's vector of this lane in row 0. */
-static inline __device__ wf_wide wf_stage_row(const struct wf_plan &p, const struct wf_stage &s,
-                                              int k, int n, const wf_wide *x)
+static inline __device__ wf_wide wf_hop_stage_row(const struct wf_hop_plan &p,
+                                                  const struct wf_hop_stage &s, int k, int n,
+                                                  const wf_wide *x)
 {
     const int *ptr = s.ptr + k * (p.rows + 1) + n;
     wf_wide sum = wf_vec_zero<WF_VEC>();
     int to = ptr[1];
     WF_UNROLL(4)
     for (int e = ptr[0]; e < to; e++) {
-        struct wf_entry t = s.entry[e];
+        struct wf_hop_entry t = s.entry[e];
         wf_vec_fma(sum, t.value, x[t.at]);
     }
     return sum;
@@ -111,17 +114,18 @@ static inline __device__ wf_wide wf_stage_row(const struct wf_plan &p, const str
 /* All hops of a build, term 0 in slot 0 before a barrier. store(m, n, v, T_m[n, v]) gets the
  * others; lanes [0, lanes) are in use. Ends with a barrier. */
 template <typename STORE>
-static inline __device__ void wf_stage_build(const struct wf_plan &p, const struct wf_stage &s,
-                                             int lanes, STORE store)
+static inline __device__ void wf_hop_stage_build(const struct wf_hop_plan &p,
+                                                 const struct wf_hop_stage &s, int lanes,
+                                                 STORE store)
 {
     for (int i = 0; i < p.steps; i++) {
-        const struct wf_stage_hop &h = p.step[i];
+        const struct wf_hop_step &h = p.step[i];
         const wf_wide *src = wf_slot(p, s, h.at_src), *sub = wf_slot(p, s, h.at_sub);
         wf_wide *to = wf_slot(p, s, h.at_term);
         WF_EACH_PLACE(t, n, v, p)
         {
             if (v >= lanes) continue;
-            wf_wide x = wf_stage_row(p, s, h.support, n, src + v);
+            wf_wide x = wf_hop_stage_row(p, s, h.support, n, src + v);
             if (h.sub >= 0)
                 for (int k = 0; k < WF_VEC; k++) x.v[k] = 2 * x.v[k] - sub[t].v[k];
             if (h.at_term >= 0) to[t] = x;
@@ -133,7 +137,7 @@ static inline __device__ void wf_stage_build(const struct wf_plan &p, const stru
 
 /* put(t, n, v, load(n, v)) for this thread's places in lanes [0, lanes). */
 template <typename T, typename LOAD, typename PUT>
-static inline __device__ void wf_fetch_places(const struct wf_plan &p, int lanes, LOAD load,
+static inline __device__ void wf_fetch_places(const struct wf_hop_plan &p, int lanes, LOAD load,
                                               PUT put)
 {
     int bits = p.bits, lane = (1 << bits) - 1;
@@ -146,11 +150,11 @@ static inline __device__ void wf_fetch_places(const struct wf_plan &p, int lanes
 
 /* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
 template <typename LOAD>
-static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struct wf_stage &s,
-                                            int lanes, LOAD load)
+static inline __device__ void wf_hop_stage_fold(const struct wf_hop_plan &p,
+                                                const struct wf_hop_stage &s, int lanes, LOAD load)
 {
     for (int i = 0; i < p.steps; i++) {
-        const struct wf_stage_hop &h = p.step[i];
+        const struct wf_hop_step &h = p.step[i];
         wf_wide *term = wf_slot(p, s, h.at_term), *src = wf_slot(p, s, h.at_src);
         wf_wide *sub = wf_slot(p, s, h.at_sub);
         if (h.new_term) {
@@ -163,7 +167,7 @@ static inline __device__ void wf_stage_fold(const struct wf_plan &p, const struc
         {
             if (v >= lanes) continue;
             wf_wide x = h.new_src ? load(h.src, n, v) : src[t];
-            wf_vec_fma(x, h.sub < 0 ? 1 : 2, wf_stage_row(p, s, h.support, n, term + v));
+            wf_vec_fma(x, h.sub < 0 ? 1 : 2, wf_hop_stage_row(p, s, h.support, n, term + v));
             src[t] = x;
             if (h.sub < 0) continue;
             x = h.new_sub ? load(h.sub, n, v) : sub[t];

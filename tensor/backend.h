@@ -17,26 +17,26 @@ extern "C" {
 struct wf_backend {
     const char *name;
     const struct wf_kernels *k;
-    /* Plain memory, zeroed; NULL when there is none. */
+    /* Returns memory filled with zeros; NULL when there is none. */
     void *(*alloc)(struct wf_backend *be, size_t bytes);
     void (*free)(struct wf_backend *be, void *p, size_t bytes);
-    /* A range of addresses of which [0, bytes) is backed after commit. */
+    /* reserve() returns addresses without memory; commit() puts memory behind bytes [from, to) of
+     * them, or returns false. */
     void *(*reserve)(struct wf_backend *be, size_t bytes);
     bool (*commit)(struct wf_backend *be, void *base, size_t from, size_t to);
     void (*unreserve)(struct wf_backend *be, void *base, size_t bytes);
-    /* Copies between host and backend, after which the caller may use the host's memory again;
-     * `move` stays inside and allows overlap. */
+    /* upload() and download() copy between host and backend; when they return, the caller may use
+     * the host's memory again. move() copies inside the backend, where the ranges may overlap. */
     enum wf_status (*upload)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
     enum wf_status (*download)(struct wf_backend *be, void *host, const void *src, size_t bytes);
     enum wf_status (*move)(struct wf_backend *be, void *dst, const void *src, size_t bytes);
-    /* Waits for everything queued; WF_EDEVICE when some of it failed. */
+    /* Waits for everything queued; returns WF_EDEVICE when some of it failed. */
     enum wf_status (*sync)(struct wf_backend *be);
-    /* Bytes that can still be had, and there are. */
+    /* Sets *free to the bytes of memory that are free and *total to all there are. */
     void (*memory)(struct wf_backend *be, size_t *free, size_t *total);
 
-    /* What only a device has; NULL on the CPU. */
-    const struct wf_device_ops *device;
-    size_t workspace; /* bytes its libraries hold for themselves */
+    const struct wf_device_ops *device; /* what only a device can do; NULL on the CPU */
+    size_t workspace;                   /* bytes its libraries hold for themselves */
     char reason[160]; /* what the device said when a call last returned WF_EDEVICE */
 };
 
@@ -52,16 +52,18 @@ struct wf_device_ops {
     enum wf_status (*recorded)(struct wf_backend *be, struct wf_recording **r);
     enum wf_status (*replay)(struct wf_backend *be, struct wf_recording *r);
     void (*forget)(struct wf_backend *be, struct wf_recording *r);
-    /* Host memory that copies reach without a detour; NULL when there is none. */
+    /* Returns page-locked host memory, which the device copies from directly; NULL when there is
+     * none. */
     void *(*host_alloc)(struct wf_backend *be, size_t bytes);
     void (*host_free)(struct wf_backend *be, void *p);
-    /* A copy beside the queue: `fetch` starts once everything queued before the last `fetched` is
-     * done and returns at once, host (from host_alloc) stays untouched until `fetched`, after which
-     * whatever is queued sees dst filled. */
+    /* A copy that runs beside the queue. fetch() returns at once; the copy starts when everything
+     * queued before the last fetched() is done. The caller leaves host (from host_alloc) untouched
+     * until fetched(); whatever is queued after that sees dst filled. */
     enum wf_status (*fetch)(struct wf_backend *be, void *dst, const void *host, size_t bytes);
     enum wf_status (*fetched)(struct wf_backend *be);
-    /* Gives this point of the queue the number k >= 0, anew if there was one; not while recording.
-     * The seconds between two such points that the device has passed. */
+    /* mark() gives this point of the queue the number k >= 0, which an earlier point loses; it must
+     * not be called while recording. seconds() returns the time between two such points,
+     * both of which the device has passed. */
     enum wf_status (*mark)(struct wf_backend *be, int k);
     double (*seconds)(struct wf_backend *be, int from, int to);
     /* Sums over several processes, each with a device of its own, by the devices themselves (NCCL).
@@ -85,25 +87,25 @@ struct wf_device_ops {
 /* The CPU: OpenMP threads and BLAS. One per process is enough; it is never freed. */
 struct wf_backend *wf_backend_cpu(void);
 
-/* Addresses without memory, on which kernels do nothing: what ran on it tells by its arena how much
- * memory it would take. Never freed. */
+/* A backend whose addresses have no memory and whose kernels do nothing. After a step on it, the
+ * size of the arena tells how much memory the step would take. It is never freed. */
 struct wf_backend *wf_backend_dry(void);
 
 /* How products are computed; sums and everything else are float32 (double in the double build). */
 enum wf_precision { WF_FLOAT32, WF_TF32, WF_BF16 };
 
-/* A CUDA device, through the plugin libweft_cuda.so, which is looked for as any shared library is.
- * WF_EDEVICE with the reason when there is no plugin, no CUDA library, no driver or no device, or
- * the plugin was built from other sources. index counts the devices the process sees, round and
- * round. */
 struct wf_device_config {
-    int index;
+    int index; /* of the devices that the process sees, modulo their number */
     enum wf_precision precision;
 };
+/* Opens a CUDA device through the plugin libweft_cuda.so, which is looked for as any shared library
+ * is; the caller frees it with wf_backend_close(). Returns WF_EDEVICE with the reason when there is
+ * no plugin, no CUDA library, no driver or no device, or when the plugin was built from other
+ * sources. */
 enum wf_status wf_backend_cuda(struct wf_backend **be, struct wf_device_config cfg,
                                struct wf_error *err);
 
-/* Frees a device; nothing of it may be used any more. Leaves the CPU alone. */
+/* Frees a device, after which nothing that lives on it may be used. Does nothing to the CPU. */
 void wf_backend_close(struct wf_backend *be);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* kernels.h - what kernels take: the enums and structs of their arguments, and the table of them.
  *
- * tensor/kernels.def lists every kernel and says what it computes; where the formula needs more than
- * a line, it stands here, above the struct of its inputs. Kernels take shapes that the ops of
+ * tensor/kernels.def lists every kernel and says what it computes; a formula that needs more than a
+ * line stands here, above the struct of its inputs. Kernels take shapes that the ops of
  * autograd have checked, and check nothing themselves. They return WF_OK, WF_ENOMEM for lack of
  * scratch memory, or WF_EDEVICE. */
 #ifndef WF_KERNELS_H
@@ -14,45 +14,48 @@
 extern "C" {
 #endif
 
+/* Functions of one element: WF_SIGMOID, WF_TANH, .., as tensor/unary.def lists them. */
 enum wf_unary {
-    WF_SIGMOID,
-    WF_TANH,
-    WF_RELU,
-    WF_EXP,
-    WF_LOG,
-    WF_SQRT,
-    WF_SQUARE,
-    WF_ABS,
-    WF_RECIP0, /* 1/x, and 0 where x is 0 */
-    WF_RSQRT0  /* x^-1/2, and 0 where x is 0 */
+#define U(name, f, df) WF_##name,
+#include "tensor/unary.def"
+#undef U
 };
 enum wf_binary { WF_ADD, WF_SUB, WF_MUL, WF_DIV, WF_MAX, WF_MIN };
 
 /* Activation at the end of a fused op. */
 enum wf_act { WF_ACT_NONE, WF_ACT_SIGMOID, WF_ACT_TANH, WF_ACT_RELU };
 
-/* Elementwise error; the loss is a (masked) mean of it, and for RMSE the root of that mean. HUBER
- * has delta 1. MAPE is a fraction, not per cent. */
-enum wf_loss_kind { WF_MAE, WF_MSE, WF_RMSE, WF_MAPE, WF_HUBER };
+/* The loss is the mean, over the targets that count, of an error of one element. */
+enum wf_loss_kind {
+    WF_MAE,  /* |p - t| */
+    WF_MSE,  /* (p - t)^2 */
+    WF_RMSE, /* (p - t)^2, and the loss is the root of the mean */
+    WF_MAPE, /* |p - t| / |t|, a fraction and not per cent */
+    WF_HUBER /* (p - t)^2 / 2 where |p - t| < 1, else |p - t| - 1/2 */
+};
 
-/* Which targets count: all; those that are numbers; those != 0, weighted as PyTorch Geometric
- * Temporal does it (the weight is rounded to float32, NaN terms count as 0). */
-enum wf_mask { WF_MASK_NONE, WF_MASK_NAN, WF_MASK_ZERO_PGT };
+/* Which targets count. */
+enum wf_mask {
+    WF_MASK_NONE,    /* all */
+    WF_MASK_NAN,     /* those that are numbers */
+    WF_MASK_ZERO_PGT /* those that are not 0, weighted as PyTorch Geometric Temporal does it: the
+                      * weight is rounded to float32, and an error that is NaN counts as 0 */
+};
 
 struct wf_loss_rule {
     enum wf_loss_kind kind;
     enum wf_mask mask;
 };
 
-/* What changes from step to step without changing the kernels of the step. Lives in the backend's
- * memory, written before the step starts. */
+/* What changes from step to step while the kernels of the step and their arguments stay the same.
+ * It lives in the backend's memory and is written before the step starts. */
 struct wf_step {
     uint64_t seed, step; /* step counts from 0 over the whole training */
     double lr;           /* learning rate */
     double teach;        /* probability that a decoder sees the truth */
-    /* Of how many samples this rank's batch is, and that sample i is number i * stride + first of
-     * the batch of all ranks, so that a mask does not depend on who computes it. 0: the only rank.
-     */
+    /* This rank's batch has `samples` samples. Local sample i is sample i * stride + first of the
+     * joined batch of all ranks, so dropout does not depend on the number of ranks. Where samples
+     * is 0, dropout takes the batch for the joined one. */
     int64_t samples, stride, first;
 };
 
@@ -64,8 +67,8 @@ struct wf_dconv_in {
     const struct wf_tensor *x[2], *w, *b;
     enum wf_act act;
 };
-/* Where its gradients are added; any of them may be NULL, dx[0] and dx[1] do not overlap. dvalue[s]
- * [E] belongs to S->value[s]. */
+/* The gradients of a diffusion convolution are added to these; any of them may be NULL, and dx[0]
+ * and dx[1] do not overlap. dvalue[s] [E] is the gradient of S->value[s]. */
 struct wf_dconv_grad {
     struct wf_tensor *dx[2], *dw, *db, *dvalue[WF_MAXSUPPORT];
 };
@@ -79,27 +82,34 @@ struct wf_dcgru_in {
     const struct wf_supports *S;
     const struct wf_tensor *x, *h, *w[2], *b[2];
 };
-/* Where its gradients are added; any of them may be NULL, and none overlaps another. */
+/* The gradients of the cell are added to these; any of them may be NULL, and no two overlap. */
 struct wf_dcgru_grad {
     struct wf_tensor *dx, *dh, *dw[2], *db[2], *dvalue[WF_MAXSUPPORT];
 };
 
-/* The elementwise part of a GRU step (Cho et al. 2014), from a of the input and b of the state.
- * With the reset gate after the product, a and b [B, N, 3H]: r = s(a_r + b_r),  z = s(a_z + b_z),
- * u = tanh(a_u + r b_u),  y = (1 - z) u + z h and before it in two halves, a and b [B, N, 2H], then
- * [B, N, H], b may be NULL: 0: r = s(a_r + b_r),  z = s(a_z + b_z),  r h;     u = tanh(a + b),  y =
- * (1 - z) u + z h h and z [B, N, H]. All with channel stride 1. */
+/* The elementwise part of a GRU step (Cho et al. 2014): a is the product of the input with its
+ * weights, b that of the state with its own, s the logistic function.
+ * Where the reset gate comes after the product (kernel gru), a and b are [B, N, 3H]:
+ *     r = s(a_r + b_r),  z = s(a_z + b_z),  u = tanh(a_u + r b_u),  y = (1 - z) u + z h
+ * Where it comes before the product, the step has two halves, and b may be NULL, which means 0.
+ * The first half (kernel gru_reset), a and b [B, N, 2H]:
+ *     r = s(a_r + b_r),  z = s(a_z + b_z),  and r h, from which the caller computes a product
+ * The second half (kernel gru_blend), a and b [B, N, H]:
+ *     u = tanh(a + b),  y = (1 - z) u + z h
+ * h and z are [B, N, H]. All tensors have channel stride 1. */
 struct wf_gru_in {
-    const struct wf_tensor *a, *b, *h, *z; /* z: of the second half alone */
+    const struct wf_tensor *a, *b, *h, *z; /* only gru_blend reads z */
 };
+/* The gradients are added to these; any of them may be NULL. */
 struct wf_gru_grad {
     struct wf_tensor *da, *db, *dh, *dz;
 };
 
-/* The same of an LSTM (Gers et al. 2000), from [i f g o] = a + b and peepholes p:
- *     i = s(i + p_0 c),  f = s(f + p_1 c),  c' = f c + i tanh(g),  o = s(o + p_2 c'),  h = o
- * tanh(c') a, b [B, N, 4H], c [B, N, H], channel stride 1; p [3, H] contiguous; b and p may be
- * NULL: 0. */
+/* The elementwise part of an LSTM step (Gers et al. 2000), from [i f g o] = a + b and peepholes p:
+ *     i = s(i + p_0 c),  f = s(f + p_1 c),  c' = f c + i tanh(g),  o = s(o + p_2 c'),
+ *     h = o tanh(c')
+ * a and b [B, N, 4H] and c [B, N, H] have channel stride 1; p [3, H] is contiguous. b and p may be
+ * NULL, which means 0. */
 struct wf_lstm_in {
     const struct wf_tensor *a, *b, *c, *p;
 };
@@ -107,14 +117,16 @@ struct wf_lstm_grad {
     struct wf_tensor *da, *db, *dc, *dp;
 };
 
-/* y = (x - mean_c) / sqrt(var_c + eps) w + b for x [A, C, D], moments over a and d; all contiguous.
- * w and b are [D] when per_d, else [C]; NULL: 1 and 0. var is the biased variance of x, unless mean
- * and var are given and update is off: then they are the moments, constant for the gradient. With
- * update they follow x's moments, the unbiased variance, by the share a: v <- (1 - a) v + a v(x);
- * count grows by 1; a is momentum, or 1 / count where momentum < 0. */
+/* Normalisation of x [A, C, D] with moments over A and D; all tensors are contiguous:
+ *     y = (x - mean_c) / sqrt(var_c + eps) w + b
+ * w and b are [D] when per_d, else [C]; NULL means 1 and 0. The moments are the mean and the biased
+ * variance of x. Where running moments are given and update is off, the moments are those, which
+ * are constants for the gradient. Where update is on, each running moment v follows that of x (the
+ * variance unbiased), and count grows by 1:
+ *     v <- (1 - a) v + a v(x),  a = momentum, or 1 / count where momentum < 0 */
 struct wf_norm_in {
     const struct wf_tensor *x, *w, *b;
-    struct wf_tensor *mean, *var, *count; /* [C], [C], []; NULL: none */
+    struct wf_tensor *mean, *var, *count; /* running moments [C], [C], []; NULL: none */
     double eps, momentum;
     bool per_d, update;
 };
@@ -127,7 +139,7 @@ struct wf_attention_in {
     int heads;
     double scale;
 };
-/* Where its gradients are added; any of them may be NULL, and they may be one tensor. */
+/* The gradients of attention are added to these; any may be NULL, and they may be one tensor. */
 struct wf_attention_grad {
     struct wf_tensor *dq, *dk, *dv;
 };

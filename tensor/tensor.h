@@ -30,9 +30,9 @@ struct wf_tensor {
     struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
     struct wf_tensor *grad;      /* NULL until needed */
     bool needs_grad;
-    bool fresh;             /* a gradient that holds nothing yet, see wf_grad_claim() */
-    struct wf_tensor *rest; /* the part of a gradient that nobody has asked for and that holds
-                             * nothing; NULL: there is none */
+    bool fresh;             /* this is a gradient that holds garbage, see wf_grad_claim() */
+    struct wf_tensor *rest; /* the part of a gradient that holds garbage and that nobody has asked
+                             * for yet; NULL: there is none */
 };
 
 /* A shape as an argument: wf_zeros(g, 3, wf_dims(B, N, C)). */
@@ -45,11 +45,11 @@ ptrdiff_t wf_tensor_count(const struct wf_tensor *t); /* elements; a broadcast a
 bool wf_tensor_contiguous(const struct wf_tensor *t);
 bool wf_tensor_same_shape(const struct wf_tensor *a, const struct wf_tensor *b);
 
-/* How the gradient d is written: true: added to; false: all of it overwritten, because it is fresh,
- * which it then is no longer. Who asks does so. NULL: true. */
+/* Returns whether to add to the gradient d. If d is fresh (it holds garbage), returns false and
+ * marks d written: the caller must overwrite every element. True where d is NULL. */
 bool wf_grad_claim(struct wf_tensor *d);
 
-/* "[2, 3, 4]" into text, for messages; returns text. */
+/* Writes the shape as "[2, 3, 4]" into text, for messages, and returns text. */
 enum { WF_SHAPE_TEXT = 80 };
 const char *wf_tensor_shape_text(const struct wf_tensor *t, char text[WF_SHAPE_TEXT]);
 
@@ -59,14 +59,17 @@ struct wf_tensor wf_view_slice(struct wf_tensor *x, int axis, int from, int to);
 struct wf_tensor wf_view_select(struct wf_tensor *x, int axis, int i);
 struct wf_tensor wf_view_permute(struct wf_tensor *x, const int *axes);
 
-/* Tries to give t another shape without moving data; false when its strides do not allow it. */
+/* Makes `view` a view of x with another shape, without moving data; returns false when the strides
+ * of x do not allow it. */
 bool wf_view_reshape(struct wf_tensor *view, struct wf_tensor *x, int ndim, const int *shape);
 
-/* x as if it had the given shape, by NumPy's broadcasting rule; false when it cannot be. */
+/* Makes `view` a view of x with the given shape, by NumPy's broadcasting rule; returns false when
+ * x does not broadcast to it. */
 bool wf_view_broadcast(struct wf_tensor *view, const struct wf_tensor *x, int ndim,
                        const int *shape);
 
-/* A persistent array of its own, zeroed, row-major. Free with wf_tensor_free. */
+/* Makes t a row-major array of zeros that lives until the caller frees it with wf_tensor_free();
+ * WF_ENOMEM without memory. */
 enum wf_status wf_tensor_alloc(struct wf_tensor *t, struct wf_backend *be, int ndim,
                                const int *shape, struct wf_error *err);
 void wf_tensor_free(struct wf_tensor *t);

@@ -124,6 +124,16 @@ WF_INLINE void mix_block(const struct wf_mix *mix, int row, int to, int c, int R
     }
 }
 
+/* The cases of switch (R * 8 + V) for R = r and V = 1 .. 4: each calls the block with constants, so
+ * that the compiler unrolls it for that shape. */
+#define FOR_V(r, block, ...)                                                                       \
+    CASE(r, 1, block, __VA_ARGS__)                                                                 \
+    CASE(r, 2, block, __VA_ARGS__) CASE(r, 3, block, __VA_ARGS__) CASE(r, 4, block, __VA_ARGS__)
+#define CASE(r, v, block, ...)                                                                     \
+    case (r)*8 + (v):                                                                              \
+        block(__VA_ARGS__, r, v);                                                                  \
+        break;
+
 static void narrow_mix(const struct wf_mix *mix, int from, int rows, int to)
 {
     int width = mix->Y.width / WF_LANES;
@@ -131,31 +141,9 @@ static void narrow_mix(const struct wf_mix *mix, int from, int rows, int to)
         R = rows - i < 4 ? 1 : 4;
         for (int c = 0; c < width; c += 4) {
             int V = width - c < 4 ? width - c : 4;
-            switch (R == 4 ? 4 + V : V) {
-            case 1:
-                mix_block(mix, from + i, to + i, c, 1, 1);
-                break;
-            case 2:
-                mix_block(mix, from + i, to + i, c, 1, 2);
-                break;
-            case 3:
-                mix_block(mix, from + i, to + i, c, 1, 3);
-                break;
-            case 4:
-                mix_block(mix, from + i, to + i, c, 1, 4);
-                break;
-            case 5:
-                mix_block(mix, from + i, to + i, c, 4, 1);
-                break;
-            case 6:
-                mix_block(mix, from + i, to + i, c, 4, 2);
-                break;
-            case 7:
-                mix_block(mix, from + i, to + i, c, 4, 3);
-                break;
-            case 8:
-                mix_block(mix, from + i, to + i, c, 4, 4);
-                break;
+            switch (R * 8 + V) {
+                FOR_V(1, mix_block, mix, from + i, to + i, c)
+                FOR_V(4, mix_block, mix, from + i, to + i, c)
             }
         }
     }
@@ -194,22 +182,11 @@ static void narrow_outer(const struct wf_outer *outer, struct wf_team t)
     for (int i = wf_team_from(t, t.rank, pairs); i < to; i++) {
         int c = i / ((O + 3) / 4) * 4, o = i % ((O + 3) / 4) * 4;
         int R = C - c < 4 ? C - c : 4, V = O - o < 4 ? O - o : 4;
-        switch (R * 4 + V - 5) {
-#define X(r)                                                                                       \
-    case r * 4 - 4:                                                                                \
-        outer_block(outer, c, o, r, 1);                                                            \
-        break;                                                                                     \
-    case r * 4 - 3:                                                                                \
-        outer_block(outer, c, o, r, 2);                                                            \
-        break;                                                                                     \
-    case r * 4 - 2:                                                                                \
-        outer_block(outer, c, o, r, 3);                                                            \
-        break;                                                                                     \
-    case r * 4 - 1:                                                                                \
-        outer_block(outer, c, o, r, 4);                                                            \
-        break;
-            X(1) X(2) X(3) X(4)
-#undef X
+        switch (R * 8 + V) {
+            FOR_V(1, outer_block, outer, c, o)
+            FOR_V(2, outer_block, outer, c, o)
+            FOR_V(3, outer_block, outer, c, o)
+            FOR_V(4, outer_block, outer, c, o)
         }
     }
 }

@@ -124,40 +124,24 @@ enum wf_status wf_cpu_affine(struct wf_backend *be, struct wf_tensor *y, const s
     return WF_OK;
 }
 
+/* What tensor/unary.def asks for. */
+#define u_sigmoid(x) wf_vsigmoid(x)
+#define u_tanh(x)    wf_vtanh(x)
+#define u_exp(x)     wf_vexp(x)
+#define u_log(x)     (wf_real) log((double)(x))
+#define u_sqrt(x)    (wf_real) sqrt((double)(x))
+#define u_rsqrt(x)   (wf_real)(1 / sqrt((double)(x)))
+
 BODY(unary_body)
 {
     (void)first;
     switch (*(const enum wf_unary *)ctx) {
-    case WF_SIGMOID:
-        EACH1(wf_vsigmoid(a));
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        EACH1(f);                                                                                  \
         break;
-    case WF_TANH:
-        EACH1(wf_vtanh(a));
-        break;
-    case WF_RELU:
-        EACH1(a > 0 ? a : a != a ? a : 0);
-        break;
-    case WF_EXP:
-        EACH1(wf_vexp(a));
-        break;
-    case WF_LOG:
-        EACH1((wf_real)log((double)a));
-        break;
-    case WF_SQRT:
-        EACH1((wf_real)sqrt((double)a));
-        break;
-    case WF_SQUARE:
-        EACH1(a * a);
-        break;
-    case WF_ABS:
-        EACH1(a < 0 ? -a : a);
-        break;
-    case WF_RECIP0:
-        EACH1(a == 0 ? 0 : 1 / a);
-        break;
-    case WF_RSQRT0:
-        EACH1(a == 0 ? 0 : (wf_real)(1 / sqrt((double)a)));
-        break;
+#include "tensor/unary.def"
+#undef U
     }
 }
 
@@ -181,36 +165,12 @@ BODY(unary_bwd_body)
     const struct unary_grad *d = ctx;
     bool add = d->add;
     switch (d->f) {
-    case WF_SIGMOID:
-        GRAD(EACH3, c * b * (1 - b));
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        GRAD(EACH3, df);                                                                           \
         break;
-    case WF_TANH:
-        GRAD(EACH3, c * (1 - b * b));
-        break;
-    case WF_RELU:
-        GRAD(EACH3, a > 0 ? c : 0);
-        break;
-    case WF_EXP:
-        GRAD(EACH3, c * b);
-        break;
-    case WF_LOG:
-        GRAD(EACH3, c / a);
-        break;
-    case WF_SQRT:
-        GRAD(EACH3, c / (2 * b));
-        break;
-    case WF_SQUARE:
-        GRAD(EACH3, 2 * a * c);
-        break;
-    case WF_ABS:
-        GRAD(EACH3, a > 0 ? c : a < 0 ? -c : 0);
-        break;
-    case WF_RECIP0:
-        GRAD(EACH3, -c * b * b);
-        break;
-    case WF_RSQRT0:
-        GRAD(EACH3, (wf_real)-0.5 * c * b * b * b);
-        break;
+#include "tensor/unary.def"
+#undef U
     }
 }
 

@@ -414,11 +414,24 @@ static enum wf_status ask(struct wf_cuda *c, int *value, cudaDeviceAttr what)
     return wf_cuda_check(&c->be, cudaDeviceGetAttribute(value, what, c->index), "device");
 }
 
+/* Tells a machine without a driver, whose version is 0, from one whose driver is too old: CUDA
+ * returns the same error for both. */
+static bool no_driver(void)
+{
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess && version == 0;
+}
+
 static enum wf_status open_device(struct wf_cuda *c)
 {
     struct wf_backend *be = &c->be;
     int count = 0;
-    WF_TRY(wf_cuda_check(be, cudaGetDeviceCount(&count), "cudaGetDeviceCount"));
+    cudaError_t found = cudaGetDeviceCount(&count);
+    if (found == cudaErrorInsufficientDriver && no_driver()) {
+        snprintf(be->reason, sizeof be->reason, "no NVIDIA driver");
+        return WF_EDEVICE;
+    }
+    WF_TRY(wf_cuda_check(be, found, "cudaGetDeviceCount"));
     if (c->index < 0 || count < 1) {
         snprintf(be->reason, sizeof be->reason, "device %d of %d", c->index, count);
         return WF_EDEVICE;

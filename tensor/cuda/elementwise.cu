@@ -58,49 +58,30 @@ extern "C" enum wf_status wf_cuda_copy(struct wf_backend *be, struct wf_tensor *
     return wf_map<1>(be, op, copy{ add });
 }
 
-static __device__ wf_real sigmoid(wf_real x)
+/* What tensor/unary.def asks for. */
+static __device__ wf_real u_sigmoid(wf_real x)
 {
     return 1 / (1 + exp(-x));
 }
+#define u_tanh(x)  tanh(x)
+#define u_exp(x)   exp(x)
+#define u_log(x)   log(x)
+#define u_sqrt(x)  sqrt(x)
+#define u_rsqrt(x) (1 / sqrt(x))
 
 template <enum wf_unary F> struct unary {
     static constexpr bool add = false;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
     {
-        wf_real a = *p[1], y = 0;
+        wf_real a = *p[1];
         switch (F) {
-        case WF_SIGMOID:
-            y = sigmoid(a);
-            break;
-        case WF_TANH:
-            y = tanh(a);
-            break;
-        case WF_RELU:
-            y = a > 0 ? a : a != a ? a : 0;
-            break;
-        case WF_EXP:
-            y = exp(a);
-            break;
-        case WF_LOG:
-            y = log(a);
-            break;
-        case WF_SQRT:
-            y = sqrt(a);
-            break;
-        case WF_SQUARE:
-            y = a * a;
-            break;
-        case WF_ABS:
-            y = a < 0 ? -a : a;
-            break;
-        case WF_RECIP0:
-            y = a == 0 ? 0 : 1 / a;
-            break;
-        case WF_RSQRT0:
-            y = a == 0 ? 0 : 1 / sqrt(a);
-            break;
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        *p[0] = f;                                                                                 \
+        break;
+#include "tensor/unary.def"
+#undef U
         }
-        *p[0] = y;
     }
 };
 
@@ -111,74 +92,29 @@ template <enum wf_unary F> struct unary_bwd {
     {
         wf_real a = *p[1], b = *p[2], c = *p[3], d = 0;
         switch (F) {
-        case WF_SIGMOID:
-            d = c * b * (1 - b);
-            break;
-        case WF_TANH:
-            d = c * (1 - b * b);
-            break;
-        case WF_RELU:
-            d = a > 0 ? c : 0;
-            break;
-        case WF_EXP:
-            d = c * b;
-            break;
-        case WF_LOG:
-            d = c / a;
-            break;
-        case WF_SQRT:
-            d = c / (2 * b);
-            break;
-        case WF_SQUARE:
-            d = 2 * a * c;
-            break;
-        case WF_ABS:
-            d = a > 0 ? c : a < 0 ? -c : 0;
-            break;
-        case WF_RECIP0:
-            d = -c * b * b;
-            break;
-        case WF_RSQRT0:
-            d = (wf_real)-0.5 * c * b * b * b;
-            break;
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        d = df;                                                                                    \
+        break;
+#include "tensor/unary.def"
+#undef U
         }
         *p[0] = add ? *p[0] + d : d;
     }
 };
 
-/* return RUN(F) for the F that f is. */
-#define SWITCH_UNARY(f, RUN)                                                                       \
-    switch (f) {                                                                                   \
-    case WF_SIGMOID:                                                                               \
-        return RUN(WF_SIGMOID);                                                                    \
-    case WF_TANH:                                                                                  \
-        return RUN(WF_TANH);                                                                       \
-    case WF_RELU:                                                                                  \
-        return RUN(WF_RELU);                                                                       \
-    case WF_EXP:                                                                                   \
-        return RUN(WF_EXP);                                                                        \
-    case WF_LOG:                                                                                   \
-        return RUN(WF_LOG);                                                                        \
-    case WF_SQRT:                                                                                  \
-        return RUN(WF_SQRT);                                                                       \
-    case WF_SQUARE:                                                                                \
-        return RUN(WF_SQUARE);                                                                     \
-    case WF_ABS:                                                                                   \
-        return RUN(WF_ABS);                                                                        \
-    case WF_RECIP0:                                                                                \
-        return RUN(WF_RECIP0);                                                                     \
-    case WF_RSQRT0:                                                                                \
-        return RUN(WF_RSQRT0);                                                                     \
-    }                                                                                              \
-    return WF_EINVAL
-
 extern "C" enum wf_status wf_cuda_unary(struct wf_backend *be, enum wf_unary f, struct wf_tensor *y,
                                         const struct wf_tensor *x)
 {
     const struct wf_tensor *op[] = { y, x };
-#define RUN(F) wf_map<1>(be, op, unary<F>{})
-    SWITCH_UNARY(f, RUN);
-#undef RUN
+    switch (f) {
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        return wf_map<1>(be, op, unary<WF_##name>{});
+#include "tensor/unary.def"
+#undef U
+    }
+    return WF_EINVAL;
 }
 
 extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary f,
@@ -187,9 +123,14 @@ extern "C" enum wf_status wf_cuda_unary_bwd(struct wf_backend *be, enum wf_unary
 {
     const struct wf_tensor *op[] = { dx, x, y, dy };
     bool add = wf_grad_claim(dx);
-#define RUN(F) wf_map<1>(be, op, unary_bwd<F>{ add })
-    SWITCH_UNARY(f, RUN);
-#undef RUN
+    switch (f) {
+#define U(name, f, df)                                                                             \
+    case WF_##name:                                                                                \
+        return wf_map<1>(be, op, unary_bwd<WF_##name>{ add });
+#include "tensor/unary.def"
+#undef U
+    }
+    return WF_EINVAL;
 }
 
 template <enum wf_binary F> struct binary {

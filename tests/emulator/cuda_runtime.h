@@ -20,6 +20,8 @@
     X(cudaErrorMemoryAllocation, 2, "out of memory")                                               \
     X(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                          \
     X(cudaErrorInvalidSymbol, 13, "invalid device symbol")                                         \
+    X(cudaErrorInsufficientDriver, 35,                                                             \
+      "CUDA driver version is insufficient for CUDA runtime version")                              \
     X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                \
     X(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                       \
     X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                              \
@@ -96,6 +98,7 @@ const char *cudaGetErrorName(cudaError_t e);
 cudaError_t cudaGetLastError(); /* and forgets it */
 cudaError_t cudaPeekAtLastError();
 
+cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaSetDevice(int device);

@@ -10,9 +10,9 @@ static const size_t COMMIT = (size_t)4 << 20;
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 
-/* AddressSanitizer tells of whoever touches what no block holds, of which there is some behind each
- * block. Not on a device, whose recordings use blocks that the tape has given back, and not in a
- * dry run, which has no memory. */
+/* AddressSanitizer reports any access to memory that no block holds, and there is some behind each
+ * block. This is off on a device, whose recordings use blocks that the tape has given back, and in
+ * a dry run, which has no memory. */
 enum { GAP = 64 };
 
 static void hide(const struct wf_arena *a, size_t from, size_t to)

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include "tensor/backend.h"
 
-/* Every argument of a kernel, looked at by nobody. */
+/* Takes the arguments of any kernel and ignores them. */
 static enum wf_status done(struct wf_backend *be, ...)
 {
     (void)be;

@@ -1,3 +1,4 @@
+/* attention.c - attention, a panel of scores at a time, and its gradient. */
 #include <math.h>
 #include <omp.h>
 #include "tensor/cpu/cpu_private.h"
@@ -60,7 +61,7 @@ static struct sizes sizes_of(const struct wf_attention_in *in)
 struct job {
     struct head q, k, v, y, dy, dq, dk, dv; /* data NULL: not wanted */
     wf_real *lse;
-    bool add_q, add_k, add_v; /* to dq, dk, dv */
+    bool add_q, add_k, add_v; /* whether to add to dq, dk, dv */
 };
 
 static struct job job_of(const struct wf_attention_in *in, const struct wf_tensor *y,
@@ -91,7 +92,7 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* Numbers of a panel of so many rows, with wf_cpu_pack()'s room. */
+/* Returns the size of a panel of so many rows, with the room that wf_cpu_pack() needs. */
 static ptrdiff_t panel_size(int rows)
 {
     return (ptrdiff_t)wf_blocks(rows, WF_LANES) * WF_LANES * WF_PANEL;
@@ -103,7 +104,7 @@ static int whole(int cols)
     return cols > WF_LANES ? WF_PANEL : WF_LANES;
 }
 
-/* Columns of the panel times these factors. */
+/* Multiplies each column of the panel by its factor. */
 static void scale_columns(wf_real *panel, int rows, int cols, const wf_real *by)
 {
     for (int i = 0; i < rows; i++, panel += WF_PANEL)
@@ -187,7 +188,7 @@ WF_INLINE void softmax(wf_real *s, const wf_real *mask, int S, wf_real *top, wf_
     }
 }
 
-/* Queries from, .. of a head, at most 32: y and the logarithms of the denominators. */
+/* Computes y, and the logarithms of the denominators, of at most 32 queries of a head. */
 static void attend(const struct wf_attention_in *in, const struct sizes *z, struct room r,
                    const struct job *j, int from)
 {

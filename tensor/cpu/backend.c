@@ -1,3 +1,4 @@
+/* backend.c - the memory of the CPU backend, and its table of kernels. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-/* cpu.h - what the files of the CPU backend share. Private to tensor/cpu.
+/* cpu_private.h - what the files of the CPU backend share. Private to tensor/cpu.
  *
  * Threads split work in pieces whose borders depend on shapes alone, and every sum has one order,
  * so results do not depend on the number of threads. */
@@ -18,8 +18,8 @@
  * none. Kernels call it once, before their parallel region. */
 void *wf_cpu_scratch(struct wf_backend *be, size_t bytes);
 
-/* Between the two, numbers too small to be normal are 0 on the calling thread. Hops along edges of
- * tiny weights make many of them, and each costs as much as a hundred others. */
+/* Between flush_begin and flush_end, the calling thread takes subnormal numbers for 0. Hops along
+ * edges of tiny weights make many of them, and each costs as much as a hundred others. */
 static inline unsigned wf_cpu_flush_begin(void)
 {
 #if defined(__SSE2__)
@@ -52,7 +52,8 @@ void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b,
                     wf_real *c, ptrdiff_t ldc);
 
 /* For products whose operands meet again: a panel is a matrix of at most 32 columns, its rows 32
- * numbers apart (tile.h), with zeros up to a whole vector of 16. All on the calling thread. */
+ * numbers apart (tile_private.h), with zeros up to a whole vector of 16. These functions compute
+ * on the calling thread. */
 
 /* Panel [K, cols] = b, strides as in wf_cpu_product(). The panel has room for K rounded up to 16
  * rows; what lies behind row K is overwritten. */

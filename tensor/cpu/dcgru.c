@@ -1,8 +1,8 @@
 /* dcgru.c - a diffusion convolutional GRU cell and its gradient.
  *
  * A group of samples goes through the whole cell while it is in the cache of its core: both
- * convolutions (dconv.h) and what lies between them. In between only r, z and the candidate go to
- * memory, which the gradient wants; it makes r h again. */
+ * convolutions (dconv_private.h) and what lies between them. In between, only r, z and the
+ * candidate go to memory, because the gradient needs them; it computes r h again. */
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/dconv_private.h"
 
@@ -12,10 +12,10 @@ struct cell {
     const struct wf_tensor *x, *h, *rz, *c, *y, *dy;
     struct wf_tensor *dx, *dh;
     int H;
-    bool add_h; /* to dh */
+    bool add_h; /* whether to add to dh */
     struct wf_dconv_in in[2];
     struct wf_dconv_grad grad[2];
-    struct wf_tensor inner; /* stands for dx[1] of the candidate */
+    struct wf_tensor inner; /* takes the place of dx[1] of the candidate */
     struct wf_dconv_plan plan[2];
 };
 
@@ -48,7 +48,7 @@ static size_t temp_size(const struct cell *k)
     return (n + WF_LANES - 1) / WF_LANES * WF_LANES;
 }
 
-/* Columns [first, first + width) of them. */
+/* Columns [first, first + width) of the numbers in front of the tile. */
 static struct wf_tensor temp(const struct cell *k, wf_real *memory, int first, int width)
 {
     struct wf_tensor t = { .data = memory + first };

@@ -34,7 +34,7 @@ static wf_real *carve_reals(struct arena *a, size_t n)
     return carve(a, n * sizeof(wf_real));
 }
 
-/* Channel of the input at column c of a tile. */
+/* Returns which channel of the input stands in column c of a tile. */
 static int channel(const struct wf_dconv_plan *d, int c)
 {
     return c < d->C1 ? d->C - d->C1 + c : c - d->C1;
@@ -72,8 +72,8 @@ static size_t term_size(const struct wf_dconv_plan *d, int width)
     return wf_term_size(d->N, width * d->lanes);
 }
 
-/* Hops first keeps the terms of X; mix first X and the U; mix last X and the G; hops last the terms
- * of X, D and the E. */
+/* What a tile holds depends on the order: hops first keeps the terms of X; mix first keeps X and
+ * the U; mix last keeps X and the G; hops last keeps the terms of X, D and the E. */
 static size_t tile_size(const struct wf_dconv_plan *d)
 {
     size_t M = (size_t)d->M, c = term_size(d, d->C), o = term_size(d, d->O);
@@ -128,7 +128,7 @@ static void lay_out(struct wf_dconv_plan *d, struct arena *a)
     d->parts = carve_reals(a, d->part_size * (size_t)d->chunks);
 }
 
-/* Waking threads takes as long as some ten thousand numbers. */
+/* Waking threads takes as long as computing some ten thousand numbers. */
 static int threads_of(const struct wf_dconv_plan *d)
 {
     bool small = (ptrdiff_t)d->B * d->N * (d->C + d->O) * d->M < 32768;
@@ -293,7 +293,7 @@ void wf_workers_run(const struct wf_workers *w, int pieces,
 {
     int rank = omp_get_thread_num();
     wf_real *own = w->own + (size_t)rank * w->own_size;
-    if (w->threads > 1 && pieces < 2 * w->threads) { /* few: all work on one at a time */
+    if (w->threads > 1 && pieces < 2 * w->threads) { /* all threads work on one at a time */
         struct wf_team t = { rank, omp_get_num_threads(), own };
         for (int i = 0; i < pieces; i++) piece(job, i, w->tiles, t);
     } else {

@@ -1,9 +1,10 @@
+/* dconv_narrow.c - a diffusion convolution's steps for few channels, by 16 samples side by side. */
 #include "tensor/cpu/dconv_private.h"
 
-/* Rows that are moved together, so that their lines are still at hand for the next sample. */
+/* So many rows are moved together: their cache lines are still there for the next sample. */
 enum { STRETCH = 32 };
 
-/* Row `row` of channel c: the samples of the group, one in each lane. */
+/* Returns where row `row` of channel c lies: the samples of the group, one in each lane. */
 static wf_real *at(struct wf_tile T, int c, int row)
 {
     return wf_tile_panel(T, 0, c / 2) + (ptrdiff_t)row * WF_PANEL + (c % 2) * WF_LANES;
@@ -16,7 +17,7 @@ static struct wf_tile_rows stretch(struct wf_tile_rows r, int from)
     return r;
 }
 
-/* Channel c of x into rows of lanes that are `step` apart; lanes without a sample become 0. */
+/* Copies channel c of x to rows of lanes that are `step` apart; lanes without a sample become 0. */
 static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c,
                    struct wf_tile_rows r)
 {
@@ -31,7 +32,7 @@ static void gather(wf_real *to, ptrdiff_t step, const struct wf_tensor *x, int c
     }
 }
 
-/* And back: x = or += the lanes. */
+/* Copies rows of lanes to channel c of x, or adds them to it. */
 static void scatter(const struct wf_tensor *x, int c, const wf_real *from, ptrdiff_t step,
                     struct wf_tile_rows r, bool add)
 {
@@ -96,7 +97,7 @@ static void narrow_put(const struct wf_tensor *x, struct wf_tile T, int first,
             scatter(x, c, at(T, first + c, from - r.shift), WF_PANEL, stretch(r, from), add);
 }
 
-/* R rows and V channels of Y, kept in registers over the whole sum. */
+/* Computes R rows and V channels of Y, which stay in registers over the whole sum. */
 WF_INLINE void mix_block(const struct wf_mix *mix, int row, int to, int c, int R, int V)
 {
     struct wf_tile A = mix->A, Y = mix->Y;
@@ -149,7 +150,8 @@ static void narrow_mix(const struct wf_mix *mix, int from, int rows, int to)
     }
 }
 
-/* R channels of A times V of B, kept in registers over all rows; a lane sums its own sample. */
+/* Multiplies R channels of A by V of B; the sums stay in registers over all rows, and each lane
+ * sums its own sample. */
 WF_INLINE void outer_block(const struct wf_outer *outer, int c, int o, int R, int V)
 {
     struct wf_tile A = outer->A, B = outer->B;

@@ -1,10 +1,11 @@
-/* dconv.h - a diffusion convolution by groups of samples. Private to tensor/cpu.
+/* dconv_private.h - a diffusion convolution by groups of samples. Private to tensor/cpu.
  *
- * Wide: a group is one sample and a column of the tile one channel. Narrow, for few channels: a
- * group is 16 samples, side by side in the lanes of a vector, and channel c is the columns
- * 16 c .. 16 c + 15. Hops do not notice the difference; the steps between and beside them do.
- * dconv_wide.c and dconv_narrow.c have those, dconv.c puts them in order, and kernels that do more
- * with a group than one convolution (dcgru.c) call it group by group. */
+ * There are two layouts. In the wide one a group is one sample, and a column of the tile is one
+ * channel. In the narrow one, for few channels, a group is 16 samples, side by side in the lanes of
+ * a vector, and channel c is the columns 16 c .. 16 c + 15. Hops are the same in both; the other
+ * steps are not: dconv_wide.c and dconv_narrow.c hold them (struct wf_steps). dconv.c calls hops
+ * and steps in order. A kernel that does more with a group than one convolution (dcgru.c) calls dconv.c
+ * group by group. */
 #ifndef WF_DCONV_H
 #define WF_DCONV_H
 
@@ -70,55 +71,56 @@ struct wf_dconv_plan {
     int groups, chunks;
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
-    bool add[2];               /* to dx[0] and dx[1] */
+    bool add[2];               /* whether to add to dx[0], to dx[1] */
     struct wf_hops hops, back; /* plain and transposed */
     wf_real *pack, *bias;      /* packed weights; bias padded to whole panels, or NULL */
-    wf_real *parts;            /* one per chunk */
+    wf_real *parts;            /* a partial sum of the gradients for each chunk */
     size_t tile_size, own_size, part_size, db_at, dvalue_at;
 };
 
-/* At most most_lanes samples per group. add[] is all true. */
+/* Fills the plan, with at most most_lanes samples per group; sets every add[] to true. */
 void wf_dconv_plan_init(struct wf_dconv_plan *d, const struct wf_dconv_in *in,
                         const struct wf_dconv_grad *grad, int most_lanes);
 
-/* The memory that threads work in: for each some for tiles, and some for the rows of one product.
- */
+/* The memory that threads work in. Each thread has a part of `tiles` for its tile, and a part of
+ * `own` for the rows of one product. */
 struct wf_workers {
     int threads;
     wf_real *tiles, *own;
     size_t tile_size, own_size;
 };
 
-/* Memory for some plans of one S and number of groups, and for workers who run them in turn with
- * `temp` more numbers in front of each tile. */
+/* Takes scratch memory for `plans` plans that share S and the number of groups, and for the workers
+ * that run them in turn, with `temp` more numbers in front of each tile. */
 enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *d, int plans,
                                  size_t temp, struct wf_workers *w);
 
-/* piece(job, i, tile, team) for all i < pieces. This and all below: inside a parallel region, by
- * all of its threads. */
+/* Calls piece(job, i, tile, team) for all i < pieces. This function and all below are called inside
+ * a parallel region, by all of its threads. */
 void wf_workers_run(const struct wf_workers *w, int pieces,
                     void (*piece)(void *job, int i, wf_real *tile, struct wf_team t), void *job);
 
-/* Packs the weights and the bias, where a product reads them. */
+/* Packs the weights and the bias in the order in which a product reads them. */
 void wf_dconv_pack(const struct wf_dconv_plan *d);
 
 /* The samples of one group: x [count, N, C_i], y and dy [count, N, O]; dx[1] may lie where dy does.
- * Without data: not there, or not wanted. */
+ * A tensor without data is not there, or not wanted. */
 struct wf_group {
     int count;
     struct wf_tensor x[2], y, dy, dx[2];
 };
-/* Samples of group i of t, or nothing of NULL. */
+/* Returns the samples of group i of t, or a tensor without data where t is NULL. */
 struct wf_tensor wf_group_of(const struct wf_dconv_plan *d, int i, const struct wf_tensor *t);
 int wf_group_count(const struct wf_dconv_plan *d, int i);
-/* The block of rows of which a thread computes what lies beside the convolution. */
+/* Returns the rows of which this thread computes what lies beside the convolution. */
 struct wf_tile_rows wf_group_rows(const struct wf_dconv_plan *d, int count, struct wf_team t);
 
 void wf_dconv_forward(const struct wf_dconv_plan *d, const struct wf_group *g, wf_real *tile,
                       struct wf_team t);
 
 /* Groups [from, to) make a chunk, in whose order the gradients of weights, bias and supports are
- * summed: first clear it, then add groups, at the end sum all chunks up. */
+ * summed. The caller first clears each chunk, then adds its groups with wf_dconv_backward(), and
+ * at the end sums all chunks up. */
 int wf_dconv_chunk(const struct wf_dconv_plan *d, int chunk);
 void wf_dconv_clear(const struct wf_dconv_plan *d, int chunk, struct wf_team t);
 void wf_dconv_backward(const struct wf_dconv_plan *d, int chunk, const struct wf_group *g,

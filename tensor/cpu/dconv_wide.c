@@ -1,6 +1,7 @@
+/* dconv_wide.c - a diffusion convolution's steps for many channels, by one sample at a time. */
 #include "tensor/cpu/dconv_private.h"
 
-/* One block of R rows and V vectors of columns, kept in registers over the whole sum. */
+/* Computes R rows and V vectors of columns, which stay in registers over the whole sum. */
 WF_INLINE void mix_block(wf_real *y, const wf_real *a, const wf_real *w, const wf_real *bias,
                          const struct wf_mix *mix, int R, int V)
 {
@@ -65,10 +66,11 @@ static void wide_mix(const struct wf_mix *mix, int from, int rows, int to)
     }
 }
 
-/* Rows of A and B that stay in the first cache while all columns of A go by. */
+/* So many rows of A and B stay in the first-level cache while all columns of A go by. */
 enum { CUT = 104 };
 
-/* R columns of A times V vectors of columns of B, kept in registers over all rows. */
+/* Multiplies R columns of A by V vectors of columns of B; the sums stay in registers over all
+ * rows. */
 WF_INLINE void outer_block(wf_real *d, const wf_real *a, const wf_real *b, int rows, int R, int V)
 {
     wf_vec s[WF_MIX_ROWS][2];
@@ -134,13 +136,13 @@ static void wide_outer(const struct wf_outer *outer, struct wf_team t)
     }
 }
 
-/* Row i, column c of term 0. */
+/* Returns where row i, column c of term 0 lies. */
 static wf_real *cell(struct wf_tile T, int i, int c)
 {
     return T.x + ((ptrdiff_t)(c / WF_PANEL) * T.rows + i) * WF_PANEL + c % WF_PANEL;
 }
 
-/* Lanes in use in the vector that begins at column c. */
+/* Returns how many lanes of the vector that begins at column c are in use. */
 static int lanes_left(int width, int c)
 {
     return width - c < WF_LANES ? width - c : WF_LANES;

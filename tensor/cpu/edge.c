@@ -1,3 +1,4 @@
+/* edge.c - sums, softmax and maxima over the entries of a row of a sparse matrix. */
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vmath_private.h"
 

@@ -1,3 +1,4 @@
+/* eigen.c - eigenvalues of a small general matrix, by LAPACK. */
 #include "tensor/eigen.h"
 #include <math.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* elementwise.c - functions of one element each, their gradients, and dropout. */
 #include <math.h>
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/loop_private.h"
@@ -124,7 +125,7 @@ enum wf_status wf_cpu_affine(struct wf_backend *be, struct wf_tensor *y, const s
     return WF_OK;
 }
 
-/* What tensor/unary.def asks for. */
+/* How this backend computes the functions that tensor/unary.def names. */
 #define u_sigmoid(x) wf_vsigmoid(x)
 #define u_tanh(x)    wf_vtanh(x)
 #define u_exp(x)     wf_vexp(x)
@@ -217,8 +218,8 @@ enum wf_status wf_cpu_binary(struct wf_backend *be, enum wf_binary f, struct wf_
     return WF_OK;
 }
 
-/* Of operand 0 or 1, with p: its gradient d, dy, the operands. At a tie, max and min give the whole
- * gradient to the first operand. */
+/* The gradient of operand 0 or 1; p holds that gradient, dy and both operands. At a tie, max and
+ * min give the whole gradient to the first operand. */
 static void binary_grad(int which, bool add, ptrdiff_t n, wf_real *const *p, const ptrdiff_t *s)
 {
     switch (which) { /* a = dy; b, c = the operands */
@@ -347,7 +348,7 @@ struct drop {
     ptrdiff_t sample; /* elements of one sample; 0: the first axis is not the batch's */
 };
 
-/* The number that element e has in the batch of all ranks. */
+/* Returns the number that element e has in the joined batch of all ranks. */
 static uint64_t global_element(const struct drop *d, ptrdiff_t e)
 {
     if (!d->sample) return (uint64_t)e;
@@ -372,7 +373,7 @@ static void draw(const struct drop *d, uint64_t e, uint32_t *word)
     }
 }
 
-/* Those whose uniform number of 24 bits is below p are dropped. */
+/* Drops the elements whose uniform number of 24 bits is below p. */
 static void drop_run(const struct drop *d, const uint32_t *word, ptrdiff_t n, wf_real *const *p,
                      const ptrdiff_t *s)
 {

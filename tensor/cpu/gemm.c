@@ -1,3 +1,4 @@
+/* gemm.c - dense products of groups of matrices, cut into pieces for the threads. */
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/tile_private.h"
 

@@ -1,3 +1,4 @@
+/* hops.c - the hops of a diffusion convolution over the graph. */
 #include <stdbool.h>
 #include <string.h>
 #include "tensor/cpu/tile_private.h"
@@ -24,8 +25,8 @@ size_t wf_hops_size(const struct wf_supports *S)
     return n;
 }
 
-/* Rows by their length, longest first and otherwise in order: a row's loop is as long as the one
- * before, which a processor foresees. count has room for all lengths. */
+/* Sorts rows by their length, longest first and otherwise in order: a row's loop is then mostly as
+ * long as the one before, which a processor predicts. count has room for all lengths. */
 static void sort_rows(struct wf_hop_row *row, int *count, const int *ptr, int n)
 {
     int longest = 0;

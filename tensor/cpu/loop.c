@@ -35,8 +35,8 @@ static struct nest merge_axes(int nop, const struct wf_tensor *const *op)
     return n;
 }
 
-/* Rows of a few elements cost more than their elements: walk the axis outside them instead. How
- * many rows then share their cache lines, else 1. */
+/* Rows of a few elements cost more than their elements, so the axis outside them is walked instead.
+ * Returns how many rows then share their cache lines, else 1. */
 static ptrdiff_t lengthen_rows(struct nest *n)
 {
     int in = n->ndim - 1, out = n->ndim - 2;
@@ -52,7 +52,7 @@ static ptrdiff_t lengthen_rows(struct nest *n)
     return n->shape[out];
 }
 
-/* Where row `row` of the nest begins in each operand, and its indices. */
+/* Finds where row `row` of the nest begins in each operand, and its indices. */
 static void seek(const struct nest *n, ptrdiff_t row, ptrdiff_t *index, wf_real **p)
 {
     for (int k = 0; k < n->nop; k++) p[k] = n->data[k];
@@ -64,7 +64,7 @@ static void seek(const struct nest *n, ptrdiff_t row, ptrdiff_t *index, wf_real 
     }
 }
 
-/* From there to the next row. */
+/* Moves on to the next row. */
 static void step(const struct nest *n, ptrdiff_t *index, wf_real **p)
 {
     for (int d = n->ndim - 2; d >= 0; d--) {

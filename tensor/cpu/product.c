@@ -38,7 +38,7 @@ WF_INLINE void ask(struct ahead *f)
     f->left = f->lines;
 }
 
-/* At most 32 columns of C. */
+/* Computes at most 32 columns of C. */
 struct strip {
     wf_real *c;
     ptrdiff_t ld;
@@ -52,7 +52,7 @@ WF_INLINE void finish(wf_real *c, wf_vec sum, wf_real beta, int n)
     vec_store_some(c, sum, n);
 }
 
-/* R rows and V vectors. */
+/* Computes R rows and V vectors of columns of C. */
 WF_INLINE void block(struct strip o, struct wf_matrix a, const wf_real *b, int K, int R, int V)
 {
     wf_vec s[ROWS][2];

@@ -1,3 +1,4 @@
+/* reduce.c - sums, norms and softmax. */
 #include <math.h>
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vmath_private.h"
@@ -5,7 +6,7 @@
 /* Sums are taken over CHUNK terms at a time in double, then over the chunks in order. */
 enum { CHUNK = 512, BLOCK = 64 };
 
-/* Axes of x, those that lie evenly made one. */
+/* The axes of x; those that lie evenly one in the other are merged. */
 struct axes {
     int n;
     ptrdiff_t size[WF_MAXDIM], stride[WF_MAXDIM], out[WF_MAXDIM];
@@ -56,7 +57,7 @@ static struct cursor cursor_at(const struct axes *a, ptrdiff_t index)
     return c;
 }
 
-/* How many elements from here on lie side by side, at most n. */
+/* Returns how many elements from here on lie side by side, at most n. */
 static ptrdiff_t cursor_run(const struct cursor *c, ptrdiff_t n)
 {
     int last = c->a->n - 1;
@@ -65,7 +66,7 @@ static ptrdiff_t cursor_run(const struct cursor *c, ptrdiff_t n)
     return left < n ? left : n;
 }
 
-/* n elements on; they lie on the last axis. */
+/* Moves n elements on, along the last axis. */
 static void cursor_move(struct cursor *c, ptrdiff_t n)
 {
     for (int i = c->a->n - 1; i >= 0; i--, n = 1) {

@@ -12,7 +12,7 @@ static ptrdiff_t rows_of(const struct wf_tensor *t)
     return (ptrdiff_t)t->shape[0] * t->shape[1];
 }
 
-/* Row r of [B, N, C], NULL of NULL. */
+/* Returns row r of t [B, N, C], or NULL where t is NULL. */
 static wf_real *row(const struct wf_tensor *t, ptrdiff_t r)
 {
     if (t == NULL) return NULL;
@@ -20,7 +20,7 @@ static wf_real *row(const struct wf_tensor *t, ptrdiff_t r)
     return t->data + b * t->stride[0] + (r - b * t->shape[1]) * t->stride[1];
 }
 
-/* n numbers from p on; of NULL zeros. */
+/* Loads n numbers from p on, or zeros where p is NULL. */
 WF_INLINE wf_vec at(const wf_real *p, int n)
 {
     return p ? vec_load_some(p, n) : vec_set(0);
@@ -230,7 +230,7 @@ struct lstm_bwd {
     bool add_a, add_b, add_c;
 };
 
-/* One row; sum [3, H] collects the gradients of the peepholes, NULL: not wanted. */
+/* Takes one row; sum [3, H] collects the gradients of the peepholes, or is NULL. */
 static void lstm_row(const struct lstm_bwd *s, ptrdiff_t r, wf_real *sum)
 {
     int H = s->dh->shape[2];

@@ -1,3 +1,4 @@
+/* spmm.c - sparse times dense products, and products sampled at the entries of a pattern. */
 #include <string.h>
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vec_private.h"
@@ -18,7 +19,7 @@ struct product {
     bool add;
 };
 
-/* Between the samples of edge values; 0 where all samples share them. */
+/* Returns the stride between the samples of edge values; 0 where all samples share them. */
 static ptrdiff_t sample_stride(const struct wf_tensor *val)
 {
     return val->ndim == 2 ? val->stride[0] : 0;
@@ -124,7 +125,7 @@ static void dots(wf_real *out, const struct wf_csr *A, const wf_real *dy, ptrdif
     }
 }
 
-/* Every sample has values of its own: nothing is summed over samples. */
+/* The gradient where every sample has values of its own, so that nothing is summed over samples. */
 static void dots_apart(struct wf_tensor *dval, const struct wf_csr *A, const struct wf_tensor *dy,
                        const struct wf_tensor *x)
 {

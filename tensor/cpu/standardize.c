@@ -1,3 +1,4 @@
+/* standardize.c - normalisation by mean and variance, and its gradient. */
 #include <math.h>
 #include "tensor/cpu/cpu_private.h"
 

@@ -1,3 +1,4 @@
+/* take.c - rows by index or by looked-up number, their scattered sums, and the k largest. */
 #include <math.h>
 #include <string.h>
 #include "tensor/cpu/cpu_private.h"

@@ -1,5 +1,5 @@
-/* tile.h - panels of 32 columns, and the hops of a diffusion convolution on them. Private to
- * tensor/cpu; owns nothing, allocates nothing.
+/* tile_private.h - panels of 32 columns, and the hops of a diffusion convolution on them. Private
+ * to tensor/cpu; owns nothing, allocates nothing.
  *
  * A tile holds the terms of one sample, [terms, rows, width], as panels of 32 columns: panel p of
  * term m is the contiguous block [rows, 32] at x + (m * panels + p) * rows * 32. A panel of a graph
@@ -56,13 +56,13 @@ static inline wf_real *wf_tile_panel(struct wf_tile t, int term, int p)
     return t.x + at * t.rows * WF_PANEL;
 }
 
-/* Vectors in use in panel p. */
+/* Returns how many vectors of panel p are in use. */
 static inline int wf_tile_vecs(struct wf_tile t, int p)
 {
     return t.width - p * WF_PANEL > WF_LANES ? 2 : 1;
 }
 
-/* Rows come in blocks of almost equal size, at most `most` each. */
+/* Rows are cut into blocks of almost equal size, of at most `most` rows each. */
 static inline int wf_blocks(int rows, int most)
 {
     return (rows + most - 1) / most;
@@ -92,7 +92,7 @@ struct wf_hops {
 size_t wf_hops_size(const struct wf_supports *S);
 void wf_hops_init(struct wf_hops *h, const struct wf_supports *S, bool transpose, void *memory);
 
-/* Terms 1 .. M-1 of T from term 0. */
+/* Computes terms 1 .. M-1 of T from term 0. */
 void wf_tile_build(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
 
 /* The transpose of that map: adds every term into term 0, the last one first. */

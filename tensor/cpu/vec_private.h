@@ -1,4 +1,4 @@
-/* vec.h - vectors of 16 wf_real, the unit of the CPU kernels. Private to tensor/cpu.
+/* vec_private.h - vectors of 16 wf_real, the unit of the CPU kernels. Private to tensor/cpu.
  *
  * One set of kernels is written in these operations. They exist twice: AVX-512 for float, and plain
  * C for everything else (double, other machines, WF_PLAIN). */

@@ -34,7 +34,7 @@ struct side {
     int row, width; /* strides of rows are below 2^31 */
     int step;       /* channels of a product between two barriers */
     bool even;      /* rows of a head begin on borders of two numbers */
-    bool add;       /* to it, where it is a gradient */
+    bool add;       /* whether to add to it, where it is a gradient */
 };
 
 struct attention {
@@ -92,9 +92,9 @@ static struct attention attention_of(const struct wf_attention_in *in, const str
     return a;
 }
 
-/* A head among all. */
+/* Which head a tile belongs to. */
 struct place {
-    int h, at[WF_MAXDIM - 2]; /* of its group; its leading indices */
+    int h, at[WF_MAXDIM - 2]; /* number within its group; indices of the group */
 };
 
 static __device__ struct place place_of(const struct attention &a, ptrdiff_t head)
@@ -295,8 +295,8 @@ static __device__ wf_real sum_of_lanes(const wf_real *x, int tx)
     return part[0];
 }
 
-/* The products of all own rows with all other rows, the channels of x. kept: own rows are in shared
- * memory already if they fit. */
+/* Computes the products of all own rows with all other rows over the channels of x. kept: the own
+ * rows are in shared memory already if they fit. */
 template <int TY, int ROWS, int NT>
 static __device__ void multiply(wf_real (&s)[ROWS][NT], wf_real *sh_own, wf_real *sh_other,
                                 const struct rows &own, const struct rows &other,
@@ -322,7 +322,8 @@ template <int ROWS> struct online {
     wf_real top[ROWS], total[ROWS];
 };
 
-/* Scores to weights relative to the greatest score so far, sums and their weights follow it. */
+/* Turns scores into weights relative to the greatest score so far, and scales the sums, and the
+ * sums of weights, to it. */
 template <int TY, int ROWS, int NT, int SUMS>
 static __device__ void exp_scores(wf_real (&s)[ROWS][NT], wf_real (&sum)[ROWS][SUMS],
                                   struct online<ROWS> *o, int rows)
@@ -437,7 +438,7 @@ static __global__ void __launch_bounds__(TY *LANES *HEADS, blocks_of(ROWS, CT))
     tile &sh = shared[threadIdx.x / THREADS];
     ptrdiff_t job = (ptrdiff_t)blockIdx.x * HEADS + threadIdx.x / THREADS;
     bool mine = job < a.groups * a.heads * tiles;
-    if (!mine) job = 0; /* keeps the others company */
+    if (!mine) job = 0; /* these threads only take part in the barriers */
     struct spot at = { wf_div(job, tiles) };
     int owns = by_query ? a.L : a.S, all = by_query ? a.S : a.L;
     at.tx = t % LANES;

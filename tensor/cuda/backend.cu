@@ -25,7 +25,7 @@ struct wf_cuda_range {
     size_t reserved, backed;
 };
 
-/* Steps in which reserved addresses are backed: a multiple of every device's page. */
+/* Reserved addresses are backed in steps of PAGE: a multiple of every device's page. */
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t WORKSPACE = (size_t)64 << 20, SCRATCH = (size_t)256 << 30;
 /* Bytes of an upload that travel as a kernel's argument, and how many such kernels are quicker than
@@ -236,7 +236,7 @@ static void *cuda_host_alloc(struct wf_backend *be, size_t bytes)
                : NULL;
 }
 
-/* A copy beside the queue may still read it. */
+/* Waits for the copies, since one beside the queue may still read the memory. */
 static void cuda_host_free(struct wf_backend *be, void *p)
 {
     cudaStreamSynchronize(wf_cuda_of(be)->copies);

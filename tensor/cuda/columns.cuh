@@ -13,7 +13,7 @@ struct wf_columns {
     bool wide;
 };
 
-/* Of t [samples, N, width]; none where t is NULL or has no data. */
+/* Returns the columns of t [samples, N, width]; none where t is NULL or has no data. */
 static inline struct wf_columns wf_columns_of(const struct wf_tensor *t)
 {
     struct wf_columns c = {};
@@ -28,13 +28,13 @@ static inline struct wf_columns wf_columns_of(const struct wf_tensor *t)
 
 using wf_wide = struct wf_vec<WF_VEC>;
 
-/* Whether the vector from column `first` on can be read at once. */
+/* Returns whether the vector from column `first` on can be read at once. */
 static inline __device__ bool wf_whole(const struct wf_columns &c, int first)
 {
     return c.wide && first % WF_VEC == 0 && first + WF_VEC <= c.width;
 }
 
-/* The vector from column `first` of [a c] on, row n of sample b. */
+/* Returns the vector from column `first` of [a c] on, of row n of sample b. */
 static inline __device__ wf_wide wf_columns_load(const struct wf_columns &a,
                                                  const struct wf_columns &c, int b, int n,
                                                  int first)

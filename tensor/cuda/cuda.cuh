@@ -37,7 +37,8 @@ static inline struct wf_cuda *wf_cuda_of(struct wf_backend *be)
     return (struct wf_cuda *)be;
 }
 
-/* Keeps the device's words for the error; WF_OK on success. what: the call or kernel. */
+/* Returns WF_OK on success; otherwise keeps the device's message in be->reason, after `what`, the
+ * name of the call or kernel. */
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what);
 enum wf_status wf_cuda_check_blas(struct wf_backend *be, cublasStatus_t rc, const char *what);
 enum wf_status wf_cuda_check_sparse(struct wf_backend *be, cusparseStatus_t rc, const char *what);
@@ -67,7 +68,7 @@ void *wf_cuda_scratch(struct wf_backend *be, size_t bytes);
 
 enum { WF_CUDA_BLOCK = 256 };
 
-/* wf_real, in words that the libraries understand. */
+/* The type wf_real as the libraries of CUDA name it. */
 static const cudaDataType_t WF_CUDA_REAL = sizeof(wf_real) == 8 ? CUDA_R_64F : CUDA_R_32F;
 
 /* Blocks for n items, one per thread, each thread then taking every (blocks * threads)-th. */
@@ -82,8 +83,8 @@ static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)
     for (ptrdiff_t i = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                  \
          i += (ptrdiff_t)gridDim.x * blockDim.x)
 
-/* Sum over the threads of a block, in a fixed order, for every thread; blockDim.x is a multiple of
- * 32. Every thread of the block calls it. */
+/* Returns the sum over the threads of a block, in a fixed order. Every thread of the block calls
+ * it; blockDim.x is a multiple of 32. */
 template <typename T> static __device__ T wf_block_sum(T v)
 {
     __shared__ T part[32];

@@ -133,7 +133,7 @@ static void lay_out(struct wf_device_dconv_plan *d, struct arena *a)
     d->d = carve(a, back && !d->mix_outside, n, po);
 }
 
-/* What lasts until wf_dconv_sum(). */
+/* Lays out the memory that lasts until wf_dconv_sum(). */
 static void lay_out_sums(struct wf_device_dconv_plan *d, struct arena *a)
 {
     if (d->grad == NULL) return;
@@ -318,7 +318,7 @@ enum wf_status wf_dconv_forward(struct wf_device_dconv_plan *d, const struct wf_
     return d->mix_outside ? mix_first(d) : hops_first(d);
 }
 
-/* Samples `first` and following of what the call is about. */
+/* Returns the tile of the call that begins with sample `first`. */
 static struct wf_dconv_tile tile_at(const struct wf_device_dconv_plan *d, int first,
                                     const struct wf_tensor *y, const struct wf_tensor *dy)
 {
@@ -360,7 +360,7 @@ struct reduce {
     int blocks, all; /* of dw; with those of db */
 };
 
-/* Of one convolution, or of two at once. */
+/* The sums of one convolution, or of two at once. */
 struct reductions {
     struct reduce of[2];
 };

@@ -4,8 +4,8 @@
 
 #include "tensor/cuda/hops.cuh"
 
-/* Some samples: x [count, N, C_i], y and dy [count, N, O]; y contiguous, and what it is blended to.
- * Without data: not there, or not wanted. dx[1] may lie where dy does. */
+/* Some samples: x [count, N, C_i], y and dy [count, N, O]; y is contiguous, and blend says what it
+ * is blended to. A tensor without data is not there, or not wanted. dx[1] may lie where dy does. */
 struct wf_dconv_tile {
     int count;
     struct wf_tensor x[2], y, dy, dx[2];
@@ -24,7 +24,7 @@ struct wf_device_dconv_plan {
     int pc, po, px;   /* C, O and Cx, padded to whole vectors */
     bool mix_outside; /* mix first, or mix last */
     bool want_x, want_w, want_value;
-    bool add[2];             /* to dx[0], to dx[1]: all true after plan_init */
+    bool add[2];             /* whether to add to dx[0], to dx[1]; true after init */
     int tile;                /* samples at a time */
     struct wf_dconv_tile at; /* the tile at hand */
     int sum_rows, pieces;    /* of sum, of part */
@@ -38,18 +38,18 @@ struct wf_device_dconv_plan {
 void wf_device_dconv_plan_init(struct wf_device_dconv_plan *d, struct wf_backend *be,
                                const struct wf_dconv_in *in, const struct wf_dconv_grad *grad);
 
-/* Scratch memory for one or two plans of one batch that run one after the other, their tiles now of
- * one size, and for temp [tile, N, width], which stays beside them. */
+/* Takes scratch memory for one or two plans of one batch that run one after the other, and for temp
+ * [tile, N, width], which stays beside them. Afterwards the plans have tiles of one size. */
 enum wf_status wf_dconv_allocate(struct wf_device_dconv_plan *d, int plans, int width,
                                  wf_real **temp);
 
-/* How many samples a tile has that begins with sample `first`; its part of t, without data where t
- * is NULL. */
+/* count: how many samples the tile has that begins with sample `first`. of: its part of t, without
+ * data where t is NULL. */
 int wf_dconv_tile_count(const struct wf_device_dconv_plan *d, int first);
 struct wf_tensor wf_dconv_tile_of(const struct wf_tensor *t, int first);
 
 enum wf_status wf_dconv_forward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile);
-/* Adds to dx and dvalue; then wf_dconv_sum() to dw and db, of all plans of the tile. */
+/* Adds to dx and dvalue. wf_dconv_sum() then adds to dw and db, for all plans of the tile. */
 enum wf_status wf_dconv_backward(struct wf_device_dconv_plan *d, const struct wf_dconv_tile *tile);
 enum wf_status wf_dconv_sum(const struct wf_device_dconv_plan *d, int plans);
 

@@ -43,7 +43,7 @@ static struct walk walk_of(const struct wf_csr *A, int B, bool columns)
     return w;
 }
 
-/* Row `row` of sample b, its entries from..to; none past the last. */
+/* Finds row `row` of sample b and its entries from..to; there are none past the last row. */
 struct place {
     ptrdiff_t b;
     int row, lane, from, to;
@@ -91,7 +91,7 @@ static __global__ void entry_spread(struct walk w, struct items y, struct items 
     }
 }
 
-/* LAUNCH over the groups of w. */
+/* Launches a kernel over the groups of w. */
 #define LAUNCH_ROWS(be, kernel, w, ...)                                                            \
     (w.count == 0 ? WF_OK                                                                          \
                   : LAUNCH(be, kernel, wf_group_blocks(w.count, w.group), WF_CUDA_BLOCK, 0, w,     \

@@ -58,7 +58,7 @@ extern "C" enum wf_status wf_cuda_copy(struct wf_backend *be, struct wf_tensor *
     return wf_map<1>(be, op, copy{ add });
 }
 
-/* What tensor/unary.def asks for. */
+/* How this backend computes the functions that tensor/unary.def names. */
 static __device__ wf_real u_sigmoid(wf_real x)
 {
     return 1 / (1 + exp(-x));
@@ -274,8 +274,8 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
     return wf_map<3>(be, op, lerp_bwd{ { add_a, add_b, add_w } });
 }
 
-/* The draws of the CPU: word e % 4 of Philox block e / 4, e the element's number in the batch of
- * all ranks; those whose uniform number of 24 bits is below p are dropped. */
+/* Dropout draws as on the CPU: word e % 4 of Philox block e / 4, e the element's number in the
+ * joined batch of all ranks; those whose uniform number of 24 bits is below p are dropped. */
 struct dropout {
     wf_real scale;
     uint32_t least; /* of the numbers that stay, times 2^24 */
@@ -316,7 +316,7 @@ struct dropout {
     }
 };
 
-/* Four neighbours at a time, of one draw unless samples begin within. */
+/* Takes four neighbours at a time; they share one draw unless a sample begins among them. */
 static __global__ void dropout_fours(wf_real *y, const wf_real *x, struct dropout f)
 {
     ptrdiff_t sample = f.sample();

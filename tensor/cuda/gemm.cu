@@ -98,7 +98,7 @@ int wf_cuda_piece(const struct wf_backend *be, const struct wf_product *p)
     return least(piece, p->K);
 }
 
-/* Terms [from, ..) of the sum. */
+/* Returns the product over the terms [from, ..) of the sum. */
 static struct wf_product terms_from(struct wf_product p, ptrdiff_t from)
 {
     p.a.data += from * (p.a.transposed ? p.a.ld : 1);
@@ -151,7 +151,7 @@ static enum wf_status sum_parts(struct wf_backend *be, const struct wf_product *
                   WF_CUDA_BLOCK, 0, p->c, p->M, p->N, p->beta, part, parts);
 }
 
-/* One long sum. */
+/* Computes one long sum, by pieces. */
 static enum wf_status long_sum(struct wf_backend *be, const struct wf_product *p, int piece)
 {
     int parts = ceil_div(p->K, piece);

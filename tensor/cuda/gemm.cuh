@@ -5,8 +5,8 @@
 
 #include "tensor/cuda/cuda.cuh"
 
-/* A group of matrices. ld: from one row as stored to the next, group: from one matrix to the next;
- * transposed: the stored rows are the columns. */
+/* A group of matrices: ld is the stride between rows as stored, group that between matrices. Where
+ * transposed, the stored rows are the columns. */
 struct wf_device_matrix {
     wf_real *data;
     ptrdiff_t group;
@@ -22,8 +22,8 @@ struct wf_product {
 };
 enum wf_status wf_cuda_product(struct wf_backend *be, const struct wf_product *p);
 
-/* A long sum over K with few elements of c is cut into pieces of this length, the last one
- * shorter, to keep the whole device busy; K where it is not. G is 1. */
+/* Returns the length of the pieces that a long sum over K with few elements of c is cut into, to
+ * keep the whole device busy (the last one may be shorter); K where it is not cut. G is 1. */
 int wf_cuda_piece(const struct wf_backend *be, const struct wf_product *p);
 
 /* part [ceil(K / piece), M, N]: the product of each piece; c and beta are not looked at. */

@@ -22,7 +22,8 @@ struct wf_blend {
     struct wf_columns h, z, out;
 };
 
-/* [part[0] part[1]] = y = act(x + bias), or += x the parts that add; and what y is blended to. */
+/* y = act(x + bias) goes to [part[0] part[1]], or x is added to the parts that add; blend says what
+ * else becomes of y. */
 struct wf_sink {
     struct wf_columns part[2];
     const wf_real *bias; /* NULL: none */
@@ -32,12 +33,12 @@ struct wf_sink {
     struct wf_blend blend;
 };
 
-/* What a vector of a source comes from. */
+/* The numbers that a vector of a source is computed from. */
 struct wf_source_fetched {
     wf_wide x, y;
 };
 
-/* Vector v of row n of sample b. */
+/* Reads what vector v of row n of sample b is computed from. */
 static inline __device__ struct wf_source_fetched wf_source_fetch(const struct wf_source &s, int b,
                                                                   int n, int v)
 {
@@ -106,7 +107,8 @@ struct wf_terms {
     int samples, rows, vecs;
 };
 
-/* Term 0 of `to` = from; sums [blocks, vecs]: partial sums over all rows, NULL: not wanted. */
+/* Copies a source to term 0 of `to`; sums [blocks, vecs] takes partial sums over all rows, unless
+ * it is NULL. */
 struct wf_copy {
     struct wf_source from;
     struct wf_terms to; /* data NULL: nothing to copy */
@@ -119,7 +121,7 @@ struct wf_side {
     int blocks; /* set by whoever launches it */
 };
 
-/* Runs it alone. */
+/* Does the work of `side` in a launch of its own. */
 enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side);
 
 /* ---- the hops ---- */
@@ -140,11 +142,11 @@ struct wf_fold {
     bool transpose;
     struct wf_terms T;
     struct wf_sink sink;
-    bool keep; /* the other terms stay in T as they end; else T ends as anything */
+    bool keep; /* whether T shall hold the other terms afterwards; else it holds garbage */
 };
 enum wf_status wf_cuda_fold(struct wf_backend *be, const struct wf_fold *job);
 
-/* sink = from [samples, rows, width]; a part of the sink may be where it comes from */
+/* Takes `from` [samples, rows, width] to the sink, a part of which may be `from` itself. */
 enum wf_status wf_cuda_finish(struct wf_backend *be, const struct wf_columns *from, int samples,
                               int rows, const struct wf_sink *sink);
 

@@ -5,26 +5,27 @@
 
 #include "tensor/cuda/hops.cuh"
 
-/* A hop: terms, where in shared memory they are (slots; -1: nowhere), and in a fold which of them
- * appear for the first time, so that they come from outside. */
+/* One hop of a plan: its terms, the slots of shared memory that hold them (-1: none), and in a fold
+ * which of them appear for the first time, so that they come from outside. */
 struct wf_hop_step {
     short support, term, src, sub;
     short at_term, at_src, at_sub;
     bool new_term, new_src, new_sub;
 };
 
-/* How a block goes about it. A slot has 2^bits vectors per row. */
+/* In which order a block takes the hops, and where terms lie. A slot has 2^bits vectors per row. */
 struct wf_hop_plan {
     int rows, bits, slots, count, entries, steps;
     struct wf_sparse support[WF_MAXSUPPORT];
-    int first[WF_MAXSUPPORT]; /* entry */
+    int first[WF_MAXSUPPORT]; /* number of a support's first entry */
     struct wf_hop_step step[WF_MAXTERM];
 };
 
-/* Each term in a slot of its own, or as few slots as it takes. Term 0 begins in slot 0. */
+/* Plans a build. With `all` each term has a slot of its own, else there are as few slots as will
+ * do. Term 0 begins in slot 0. */
 void wf_hop_plan_build(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows,
                        bool all);
-/* Term 0 ends in slot at_src of the last step. */
+/* Plans a fold. Term 0 ends in slot at_src of the last step. */
 void wf_hop_plan_fold(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows);
 size_t wf_hop_plan_bytes(const struct wf_hop_plan *p);
 
@@ -44,7 +45,7 @@ static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel)
 
 /* ---- device ---- */
 
-/* Entry of a row: the column's first vector in a slot. */
+/* An entry of a row of a support: its value, and where in a slot its column's first vector is. */
 struct wf_hop_entry {
     int at;
     wf_real value;
@@ -56,7 +57,7 @@ struct wf_hop_stage {
     int *ptr; /* [count, rows + 1] */
 };
 
-/* NULL: nowhere. */
+/* Returns where slot i lies, or NULL where i is negative. */
 static inline __device__ wf_wide *wf_slot(const struct wf_hop_plan &p, const struct wf_hop_stage &s,
                                           int i)
 {
@@ -89,7 +90,7 @@ static inline __device__ struct wf_hop_stage wf_hop_stage_supports(const struct 
     return s;
 }
 
-/* Row n of a support times x, the slot's vector of this lane in row 0. */
+/* Returns row n of a support times x, which is this lane's vector of row 0 in a slot. */
 static inline __device__ wf_wide wf_hop_stage_row(const struct wf_hop_plan &p,
                                                   const struct wf_hop_stage &s, int k, int n,
                                                   const wf_wide *x)
@@ -111,8 +112,8 @@ static inline __device__ wf_wide wf_hop_stage_row(const struct wf_hop_plan &p,
     for (int t = (int)threadIdx.x, n, v; t < (p).rows << (p).bits; t += (int)blockDim.x)           \
         if (n = t >> (p).bits, v = t & ((1 << (p).bits) - 1), true)
 
-/* All hops of a build, term 0 in slot 0 before a barrier. store(m, n, v, T_m[n, v]) gets the
- * others; lanes [0, lanes) are in use. Ends with a barrier. */
+/* Takes all hops of a build; term 0 is in slot 0, and a barrier has passed since.
+ * store(m, n, v, T_m[n, v]) gets the others; lanes [0, lanes) are in use. Ends with a barrier. */
 template <typename STORE>
 static inline __device__ void wf_hop_stage_build(const struct wf_hop_plan &p,
                                                  const struct wf_hop_stage &s, int lanes,
@@ -148,7 +149,7 @@ static inline __device__ void wf_fetch_places(const struct wf_hop_plan &p, int l
                    });
 }
 
-/* All hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
+/* Takes all hops of a fold; load(m, n, v) gives the terms. Ends with a barrier. */
 template <typename LOAD>
 static inline __device__ void wf_hop_stage_fold(const struct wf_hop_plan &p,
                                                 const struct wf_hop_stage &s, int lanes, LOAD load)

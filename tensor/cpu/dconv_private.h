@@ -4,8 +4,8 @@
  * channel. In the narrow one, for few channels, a group is 16 samples, side by side in the lanes of
  * a vector, and channel c is the columns 16 c .. 16 c + 15. Hops are the same in both; the other
  * steps are not: dconv_wide.c and dconv_narrow.c hold them (struct wf_steps). dconv.c calls hops
- * and steps in order. A kernel that does more with a group than one convolution (dcgru.c) calls dconv.c
- * group by group. */
+ * and steps in order. A kernel that does more with a group than one convolution (dcgru.c) calls
+ * dconv.c group by group. */
 #ifndef WF_DCONV_H
 #define WF_DCONV_H
 

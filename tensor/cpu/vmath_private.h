@@ -1,7 +1,7 @@
 /* vmath_private.h - exp, tanh and the logistic function without branches, so that the compiler
  * turns a loop over them into vector code. In float the error of exp is below 2 units in the last
- * place, the relative error of tanh below 4e-7. The double build, which exists for tests, uses the C
- * library. */
+ * place, the relative error of tanh below 4e-7. The double build, which exists for tests, uses the
+ * C library. */
 #ifndef WF_VMATH_H
 #define WF_VMATH_H
 

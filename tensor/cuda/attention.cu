@@ -418,6 +418,24 @@ static __device__ void start(struct rows *r, int from, int count)
     r->count = count;
 }
 
+/* Returns where thread t of a tile of OWN rows stands; a tile without a job has no rows. */
+template <int OWN>
+static __device__ struct spot spot_of(ptrdiff_t job, bool mine, int tiles, int owns, int t)
+{
+    struct spot at = { wf_div(job, tiles) };
+    at.tx = t % LANES;
+    at.ty = t / LANES;
+    at.from = (int)(job - at.head * tiles) * OWN;
+    at.rows = !mine ? 0 : owns - at.from < OWN ? owns - at.from : OWN;
+    return at;
+}
+
+/* Returns the array whose rows the weights multiply. */
+template <enum role ROLE> static __device__ const struct side &third(const struct attention &a)
+{
+    return ROLE == GRAD_Q ? a.k : ROLE == GRAD_K ? a.q : ROLE == GRAD_V ? a.dy : a.v;
+}
+
 /* Blocks of a multiprocessor that registers have to do for: more of them would spill. */
 static constexpr int blocks_of(int rows, int columns)
 {
@@ -439,20 +457,11 @@ static __global__ void __launch_bounds__(TY *LANES *HEADS, blocks_of(ROWS, CT))
     ptrdiff_t job = (ptrdiff_t)blockIdx.x * HEADS + threadIdx.x / THREADS;
     bool mine = job < a.groups * a.heads * tiles;
     if (!mine) job = 0; /* these threads only take part in the barriers */
-    struct spot at = { wf_div(job, tiles) };
-    int owns = by_query ? a.L : a.S, all = by_query ? a.S : a.L;
-    at.tx = t % LANES;
-    at.ty = t / LANES;
-    at.from = (int)(job - at.head * tiles) * tile::OWN;
-    at.rows = !mine ? 0 : owns - at.from < tile::OWN ? owns - at.from : tile::OWN;
+    int all = by_query ? a.S : a.L;
+    struct spot at = spot_of<tile::OWN>(job, mine, tiles, by_query ? a.L : a.S, t);
     struct place head = place_of(a, at.head);
     struct rows q = rows_of(by_query ? a.q : a.k, head), k = rows_of(by_query ? a.k : a.q, head);
-    struct rows dy = {}, v = {}, to = rows_of(out, head);
-    struct rows z = rows_of(ROLE == GRAD_Q   ? a.k
-                            : ROLE == GRAD_K ? a.q
-                            : ROLE == GRAD_V ? a.dy
-                                             : a.v,
-                            head);
+    struct rows dy = {}, v = {}, to = rows_of(out, head), z = rows_of(third<ROLE>(a), head);
     start(&q, at.from, at.rows);
     if (PRODUCTS == 2) {
         dy = rows_of(by_query ? a.dy : a.v, head);
@@ -555,8 +564,7 @@ extern "C" enum wf_status wf_cuda_attention(struct wf_backend *be, struct wf_ten
 /* ---- gradient ---- with P the softmax, computed again, and D_i = <dy_i, y_i>:
  *     dV = P^T dY,  dS = P (dY V^T - D) scale,  dQ = dS K,  dK = dS^T Q */
 
-/* A group of LANES threads for each row of a head, neighbours in memory: y and dy are contiguous.
- */
+/* LANES threads share a row of a head, whose numbers are neighbours: y and dy are contiguous. */
 static __global__ void row_products(const __grid_constant__ struct attention a)
 {
     ptrdiff_t job = wf_group_row(LANES), row = wf_div(job, a.heads), group = wf_div(row, a.L);

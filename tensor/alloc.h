@@ -20,9 +20,10 @@ void *wf_realloc(void *p, size_t bytes);
 char *wf_strdup(const char *s);
 void wf_free(void *p);
 
-/* Test hooks. wf_alloc_fail_after(n): the n-th allocation from now fails (0 is the next one), once;
- * negative: none does. wf_alloc_should_fail() counts one allocation that does not come from here
- * (arena growth). wf_alloc_live(): blocks not yet freed. */
+/* Test hooks. After wf_alloc_fail_after(n), the n-th allocation from now fails (0 is the next one),
+ * once; after a negative n none does. wf_alloc_should_fail() counts an allocation that is not made
+ * here (arena growth) and returns whether it must fail. wf_alloc_live() returns the number of
+ * blocks not yet freed. */
 void wf_alloc_fail_after(long n);
 bool wf_alloc_should_fail(void);
 long wf_alloc_live(void);

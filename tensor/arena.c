@@ -54,7 +54,7 @@ enum wf_status wf_arena_init(struct wf_arena *a, struct wf_backend *be, struct w
 void wf_arena_free(struct wf_arena *a)
 {
     if (a->base) {
-        show(a, 0, a->committed); /* somebody else may have these addresses next */
+        show(a, 0, a->committed); /* these addresses may be handed out again */
         a->be->unreserve(a->be, a->base, a->reserved);
     }
     *a = (struct wf_arena){ 0 };

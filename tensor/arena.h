@@ -21,10 +21,12 @@ struct wf_arena {
 enum wf_status wf_arena_init(struct wf_arena *a, struct wf_backend *be, struct wf_error *err);
 void wf_arena_free(struct wf_arena *a);
 
-/* NULL when no more memory can be committed; what was allocated before stays valid. */
+/* Returns a block, or NULL when no more memory can be committed; what was allocated before stays
+ * valid. */
 void *wf_arena_alloc(struct wf_arena *a, size_t bytes);
 
-/* Gives back everything allocated since used was `mark` (0: everything); keeps the memory. */
+/* Gives back everything allocated since `used` was `mark` (0: everything). The arena keeps the
+ * memory for later blocks. */
 void wf_arena_release(struct wf_arena *a, size_t mark);
 
 #ifdef __cplusplus

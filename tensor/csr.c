@@ -3,7 +3,8 @@
 #include "tensor/alloc.h"
 #include "tensor/backend.h"
 
-/* Stable counting sort: order[k] becomes the k-th item by key; ptr [range + 1] the borders. */
+/* A stable counting sort: order[k] becomes the k-th item by key, and ptr [range + 1] the positions
+ * at which each key begins. */
 static void sort_by_key(int n, int range, const int *key, const int *in, int *order, int *ptr)
 {
     memset(ptr, 0, (size_t)(range + 1) * sizeof *ptr);
@@ -60,7 +61,7 @@ static bool build(struct pairs *p)
         p->idx[e] = p->col[p->order[e]];
         p->entry[p->order[e]] = e;
     }
-    int *at = p->by_col; /* by_col has served; now the next free place of each column */
+    int *at = p->by_col; /* by_col is no longer needed: it holds the next free place per column */
     for (int e = 0, c = 0; e < p->nnz && c < p->cols; c++)
         for (; e < p->tptr[c + 1]; e++) at[e] = p->tptr[c];
     for (int e = 0; e < p->nnz; e++) {

@@ -28,7 +28,8 @@ enum wf_status wf_csr_from_pairs(struct wf_csr *A, struct wf_backend *be, int ro
 void wf_csr_free(struct wf_csr *A);
 
 /* A list of n indices into an array of `range` rows, with its inverse lists: positions
- * inv[ptr[r]] .. inv[ptr[r+1]-1] hold r. Lets a gather's gradient add up in a fixed order. */
+ * inv[ptr[r]] .. inv[ptr[r+1]-1] hold r. They let the gradient of a gather add up in a fixed
+ * order. */
 struct wf_index {
     struct wf_backend *be;
     int n, range;
@@ -48,7 +49,8 @@ struct wf_hop {
 
 enum { WF_MAXSUPPORT = 4, WF_MAXTERM = 32 };
 
-/* The supports (diffusion matrices [N, N]) and the terms built from them. Owns nothing. */
+/* The supports (diffusion matrices [N, N]) and the terms built from them. The struct owns nothing.
+ */
 struct wf_supports {
     int count, nodes;
     const struct wf_csr *pattern[WF_MAXSUPPORT];
@@ -64,11 +66,12 @@ struct wf_supports {
  * WF_DIFFUSION_FIXED  T_k = 2 S T_{k-1} - X for every k >= 2 (PyTorch Geometric Temporal) */
 enum wf_diffusion { WF_DIFFUSION, WF_DIFFUSION_CARRY, WF_DIFFUSION_FIXED };
 
-/* Writes terms = 1 + count * hops and the hop list. WF_EINVAL when they exceed WF_MAXTERM. */
+/* Writes terms = 1 + count * hops and the hop list. Returns WF_EINVAL when there would be more than
+ * WF_MAXTERM terms. */
 enum wf_status wf_supports_terms(struct wf_supports *S, int hops, enum wf_diffusion kind);
 
-/* True when every term is a polynomial of one support alone, so that terms and supports commute and
- * the hops may be applied after the product with the weights. */
+/* Returns whether every term is a polynomial of one support alone, so that terms and supports
+ * commute and the hops may be applied after the product with the weights. */
 bool wf_supports_commute(const struct wf_supports *S);
 
 #ifdef __cplusplus

@@ -10,9 +10,10 @@
 extern "C" {
 #endif
 
-/* All eigenvalues re[k] + i im[k], k < n, of A [n, n], which is destroyed; complex ones come in
- * pairs, the one with im > 0 first. The same bits for any number of threads. WF_EINVAL: n < 1;
- * WF_ENUMERIC: an entry is not finite, or the QR iteration does not converge. */
+/* Computes all eigenvalues re[k] + i im[k], k < n, of A [n, n], which is destroyed; complex ones
+ * come in pairs, the one with im > 0 first. The results are the same bits for any number of
+ * threads. Returns WF_EINVAL when n < 1, WF_ENUMERIC when an entry is not finite or the QR
+ * iteration does not converge. */
 enum wf_status wf_eigenvalues(int n, double *A, double *re, double *im, struct wf_error *err);
 
 #ifdef __cplusplus

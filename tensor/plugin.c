@@ -1,3 +1,4 @@
+/* plugin.c - finds the CUDA backend, a shared library, at run time. */
 #include "tensor/plugin_private.h"
 #include <dlfcn.h>
 #include <string.h>

@@ -22,7 +22,7 @@ struct wf_philox {
     uint32_t v[4];
 };
 
-/* Four random words for counter (index, step) under key (seed, stream). */
+/* Returns four random words for counter (index, step) under key (seed, stream). */
 WF_HOST_DEVICE static inline struct wf_philox wf_philox(uint64_t seed, uint32_t stream,
                                                         uint64_t step, uint64_t index)
 {
@@ -43,7 +43,7 @@ WF_HOST_DEVICE static inline struct wf_philox wf_philox(uint64_t seed, uint32_t 
     return r;
 }
 
-/* Uniform in [0, 1), 24 and 53 bits. */
+/* Turn random words into numbers that are uniform in [0, 1), of 24 and of 53 bits. */
 WF_HOST_DEVICE static inline float wf_uniform_f32(uint32_t u)
 {
     return (float)(u >> 8) * 0x1p-24f;
@@ -65,7 +65,7 @@ double wf_rng_normal(struct wf_rng *r);  /* mean 0, standard deviation 1 */
 /* perm[0..n) becomes a random order of 0..n-1 (Fisher-Yates) for key (seed, stream, step). */
 void wf_rng_permutation(uint64_t seed, uint32_t stream, uint64_t step, int n, int *perm);
 
-/* 32-bit FNV-1a hash of a name: the stream of a parameter's initial values. */
+/* Returns the 32-bit FNV-1a hash of a name, the stream of that parameter's initial values. */
 uint32_t wf_rng_stream(const char *name);
 
 #ifdef __cplusplus

@@ -29,7 +29,8 @@ enum wf_status {
 #undef X
 };
 
-/* Filled by a failing call, untouched by a successful one. Start from { 0 }. */
+/* The error of a call. A failing call fills it, a successful one leaves it alone. Start from { 0 }.
+ */
 struct wf_error {
     enum wf_status status;
     char message[480];
@@ -56,7 +57,7 @@ enum wf_status wf_fail_in(struct wf_error *e, const char *fmt, ...) WF_PRINTF(2,
         if (wf_try_ != WF_OK) return wf_try_;                                                      \
     } while (0)
 
-/* An invariant of the library; active in every build. */
+/* Aborts, with file and line, when an invariant of the library is broken; active in every build. */
 #define WF_CHECK(cond)                                                                             \
     do {                                                                                           \
         if (!(cond)) wf_check_failed(#cond, __FILE__, __LINE__);                                   \

@@ -4,11 +4,13 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/tile_private.h"
 
-/* One head of one group at a time. Scores are panels of 32 columns that stay in cache: forward a
- * column is a query, so that a softmax runs down a column and 16 of them go side by side; in the
- * gradient it is a key. Both ways vectors are full, however narrow a head is. */
+/* A thread computes one head of one group at a time. Scores are panels of 32 columns that stay in
+ * cache: forward a column is a query, so that a softmax runs down a column and 16 of them go side
+ * by side; in the gradient a column is a key. Both ways vectors are full, however narrow a head is.
+ */
 
-/* [.., rows, heads * width]: where a head of a group begins, and its rows. */
+/* One head of one group in a tensor [.., rows, heads * width]: where it begins, and the distance
+ * between its rows. */
 struct head {
     wf_real *data;
     ptrdiff_t ld;
@@ -98,7 +100,7 @@ static ptrdiff_t panel_size(int rows)
     return (ptrdiff_t)wf_blocks(rows, WF_LANES) * WF_LANES * WF_PANEL;
 }
 
-/* Whole vectors: the columns behind them are 0, and cost nothing. */
+/* Rounds columns up to whole vectors. The columns that this adds are 0, and cost nothing. */
 static int whole(int cols)
 {
     return cols > WF_LANES ? WF_PANEL : WF_LANES;
@@ -112,7 +114,7 @@ static void scale_columns(wf_real *panel, int rows, int cols, const wf_real *by)
             vec_store(panel + j, vec_mul(vec_load(panel + j), vec_load(by + j)));
 }
 
-/* panel [width, cols] = scale times the transpose of the head's rows from, .. */
+/* panel [width, cols] = scale times the transpose of the head's rows [from, from + cols). */
 static void pack_scaled(wf_real *panel, struct head h, int from, int width, int cols, double scale)
 {
     wf_real by[WF_PANEL];
@@ -135,7 +137,7 @@ static wf_real *take(wf_real **room, ptrdiff_t count)
 
 /* ---- forward ---- */
 
-/* A thread's own panels: queries, scores, mask and outputs, a column per query. */
+/* The panels that a thread has to itself: queries, scores, mask and outputs, a column per query. */
 struct room {
     wf_real *q, *s, *mask, *y;
 };
@@ -152,8 +154,9 @@ static struct room room_of(wf_real *all, const struct sizes *z)
                           take(&p, panel_size(z->S)), take(&p, panel_size(z->e)) };
 }
 
-/* s = exp(s + mask - top) down V vectors of columns, top being the largest; sum theirs. Numbers
- * add up in groups of 16 rows, which keeps the error of long sums small. */
+/* s = exp(s + mask - top) down each column of V vectors, where top is the largest number of the
+ * column; sum is the sum of the column. Numbers add up in groups of 16 rows, which keeps the error
+ * of long sums small. */
 WF_INLINE void softmax(wf_real *s, const wf_real *mask, int S, wf_real *top, wf_real *sum, int V)
 {
     wf_vec max[2], total[2];
@@ -228,14 +231,15 @@ enum wf_status wf_cpu_attention(struct wf_backend *be, struct wf_tensor *y, stru
     return WF_OK;
 }
 
-/* ---- gradient ---- with P the softmax, computed again, and D_i = <dy_i, y_i>:
+/* ---- gradient ----
+ * With P the softmax, which is computed again, and D_i = <dy_i, y_i>,
  *     dV = P^T dY,  dS = P (dY V^T - D) scale,  dQ = dS K,  dK = dS^T Q
- * a panel of keys and a block of queries at a time. */
+ * for a panel of keys and a block of queries at a time. */
 
 enum { BLOCK = 96 };
 
-/* A thread's own panels: keys, values and their gradients, [width, 32]; P and dS, [BLOCK, 32]; and
- * D of all queries. */
+/* What a thread has to itself: the panels of keys, values and their gradients, [width, 32]; of P
+ * and dS, [BLOCK, 32]; and D of all queries. */
 struct grad_room {
     wf_real *k, *v, *dk, *dv, *p, *ds, *D;
 };
@@ -267,12 +271,12 @@ static void row_dots(wf_real *D, const struct sizes *z, struct head a, struct he
     }
 }
 
-/* The keys at, .. of a head, at most 32, and the queries from, .. */
+/* A block of the scores: keys [at, at + cols), at most 32, and queries [from, from + rows). */
 struct block {
     int at, cols, from, rows;
 };
 
-/* Scores in p and dY V^T in ds become P and dS. */
+/* Turns the scores in p into P, and dY V^T in ds into dS. */
 static void score_grad(const struct wf_attention_in *in, const struct grad_room *r,
                        const wf_real *lse, struct block b)
 {

@@ -7,7 +7,7 @@
 #include "tensor/cpu/cpu_private.h"
 
 struct cpu {
-    struct wf_backend be; /* first: a struct wf_backend * is one of these */
+    struct wf_backend be; /* comes first, so that a struct wf_backend * points to a struct cpu */
     void *scratch;
     size_t scratch_bytes;
 };
@@ -38,7 +38,7 @@ static bool cpu_commit(struct wf_backend *be, void *base, size_t from, size_t to
     char *p = (char *)base + from;
     if (mprotect(p, to - from, PROT_READ | PROT_WRITE) != 0) return false;
 #ifdef MADV_HUGEPAGE
-    madvise(p, to - from, MADV_HUGEPAGE); /* a hint: refused means slower, not wrong */
+    madvise(p, to - from, MADV_HUGEPAGE); /* a hint: if refused, all is slower, not wrong */
 #endif
     return true;
 }
@@ -94,7 +94,8 @@ struct wf_backend *wf_backend_cpu(void)
     return &cpu.be;
 }
 
-/* Kept for the life of the process and outside wf_malloc, so that it is no leak of a test. */
+/* Scratch memory is kept for the life of the process. It does not come from wf_malloc(), whose live
+ * blocks tests count as leaks. */
 void *wf_cpu_scratch(struct wf_backend *be, size_t bytes)
 {
     struct cpu *c = (struct cpu *)be;

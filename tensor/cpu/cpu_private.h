@@ -14,8 +14,8 @@
 #include "tensor/kernels.def"
 #undef K
 
-/* Scratch memory of the backend, aligned to 64 bytes, valid until the next call; NULL when there is
- * none. Kernels call it once, before their parallel region. */
+/* Returns scratch memory of the backend, aligned to 64 bytes and valid until the next call; NULL
+ * when there is none. Kernels call this once, before their parallel region. */
 void *wf_cpu_scratch(struct wf_backend *be, size_t bytes);
 
 /* Between flush_begin and flush_end, the calling thread takes subnormal numbers for 0. Hops along
@@ -24,7 +24,7 @@ static inline unsigned wf_cpu_flush_begin(void)
 {
 #if defined(__SSE2__)
     unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040); /* results, and operands */
+    _mm_setcsr(before | 0x8040); /* flush to zero: results (0x8000), operands (0x40) */
     return before;
 #else
     return 0;
@@ -40,14 +40,15 @@ static inline void wf_cpu_flush_end(unsigned before)
 #endif
 }
 
-/* Element (i, j) is data[i * row + j * col]. */
+/* A strided matrix: element (i, j) is data[i * row + j * col]. */
 struct wf_matrix {
     wf_real *data;
     ptrdiff_t row, col;
 };
 
-/* c [M, N] = a [M, K] b [K, N] + beta c, c row-major, on the calling thread inside a parallel
- * region. One stride of each of a and b is 1, where its axis is longer than 1. */
+/* c [M, N] = a [M, K] b [K, N] + beta c with c row-major. The calling thread, which is inside a
+ * parallel region, computes all of it. One stride of each of a and b is 1, where its axis is longer
+ * than 1. */
 void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b, wf_real beta,
                     wf_real *c, ptrdiff_t ldc);
 
@@ -55,14 +56,14 @@ void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b,
  * numbers apart (tile_private.h), with zeros up to a whole vector of 16. These functions compute
  * on the calling thread. */
 
-/* Panel [K, cols] = b, strides as in wf_cpu_product(). The panel has room for K rounded up to 16
- * rows; what lies behind row K is overwritten. */
+/* Copies b into the panel [K, cols]; its strides are as in wf_cpu_product(). The panel has room for
+ * K rounded up to a multiple of 16 rows; what lies behind row K is overwritten. */
 void wf_cpu_pack(wf_real *panel, struct wf_matrix b, int K, int cols);
 
-/* c [cols, K], ldc apart, = the transpose of panel [K, cols], or + it. */
+/* c [cols, K], with rows ldc apart, = the transpose of panel [K, cols], or += it with `add`. */
 void wf_cpu_unpack(wf_real *c, ptrdiff_t ldc, const wf_real *panel, int K, int cols, bool add);
 
-/* c [M, cols] = a [M, K] panel [K, cols] + beta c; c may be a panel itself. */
+/* c [M, cols] = a [M, K] panel [K, cols] + beta c; c may be a panel too. */
 void wf_cpu_panel_product(int M, int cols, int K, struct wf_matrix a, const wf_real *panel,
                           wf_real beta, wf_real *c, ptrdiff_t ldc);
 

@@ -41,7 +41,8 @@ static void plan(struct cell *k, const struct wf_dcgru_in *in, const struct wf_d
         wf_dconv_plan_init(&k->plan[GATES], &k->in[0], d[0], k->plan[CAND].lanes);
 }
 
-/* Numbers in front of the tile: two of the width of the state for each row of a group. */
+/* Returns how many numbers stand in front of a tile: twice the width of the state for each row of a
+ * group. */
 static size_t temp_size(const struct cell *k)
 {
     size_t n = (size_t)k->plan[GATES].lanes * (size_t)k->plan[GATES].N * 2 * (size_t)k->H;
@@ -62,7 +63,7 @@ static wf_real *row(const struct wf_tensor *t, int b, int i)
     return t->data + b * t->stride[0] + i * t->stride[1];
 }
 
-/* The rows that are this thread's: row i of sample b. */
+/* Loops over the rows that are this thread's: row i of sample b. */
 #define EACH_ROW(b, i, rows)                                                                       \
     for (int b = 0; b < (rows).count; b++)                                                         \
         for (int i = (rows).from; i < (rows).to; i++)
@@ -137,7 +138,8 @@ static void update_bwd(const struct wf_tensor *dc, const struct wf_tensor *rz,
     }
 }
 
-/* Of d = d(r h) in the second half of drz: dr = d h, dz = dy (h - c), dh (+)= dy z + d r. */
+/* Computes dr = d h, dz = dy (h - c) and dh (+)= dy z + d r, where d, the gradient of r h, is read
+ * from the second half of drz before it is overwritten. */
 static void reset_bwd(const struct cell *k, const struct wf_tensor *drz, const struct wf_tensor *dh,
                       const struct wf_group *g, const struct wf_tensor *cand,
                       const struct wf_tensor *dy, struct wf_tile_rows rows)

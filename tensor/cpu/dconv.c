@@ -1,9 +1,11 @@
+/* dconv.c - the diffusion convolution and its gradient, a group of samples at a time. */
 #include <omp.h>
 #include <string.h>
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/dconv_private.h"
 
-/* Gradients of weights are summed in at most this many partial sums, whatever the threads. */
+/* Gradients of weights are summed in at most this many partial sums, whatever the number of
+ * threads, so that the order of summation depends on the shape alone. */
 enum { CHUNKS = 16 };
 
 /* Y = act(sum_m T_m(X) W_m + b), one group of samples after the other, each in a tile that stays in
@@ -16,7 +18,8 @@ enum { CHUNKS = 16 };
  *                                                              hops on C, for dX and for dW
  * Mix first and mix last turn the order of the hops round, so they need hops that commute; the
  * gradient of the supports needs the terms that hops last makes. Products cost the same in all. */
-/* Scratch memory is laid out twice: without memory, to learn the size, and with it. */
+
+/* Scratch memory is laid out twice: first with base NULL, to learn the size, then in the memory. */
 struct arena {
     char *base;
     size_t used;
@@ -55,7 +58,8 @@ static bool mix_outside_wins(const struct wf_dconv_plan *d)
     return vectors(d, d->O) <= inside;
 }
 
-/* 16 samples side by side pay when few channels would leave most lanes empty. */
+/* Returns how many samples a group has. 16 samples side by side pay when few channels would leave
+ * most lanes of a vector empty. */
 static int lanes_of(const struct wf_dconv_plan *d)
 {
     if (d->want_value || d->C > WF_NARROW_MAX || d->O > WF_NARROW_MAX) return 1;
@@ -109,7 +113,7 @@ void wf_dconv_plan_init(struct wf_dconv_plan *d, const struct wf_dconv_in *in,
     d->own_size = wf_term_size(WF_MIX_ROWS, (grad ? d->Cx : d->O) * d->lanes);
 }
 
-/* All but the hops. */
+/* Lays out all scratch memory but that of the hops. */
 static void lay_out(struct wf_dconv_plan *d, struct arena *a)
 {
     const struct wf_supports *S = d->in->S;
@@ -162,9 +166,9 @@ enum wf_status wf_dconv_allocate(struct wf_backend *be, struct wf_dconv_plan *d,
     }
 }
 
-/* Packs the weights for wf_tile_mix: lanes are output channels in the forward products, columns of
- * the tile in the backward ones. `joined`: the terms of one panel follow each other, because they
- * are summed; else the panels of one term do. Shares the terms among the threads. */
+/* Packs the weights for wf_steps.mix(): lanes are output channels in the forward products, columns
+ * of the tile in the backward ones. With `joined` the terms of one panel follow each other, because
+ * they are summed; else the panels of one term do. The threads share the terms. */
 void wf_dconv_pack(const struct wf_dconv_plan *d)
 {
     if (d->grad && !d->want_x) return;
@@ -193,7 +197,7 @@ static struct wf_tile tile(const struct wf_dconv_plan *d, wf_real *x, int width)
     return (struct wf_tile){ x, d->N, width * d->lanes };
 }
 
-/* The few rows of a product that is stored at once. */
+/* A tile in the thread's own memory for the few rows of a product that are stored at once. */
 static struct wf_tile strip(const struct wf_dconv_plan *d, struct wf_team t, int width)
 {
     return (struct wf_tile){ t.own, WF_MIX_ROWS, width * d->lanes };
@@ -204,7 +208,7 @@ static int blocks_of(const struct wf_dconv_plan *d, struct wf_team t, int rank)
     return wf_team_from(t, rank, wf_blocks(d->N, WF_MIX_ROWS));
 }
 
-/* Blocks [from, to) of a group's rows. */
+/* The rows of blocks [from, to) of a group. */
 static struct wf_tile_rows rows_of(const struct wf_dconv_plan *d, int count, int from, int to)
 {
     int blocks = wf_blocks(d->N, WF_MIX_ROWS);
@@ -365,7 +369,7 @@ static void add_dw(const struct wf_dconv_plan *d, struct wf_outer job, bool a_ha
     }
 }
 
-/* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
+/* Adds a dT_m[i] . T_src[j] to dvalue of entry (i, j) for each hop m that uses the entry. */
 static void add_dvalue(const struct wf_dconv_plan *d, struct wf_tile Z, struct wf_tile E,
                        wf_real *out, struct wf_team t)
 {

@@ -17,16 +17,17 @@ enum {
     WF_NARROW_MAX = WF_PANEL            /* most channels of the narrow way: one panel of weights */
 };
 
-/* Term `term` of Y = bias + [A_0 .. A_{terms-1}] W. W is packed: for each panel of Y's channels the
- * rows in A's order, 32 numbers each. bias is NULL or padded to whole panels. */
+/* A product: term `term` of Y = bias + [A_0 .. A_{terms-1}] W. W is packed: for each panel of Y's
+ * channels the rows in A's order, 32 numbers each. bias is NULL or padded to whole panels. */
 struct wf_mix {
     struct wf_tile Y, A;
     int term, terms;
     const wf_real *W, *bias;
 };
 
-/* D[c, :] += sum over rows of A[row, c] B[row, :], term a of A and term b of B. D is packed: for
- * each panel of B's channels, the channels of A in order, 32 numbers each. */
+/* A gradient of weights: D[c, :] += sum over rows of A[row, c] B[row, :], from term a of A and term
+ * b of B. D is packed: for each panel of B's channels, the channels of A in order, 32 numbers each.
+ */
 struct wf_outer {
     struct wf_tile A, B;
     int a, b;
@@ -39,33 +40,34 @@ struct wf_tile_rows {
 };
 
 struct wf_steps {
-    /* channels first, first + 1, .. of T = x */
+    /* The channels of T from `first` on = x. */
     void (*load)(struct wf_tile T, int first, const struct wf_tensor *x, struct wf_tile_rows r);
-    /* T = dy act'(.), with y = act(.) */
+    /* T = dy act'(.), where y = act(.). */
     void (*load_grad)(struct wf_tile T, const struct wf_tensor *dy, const struct wf_tensor *y,
                       enum wf_act act, struct wf_tile_rows r);
-    /* y = act(T + bias); bias NULL or padded */
+    /* y = act(T + bias), where bias is NULL or padded to whole panels. */
     void (*store)(const struct wf_tensor *y, struct wf_tile T, const wf_real *bias, enum wf_act act,
                   struct wf_tile_rows r);
-    /* x = or += channels first, first + 1, .. of T */
+    /* x = the channels of T from `first` on, or += them with `add`. */
     void (*put)(const struct wf_tensor *x, struct wf_tile T, int first, struct wf_tile_rows r,
                 bool add);
-    /* rows [from, from + rows) of A to rows to, to + 1, .. of Y */
+    /* Multiplies rows [from, from + rows) of A, which become rows [to, to + rows) of Y. */
     void (*mix)(const struct wf_mix *mix, int from, int rows, int to);
+    /* Adds this thread's part of the outer products to D. */
     void (*outer)(const struct wf_outer *outer, struct wf_team t);
-    /* sum += the sums over all rows of T */
+    /* Adds the sums of T over all rows to sum. */
     void (*sum)(wf_real *sum, struct wf_tile T, struct wf_team t);
 };
 extern const struct wf_steps wf_steps_wide, wf_steps_narrow;
 
-/* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients
- * is which there are and their shapes; where they are comes with each group. */
+/* The plan of a convolution, or with `grad` of its gradient. `in` and `grad` tell which of x, y and
+ * their gradients there are, and their shapes; their addresses come with each group. */
 struct wf_dconv_plan {
     const struct wf_dconv_in *in;
     const struct wf_dconv_grad *grad;
     int B, N, C, O, M;
     int C1;    /* columns of x[1], which comes first in a tile: mostly the wide and aligned one */
-    int Cx;    /* leading columns whose gradient is wanted */
+    int Cx;    /* number of leading columns whose gradient is wanted */
     int lanes; /* samples per group: 1 or 16 */
     const struct wf_steps *steps;
     int groups, chunks;
@@ -127,7 +129,7 @@ void wf_dconv_backward(const struct wf_dconv_plan *d, int chunk, const struct wf
                        wf_real *tile, struct wf_team t);
 void wf_dconv_sum(const struct wf_dconv_plan *d);
 
-/* act(x), and dy act'(.) from y = act(.) */
+/* act(x); and below, dy act'(.) from y = act(.) */
 WF_INLINE wf_vec act_apply(enum wf_act act, wf_vec x)
 {
     switch (act) {

@@ -2,8 +2,8 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vmath_private.h"
 
-/* A vector or a matrix of numbers per node or per entry: element (b, i) at p[b * lead + i * step].
- */
+/* A vector, or a matrix with a row per sample, of numbers per node or per entry: element (b, i) is
+ * p[b * lead + i * step]. */
 struct rows {
     wf_real *p;
     int B;
@@ -135,8 +135,8 @@ static const wf_real *source(const struct messages *m, int b, int e, int c)
     return m->x->data + b * m->x->stride[0] + m->A->idx[e] * m->x->stride[1] + c;
 }
 
-/* For n channels from c on: the largest message of row i, NaN above all, and its first entry; 0 and
- * -1 in an empty row. */
+/* Finds, for n channels from channel c on, the largest message of row i and the first entry that
+ * attains it; NaN is above all numbers. In an empty row they are 0 and -1. */
 static void largest(const struct messages *m, int b, int i, int c, int n, int *best, wf_real *top)
 {
     for (int k = 0; k < n; k++) {

@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include "tensor/alloc.h"
 
-/* LAPACK of OpenBLAS, a Fortran routine: the lengths of its texts come last. */
+/* The Fortran routine of LAPACK, in OpenBLAS; the lengths of its string arguments come last. */
 void dgeev_(const char *jobvl, const char *jobvr, const int *n, double *a, const int *lda,
             double *wr, double *wi, double *vl, const int *ldvl, double *vr, const int *ldvr,
             double *work, const int *lwork, int *info, size_t jobvl_length, size_t jobvr_length);
 
-/* Eigenvalues alone; lwork -1 asks how much work there must be. Columns for rows: the spectrum of
- * the transpose is the same. */
+/* Computes the eigenvalues alone; with lwork -1 it asks how much work memory they take. LAPACK
+ * reads A transposed, by columns, which does not change the eigenvalues. */
 static int geev(int n, double *A, double *re, double *im, double *work, int lwork)
 {
     int info = 0, one = 1;

@@ -5,8 +5,9 @@
 #include "tensor/cpu/vmath_private.h"
 #include "tensor/rng.h"
 
-/* y[i] = expr for i in [0, n): unit strides get a loop that vectorises. p0 is written, p1, p2, p3
- * are read; each macro names the operands it uses. */
+/* EACHn(expr): p0[i] = expr for i in [0, n), where unit strides get a loop that vectorises. Operand
+ * p0 is written, p1, p2 and p3 are read; EACHn uses p0 to pn, and expr calls the read ones a, b, c.
+ */
 #define EACH1(expr)                                                                                \
     do {                                                                                           \
         if (s[0] == 1 && s[1] == 1) {                                                              \
@@ -56,7 +57,7 @@
             }                                                                                      \
     } while (0)
 
-/* A gradient: d[i] = or += expr. */
+/* A gradient: d[i] = expr, or += expr with `add`. */
 #define GRAD(EACH, expr)                                                                           \
     do {                                                                                           \
         if (add)                                                                                   \
@@ -345,7 +346,7 @@ struct drop {
     const struct wf_step *step;
     uint32_t stream;
     bool add;
-    ptrdiff_t sample; /* elements of one sample; 0: the first axis is not the batch's */
+    ptrdiff_t sample; /* elements of one sample; 0 where the first axis is not the batch */
 };
 
 /* Returns the number that element e has in the joined batch of all ranks. */
@@ -356,8 +357,8 @@ static uint64_t global_element(const struct drop *d, ptrdiff_t e)
     return (uint64_t)(sample * d->sample + e % d->sample);
 }
 
-/* The random words of the aligned block of DRAW elements that holds e; one draw gives four, and
- * draws go side by side. */
+/* Writes the random words of the aligned block of DRAW elements that holds e. One draw of Philox
+ * gives four words, and several draws are computed side by side. */
 enum { DRAW = 64 };
 static void draw(const struct drop *d, uint64_t e, uint32_t *word)
 {

@@ -6,7 +6,7 @@
  * the sum is cut as well, into at most CHUNKS partial sums of at least DEPTH terms. */
 enum { ROWS = 224, PANELS = 4, DEPTH = 512, CHUNKS = 16, FEW = 8 };
 
-/* A group of matrices. */
+/* A group of matrices of one shape, `stride` numbers apart. */
 struct group {
     struct wf_matrix m;
     ptrdiff_t stride;
@@ -25,13 +25,13 @@ static int least(int a, int b)
 struct job {
     struct group a, b, c;
     int G, M, N, K;
-    int sum;                /* groups that add up in one product; then G is 1 */
-    int rows, cols, chunks; /* pieces of M, N and K, or of the groups that add up */
+    int sum;                /* groups that are summed into one product; then G is 1 */
+    int rows, cols, chunks; /* pieces of M, of N, and of K or the groups that are summed */
     wf_real beta;
     wf_real *part; /* [chunks, G, M, N] when chunks > 1 */
 };
 
-/* The stretch of an axis that piece i of n takes, in whole units. */
+/* The stretch of an axis that one of n pieces takes, in whole units. */
 struct range {
     int from, size;
 };
@@ -42,7 +42,8 @@ static struct range range_of(int i, int n, int size, int unit)
     return (struct range){ from, least(wf_block_from(i + 1, n, units) * unit, size) - from };
 }
 
-/* Piece `i` of the product: block of C and stretch of the sum, both fixed by the shape. */
+/* Computes piece `i` of the product: one block of C over one stretch of the sum. The shapes alone
+ * fix both. */
 static void piece(const struct job *j, int i)
 {
     struct range col = range_of(i % j->cols, j->cols, j->N, WF_PANEL);
@@ -81,8 +82,8 @@ static void sum_up(const struct job *j)
     }
 }
 
-/* Groups whose rows follow each other evenly and that share b are one matrix; groups that add up
- * and whose terms do so are one sum. */
+/* Treats groups as one product where it can: groups whose rows follow each other evenly and that
+ * share b are one matrix; groups that are summed and whose terms follow each other are one sum. */
 static void merge_groups(struct job *j)
 {
     bool even = j->a.stride == j->M * j->a.m.row && j->c.stride == j->M * j->c.m.row;
@@ -122,7 +123,7 @@ enum wf_status wf_cpu_gemm(struct wf_backend *be, struct wf_tensor *c, const str
         if (j.part == NULL) return WF_ENOMEM;
     }
     int pieces = j.G * j.rows * j.cols * j.chunks;
-    /* BLAS runs alone inside a parallel region; it must not, and need not, start threads */
+    /* BLAS is called by each thread of a parallel region; it must not, and need not, start more. */
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pieces; i++) piece(&j, i);
     if (j.chunks > 1) sum_up(&j);

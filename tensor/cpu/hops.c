@@ -3,7 +3,7 @@
 #include <string.h>
 #include "tensor/cpu/tile_private.h"
 
-/* Vectors of columns that go through a row together: enough to hide the latency of one sum. */
+/* This many vectors of columns go through a row together: enough to hide the latency of one sum. */
 enum { VECS = 5 };
 
 static size_t padded(size_t bytes)
@@ -11,7 +11,8 @@ static size_t padded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Rows and entries; at least one entry, since the sort counts lengths where the entries will be. */
+/* Returns the bytes of a support's rows and entries. There is room for one entry more, because the
+ * sort counts row lengths where the entries will be. */
 static size_t support_size(const struct wf_csr *A)
 {
     return padded((size_t)A->rows * sizeof(struct wf_hop_row)) +
@@ -83,11 +84,12 @@ struct job {
     const struct wf_entry *entry;
     int rows;
     wf_real scale;
-    ptrdiff_t at[VECS]; /* of the vectors in a term */
+    ptrdiff_t at[VECS]; /* offsets of the vectors in a term */
 };
 
-/* V columns of vectors.  build: y_i = scale sum_e value_e x_e - sub_i
- *                        fold:  y_i += scale sum_e value_e x_e, sub_i -= x_i */
+/* Takes V vectors of columns through one hop:
+ *     build: y_i = scale sum_e value_e x_e - sub_i
+ *     fold:  y_i += scale sum_e value_e x_e, sub_i -= x_i */
 WF_INLINE void walk(const struct job *j, int V, bool fold)
 {
     const struct wf_entry *entry = j->entry;
@@ -134,8 +136,8 @@ static void walk_vecs(const struct job *j, int vecs, bool fold)
     }
 }
 
-/* Columns are independent of each other: each group of them takes all hops in turn while it is at
- * hand. */
+/* Columns are independent of each other, so each group of them takes all hops in turn while it is
+ * in cache. */
 static void hops(struct wf_tile T, const struct wf_hops *h, struct wf_team t, bool fold)
 {
     int units = (T.width + WF_LANES - 1) / WF_LANES;

@@ -1,6 +1,7 @@
+/* loop.c - walks the elements of several strided tensors together. */
 #include "tensor/cpu/loop_private.h"
 
-/* Elements a thread takes at a time; fewer where it returns to their cache lines. */
+/* A thread takes PIECE elements at a time, or NEAR where it comes back to their cache lines. */
 enum { PIECE = 8192, NEAR = 2048 };
 
 struct nest {

@@ -4,7 +4,7 @@
 
 static bool counts(const struct wf_loss_rule *rule, double t)
 {
-    if (rule->kind == WF_MAPE && t == 0) return false; /* no percentage of nothing */
+    if (rule->kind == WF_MAPE && t == 0) return false; /* no percentage of 0 */
     return rule->mask == WF_MASK_NONE || (rule->mask == WF_MASK_NAN ? t == t : t != 0);
 }
 
@@ -42,8 +42,8 @@ static double slope(enum wf_loss_kind kind, double p, double t)
     return 0;
 }
 
-/* What a counted term weighs in the mean. PyTorch Geometric Temporal divides the mask by its mean
- * in float32, then takes the mean over all n elements. */
+/* Returns the weight of a counted term in the mean. PyTorch Geometric Temporal divides the mask by
+ * its mean in float32, then takes the mean over all n elements. */
 static double weight(const struct wf_loss_rule *rule, double n, double count)
 {
     if (count == 0) return 0;

@@ -17,8 +17,8 @@ enum { LONG = 32, AHEAD = 48 };
 
 struct ahead {
     const wf_real *at;
-    ptrdiff_t step, turn; /* to the next line; at the end of a row also to the next row */
-    int lines, left;      /* of a row */
+    ptrdiff_t step, turn; /* to the next line; at the end of a row, turn is added */
+    int lines, left;      /* lines of a row; those of this row yet to ask for */
 };
 
 WF_INLINE struct ahead ahead_of(struct wf_matrix a, int K, int R)
@@ -110,7 +110,7 @@ void wf_cpu_pack(wf_real *to, struct wf_matrix b, int K, int cols)
         return;
     }
     for (int k = 0; k < K; k++, to += WF_PANEL, b.data += b.row) {
-        if (b.col != 1) { /* one row, or a stride that means nothing */
+        if (b.col != 1) { /* b has one row, or one column, whose stride means nothing */
             for (int j = 0; j < WF_PANEL; j++) to[j] = j < cols ? b.data[j * b.col] : 0;
             continue;
         }
@@ -172,7 +172,7 @@ void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b,
 
 #include <cblas.h>
 
-/* How BLAS reads a matrix; the stride of an axis of size 1 means nothing. */
+/* Tells BLAS how to read a matrix. The stride of an axis of size 1 means nothing. */
 static CBLAS_TRANSPOSE order(struct wf_matrix a, int rows, int cols, int *ld)
 {
     bool plain = (cols == 1 || a.col == 1) && (rows == 1 || a.row >= cols);

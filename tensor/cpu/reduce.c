@@ -44,7 +44,7 @@ static ptrdiff_t axes_offset(const struct axes *a, ptrdiff_t index, const ptrdif
 /* Walks the elements of axes in order. */
 struct cursor {
     const struct axes *a;
-    ptrdiff_t index[WF_MAXDIM], at; /* at: offset of the element */
+    ptrdiff_t index[WF_MAXDIM], at; /* indices and offset of the element */
 };
 
 static struct cursor cursor_at(const struct axes *a, ptrdiff_t index)
@@ -78,8 +78,8 @@ static void cursor_move(struct cursor *c, ptrdiff_t n)
     }
 }
 
-/* acc[k - k0] = sum of x over r, for kept elements k and summed ones r; those that lie side by side
- * are the inner loop. */
+/* acc[k - k0] = sum of x over r in [r0, r1), for the kept elements k in [k0, k1). The inner loop
+ * runs over those of them that lie side by side. */
 static void sum_piece(double *acc, const wf_real *x, const struct axes *kept, ptrdiff_t k0,
                       ptrdiff_t k1, const struct axes *gone, ptrdiff_t r0, ptrdiff_t r1)
 {

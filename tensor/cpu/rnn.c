@@ -4,7 +4,7 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vec_private.h"
 
-/* Sums over rows come in at most this many partial sums, whatever the threads. */
+/* Sums over rows are made of at most this many partial sums, whatever the number of threads. */
 enum { CHUNKS = 16 };
 
 static ptrdiff_t rows_of(const struct wf_tensor *t)
@@ -26,7 +26,7 @@ WF_INLINE wf_vec at(const wf_real *p, int n)
     return p ? vec_load_some(p, n) : vec_set(0);
 }
 
-/* p (+)= v; nothing where p is NULL */
+/* p (+)= v; does nothing where p is NULL. */
 WF_INLINE void put(wf_real *p, ptrdiff_t i, wf_vec v, bool add, int n)
 {
     if (p == NULL) return;

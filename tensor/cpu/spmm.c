@@ -3,8 +3,8 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vec_private.h"
 
-/* Columns go in blocks of four vectors, rows in blocks that are worth a thread's while; samples of
- * the gradient of the values are summed in at most CHUNKS partial sums. */
+/* Work is cut into blocks of COLS columns, four vectors, and ROWS rows, which are worth waking a
+ * thread. The gradient of the values is summed over samples in at most CHUNKS partial sums. */
 enum { COLS = 4 * WF_LANES, ROWS = 512, CHUNKS = 16 };
 
 static int ceil_div(int a, int b)
@@ -13,7 +13,7 @@ static int ceil_div(int a, int b)
 }
 
 struct product {
-    const int *ptr, *idx, *perm; /* perm NULL: entries are in the order of the values */
+    const int *ptr, *idx, *perm; /* perm is NULL where entries are in the order of the values */
     const wf_real *val;
     ptrdiff_t val_stride;
     bool add;
@@ -30,7 +30,8 @@ static wf_real value(const struct product *p, int e)
     return p->val[(p->perm ? p->perm[e] : e) * p->val_stride];
 }
 
-/* y [to - from, n] (+)= rows of A times x, with V vectors of columns, the last one `tail` wide. */
+/* y [to - from, n] (+)= rows [from, to) of A times x, for V vectors of columns, of which the last
+ * has `tail` lanes. */
 WF_INLINE void rows(const struct product *p, wf_real *y, ptrdiff_t ys, const wf_real *x,
                     ptrdiff_t xs, int from, int to, int V, int tail)
 {

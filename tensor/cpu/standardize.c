@@ -24,7 +24,7 @@ static bool grid_init(struct grid *g, struct wf_backend *be, ptrdiff_t rows, ptr
 }
 
 struct piece {
-    ptrdiff_t r0, r1, c0, n, at; /* rows r0..r1, n columns from c0; where its sums go */
+    ptrdiff_t r0, r1, c0, n, at; /* rows [r0, r1), n columns from c0; sums go to part[][at] */
 };
 
 static struct piece piece_of(const struct grid *g, ptrdiff_t job)
@@ -43,7 +43,7 @@ static void keep(struct wf_tensor *stat, ptrdiff_t c, double mean, double var, d
 
 /* ---- forward ---- */
 
-/* Means and sums of squared deviations of each piece's columns. */
+/* Computes the mean and the sum of squared deviations of each column of each piece. */
 static void column_pieces(const struct grid *g, const wf_real *x)
 {
 #pragma omp parallel for schedule(static) if (g->rows * g->cols > 16384)
@@ -65,7 +65,7 @@ static void column_pieces(const struct grid *g, const wf_real *x)
     }
 }
 
-/* The running moments follow those of n numbers. */
+/* Moves the running moments of channel c towards the moments of a batch of n numbers. */
 static void follow(const struct wf_norm_in *in, ptrdiff_t c, double mean, double var, double n)
 {
     double a = in->momentum < 0 ? 1 / (double)in->count->data[0] : in->momentum;
@@ -74,8 +74,8 @@ static void follow(const struct wf_norm_in *in, ptrdiff_t c, double mean, double
     *v = (wf_real)((1 - a) * (double)*v + a * var * n / (n - 1));
 }
 
-/* Pieces are joined two sets at a time (Chan et al. 1983): n and m numbers with their means and
- * sums of squared deviations. */
+/* Joins the pieces of each channel, two sets of numbers at a time (Chan et al. 1983): n and m
+ * numbers with their means and sums of squared deviations. */
 static enum wf_status column_moments(struct wf_backend *be, struct wf_tensor *stat,
                                      const struct wf_norm_in *in)
 {
@@ -168,11 +168,12 @@ enum wf_status wf_cpu_standardize(struct wf_backend *be, struct wf_tensor *y,
     return WF_OK;
 }
 
-/* ---- gradient ---- with z = (x - mean) rstd and e = dy w:
+/* ---- gradient ----
+ * With z = (x - mean) rstd and e = dy w,
  *     dx = rstd (e - mean(e) - z mean(e z)),  dw = sum dy z,  db = sum dy
  * and dx = rstd e where the moments are given. */
 
-/* Of every column of each piece: sums of dy and of dy z. */
+/* Sums dy and dy z over every column of each piece. */
 static void sum_pieces(const struct grid *g, const struct wf_norm_in *in,
                        const struct wf_tensor *stat, const wf_real *dy)
 {
@@ -242,7 +243,8 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
     weights_bwd(&g, D, dw, db);
     if (!dx) return WF_OK;
     double n = (double)(A * D), *mean_e = g.part[0], *mean_ez = g.part[1];
-    for (ptrdiff_t c = 0; c < C; c++) { /* the totals' place: of dy, and of dy z with z's factor */
+    /* The totals that weights_bwd() left here become means; that of dy z gets the factor of z. */
+    for (ptrdiff_t c = 0; c < C; c++) {
         mean_e[c] = given ? 0 : mean_e[c] / n;
         mean_ez[c] = given ? 0 : mean_ez[c] / n * (double)rstd[c];
     }

@@ -101,7 +101,8 @@ enum wf_status wf_cpu_pick_bwd(struct wf_backend *be, struct wf_tensor *dx,
 
 /* ---- looked-up numbers ---- */
 
-/* Below the smallest step between two indices, above the rounding of x * scale. */
+/* The 1e-3 that is added is below the smallest step between two indices and above the rounding of
+ * x * scale. */
 static int row_at(wf_real x, double scale, int n)
 {
     double r = floor((double)x * scale + 1e-3);

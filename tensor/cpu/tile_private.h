@@ -20,11 +20,11 @@ struct wf_tile {
     int rows, width;
 };
 
-/* The threads that work on one sample together. Each stage below computes this thread's part, cut
- * so that no sum depends on the size of the team. */
+/* The threads that work on one sample together, and this one's rank among them. Each stage below
+ * computes this thread's part, cut so that no sum depends on the size of the team. */
 struct wf_team {
     int rank, size;
-    wf_real *own; /* memory of this thread alone, for a few rows */
+    wf_real *own; /* memory for a few rows that this thread has to itself */
 };
 
 static inline void wf_team_sync(struct wf_team t)
@@ -34,7 +34,8 @@ static inline void wf_team_sync(struct wf_team t)
     }
 }
 
-/* This thread's part of n pieces begins here; it ends where the next rank's begins. */
+/* Returns where the part of thread `rank` of n pieces begins; it ends where the next rank's begins.
+ */
 static inline int wf_team_from(struct wf_team t, int rank, int n)
 {
     return (int)((ptrdiff_t)n * rank / t.size);
@@ -73,13 +74,13 @@ static inline int wf_block_from(int block, int blocks, int rows)
     return (int)((ptrdiff_t)rows * block / blocks);
 }
 
-/* The matrices of the supports as the hops walk them, transposed or not: rows in an order of their
- * own, their entries one after the other. */
+/* The matrices of the supports as the hops walk them, transposed or not: rows are sorted by length,
+ * and their entries follow each other. */
 struct wf_hop_row {
     int row, entries;
 };
 struct wf_entry {
-    int from; /* row that is read, times 32 */
+    int from; /* the row that is read, times 32 */
     wf_real value;
 };
 struct wf_hops {
@@ -95,7 +96,7 @@ void wf_hops_init(struct wf_hops *h, const struct wf_supports *S, bool transpose
 /* Computes terms 1 .. M-1 of T from term 0. */
 void wf_tile_build(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
 
-/* The transpose of that map: adds every term into term 0, the last one first. */
+/* Applies the transpose of wf_tile_build(): adds every term into term 0, the last one first. */
 void wf_tile_fold(struct wf_tile T, const struct wf_hops *h, struct wf_team t);
 
 #endif

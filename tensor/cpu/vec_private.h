@@ -35,7 +35,7 @@ WF_INLINE wf_vec vec_load(const wf_real *p)
     return _mm512_loadu_ps(p);
 }
 
-/* Lanes from n on are 0. */
+/* Loads n numbers; lanes from n on are 0. */
 WF_INLINE wf_vec vec_load_some(const wf_real *p, int n)
 {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
@@ -72,7 +72,7 @@ WF_INLINE wf_vec vec_fma(wf_vec a, wf_vec b, wf_vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
-/* The larger of two; b where one is NaN. */
+/* The larger of a and b; b where one of them is NaN. */
 WF_INLINE wf_vec vec_max(wf_vec a, wf_vec b)
 {
     return _mm512_max_ps(a, b);
@@ -94,7 +94,8 @@ WF_INLINE void vec_prefetch(const wf_real *p)
     _mm_prefetch((const char *)p, _MM_HINT_T0);
 }
 
-/* to [16, 16] = the transpose of the n <= 16 numbers of each of `rows` <= 16 rows, 0 elsewhere. */
+/* Writes to `to` [16, 16] the transpose of `rows` <= 16 rows of n <= 16 numbers, and 0 elsewhere.
+ */
 WF_INLINE void vec_transpose(wf_real *to, ptrdiff_t to_ld, const wf_real *from, ptrdiff_t from_ld,
                              int rows, int n)
 {
@@ -126,11 +127,12 @@ WF_INLINE void vec_transpose(wf_real *to, ptrdiff_t to_ld, const wf_real *from, 
 
 WF_INLINE wf_vec vec_relu(wf_vec x)
 {
-    return _mm512_max_ps(_mm512_setzero_ps(), x); /* the second operand wins when it is NaN */
+    return _mm512_max_ps(_mm512_setzero_ps(), x); /* a NaN as second operand stays NaN */
 }
 
-/* The functions of vmath.h go through memory and take twice the time here.
- * exp(x) - 1 for x <= limit, the limit's value above. With n = round(x / ln 2), r = x - n ln 2 and
+/* The functions of vmath_private.h go through memory and would take twice the time here.
+ *
+ * exp(x) - 1; for x > limit its value at the limit. With n = round(x / ln 2), r = x - n ln 2 and
  * p = exp(r) - 1 from Taylor's series (|r| < 0.35: the 8th term is below 2^-26 |r|), it is
  * 2^n p + (2^n - 1), which loses nothing near 0. ln 2 comes in two pieces, the first with few
  * bits, so that n times it is exact. */
@@ -151,7 +153,7 @@ WF_INLINE wf_vec vec_expm1(wf_vec x, float limit)
     return vec_fma(scale, p, vec_sub(scale, vec_set(1.0f)));
 }
 
-/* wf_vexp() with products and sums in one rounding. */
+/* The polynomial of wf_vexp() (vmath_private.h), with each product and sum rounded once. */
 WF_INLINE wf_vec vec_exp(wf_vec x)
 {
     x = _mm512_min_ps(vec_set(89.0f), x);
@@ -278,7 +280,7 @@ WF_INLINE wf_vec vec_tanh(wf_vec x)
 
 #undef VEC_EACH
 #endif
-/* dy s'(.) and dy tanh'(.), from y = s(.) or tanh(.) */
+/* dy s'(.) from y = s(.), s being the logistic function; and below, dy tanh'(.) from y = tanh(.) */
 WF_INLINE wf_vec vec_sigmoid_grad(wf_vec y, wf_vec dy)
 {
     return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));
@@ -289,7 +291,7 @@ WF_INLINE wf_vec vec_tanh_grad(wf_vec y, wf_vec dy)
     return vec_mul(dy, vec_sub(vec_set(1), vec_mul(y, y)));
 }
 
-/* for (the vectors of a row of `width` numbers: n of them from number c on) */
+/* Loops over the vectors of a row of `width` numbers; each holds n of them, from number c on. */
 #define WF_EACH_VECTOR(c, n, width)                                                                \
     for (int c = 0, n; c < (width) && (n = (width)-c < WF_LANES ? (width)-c : WF_LANES);           \
          c += WF_LANES)

@@ -55,7 +55,7 @@ static inline float wf_vsigmoid(float x)
     return 1.0f / (1.0f + wf_vexp(-x));
 }
 
-/* An odd polynomial near 0, where 1 - 2 / (e^2x + 1) would cancel. */
+/* An odd polynomial is used near 0, where 1 - 2 / (e^2x + 1) would cancel. */
 static inline float wf_vtanh(float x)
 {
     float a = fabsf(x), z = x * x;

@@ -23,11 +23,11 @@ enum role { FORWARD, GRAD_Q, GRAD_K, GRAD_V };
 enum {
     LANES = 8,     /* threads along the other side, or along the channels of the sums */
     DEEP = 40,     /* channels of a product between two barriers */
-    LD = DEEP + 4, /* so that 8 rows lie in different banks, 4 numbers at a time */
+    LD = DEEP + 4, /* distance of rows; 8 rows then lie in different banks, 4 numbers at a time */
     MAX_SHARED = 48 << 10,
 };
 
-/* [.., rows, heads * width] */
+/* A tensor [.., rows, heads * width], one side of a product. */
 struct side {
     wf_real *p;
     ptrdiff_t lead[WF_MAXDIM - 2];
@@ -104,7 +104,7 @@ static __device__ struct place place_of(const struct attention &a, ptrdiff_t hea
     w.h = (int)(head - group * a.heads);
 #pragma unroll
     for (int i = WF_MAXDIM - 3; i > 0; i--) {
-        w.at[i] = 0; /* of an axis that is not there, whose stride is 0 */
+        w.at[i] = 0; /* also of an axis that is not there, whose stride is 0 */
         if (i >= a.leads) continue;
         ptrdiff_t rest = wf_div(group, a.lead[i]);
         w.at[i] = (int)(group - rest * a.lead[i]);
@@ -114,24 +114,24 @@ static __device__ struct place place_of(const struct attention &a, ptrdiff_t hea
     return w;
 }
 
-/* ---- tiles ---- TY x LANES threads own TY * ROWS rows: row r of a thread is ty + r TY; of the
- * other side, row n is tx + n LANES. HEADS tiles to a block; CT * LANES channels of the sums.
+/* ---- tiles ---- TY x LANES threads own TY * ROWS rows: row r of a thread is ty + r TY, its row n
+ * of the other side tx + n LANES. A block has HEADS tiles, whose sums have CT * LANES channels.
  *
  * A thread of a wide tile sums CT channels of its rows over all columns, and weights go through
- * shared memory. One of a narrow tile sums all channels over its own columns, whose weights it
- * has; threads add up in the end, which takes a walk of some length to pay. */
+ * shared memory. A thread of a narrow tile sums all channels over its own columns, whose weights it
+ * holds; the threads add their sums up in the end, which pays only after a walk of some length. */
 
 template <int TY, int ROWS, int NT, int HEADS, int CT, int PRODUCTS> struct shared_tile {
     enum {
         NARROW = HEADS == 1 && CT <= 2,
-        SUMS = NARROW ? CT * LANES : CT, /* of a row, in a thread */
+        SUMS = NARROW ? CT * LANES : CT, /* sums that a thread has of a row */
         OWN = TY * ROWS,
         OTHER = NT * LANES,
         WIDE = OTHER + 8,
-        LZ = CT * LANES + (NARROW ? WF_VEC : 0), /* as LD, for rows that weights go to */
+        LZ = CT * LANES + (NARROW ? WF_VEC : 0), /* as LD, of the rows that weights multiply */
         OTHER_SIZE = OTHER * (LD > LZ ? LD : LZ),
         WEIGHTS = NARROW ? WF_VEC : OWN * WIDE,
-        /* own rows for each product where there is room, or for one after the other */
+        /* Own rows are kept for each product where there is room, else loaded for one at a time. */
         REST = HEADS * (OTHER_SIZE + WEIGHTS) * sizeof(wf_real),
         KEPT = PRODUCTS == 2 && REST + HEADS * 2 * OWN * LD * sizeof(wf_real) <= MAX_SHARED ? 2 : 1
     };
@@ -140,7 +140,7 @@ template <int TY, int ROWS, int NT, int HEADS, int CT, int PRODUCTS> struct shar
     wf_real weight[WEIGHTS];
 };
 
-/* Threads of one tile wait for each other; a tile of one warp without the others of its block. */
+/* The threads of a tile wait for each other; a tile of one warp waits for no other of its block. */
 template <int TY> static __device__ void tile_sync(void)
 {
     if (TY * LANES == 32)
@@ -149,7 +149,7 @@ template <int TY> static __device__ void tile_sync(void)
         __syncthreads();
 }
 
-/* Rows of one head that a tile looks at. */
+/* The rows of one head that a tile looks at. */
 struct rows {
     wf_real *p;
     int row, count;
@@ -164,8 +164,8 @@ static __device__ struct rows rows_of(const struct side &s, const struct place &
     return { p, s.row, 0, s.even };
 }
 
-/* Rows, `width` (up to MOST) channels from `c0` on, to shared memory, V numbers at a time, with
- * zeros up to `padded`. A row's loads are on their way together. */
+/* Copies `width` (up to MOST) channels of the rows x, from channel c0 on, to shared memory, V
+ * numbers at a time, with zeros up to `padded`. The loads of a row are on their way together. */
 template <int V, int MOST, int TY>
 static __device__ void load_vectors(wf_real *to, int ld, const struct rows &x, int c0, int width,
                                     int padded, int tx, int ty)
@@ -231,7 +231,7 @@ static __device__ void add_products(wf_real (&s)[ROWS][NT], const wf_real *own,
     }
 }
 
-/* sum[r][c] += weights times rows of z, of which `others`, up to a multiple of 4, count. */
+/* sum[r][c] += weights times the first `others` (up to a multiple of 4) rows of z. */
 template <int R, int TY, int NT, int ROWS, int CT>
 static __device__ void add_weighted(wf_real (&sum)[ROWS][CT], const wf_real *weight,
                                     const wf_real *z, int rows, int others, int tx, int ty)
@@ -278,7 +278,7 @@ static __device__ void add_own_weighted(wf_real (&sum)[ROWS][SUMS], const wf_rea
         }
 }
 
-/* Of LANES numbers of each of LANES threads: the sum over the threads of this thread's number. */
+/* Each of LANES threads has LANES numbers. Returns the sum over the threads of number tx. */
 static __device__ wf_real sum_of_lanes(const wf_real *x, int tx)
 {
     wf_real part[LANES];
@@ -317,7 +317,7 @@ static __device__ void multiply(wf_real (&s)[ROWS][NT], wf_real *sh_own, wf_real
     }
 }
 
-/* What a thread knows of the softmax of its own rows: greatest score, its share of the sum. */
+/* What a thread knows of the softmax of its own rows: greatest score, share of the denominator. */
 template <int ROWS> struct online {
     wf_real top[ROWS], total[ROWS];
 };
@@ -356,9 +356,9 @@ struct spot {
     int tx, ty;
 };
 
-/* Scores scaled and masked, or -infinity where there are none; in the gradients already weights.
- * d: the products of dy and v. Rows that are not there get what the last one reads: their sums are
- * not written. */
+/* Scales and masks the scores s, which are -infinity where there are none; in the gradients s ends
+ * as weights, or with d, the products of dy and v, as dS. Rows that are not there read what the
+ * last row reads; their sums are not written. */
 template <enum role ROLE, int TY, int ROWS, int NT>
 static __device__ void weigh(const struct attention &a, const struct spot &at,
                              wf_real (&s)[ROWS][NT], const wf_real (&d)[ROWS][NT])
@@ -436,13 +436,13 @@ template <enum role ROLE> static __device__ const struct side &third(const struc
     return ROLE == GRAD_Q ? a.k : ROLE == GRAD_K ? a.q : ROLE == GRAD_V ? a.dy : a.v;
 }
 
-/* Blocks of a multiprocessor that registers have to do for: more of them would spill. */
+/* Returns how many blocks of a multiprocessor share its registers: with more, registers spill. */
 static constexpr int blocks_of(int rows, int columns)
 {
     return rows == 8 && columns <= 5 ? 5 : columns == 2 ? 3 : 4;
 }
 
-/* out: y, or the gradient that ROLE says. Blocks along y take slices of its channels. */
+/* Computes out: y, or the gradient that ROLE names. Blocks along y take slices of its channels. */
 template <enum role ROLE, int TY, int ROWS, int NT, int HEADS, int CT>
 static __global__ void __launch_bounds__(TY *LANES *HEADS, blocks_of(ROWS, CT))
     attend(const __grid_constant__ struct attention a, const __grid_constant__ struct side out,
@@ -561,7 +561,7 @@ extern "C" enum wf_status wf_cuda_attention(struct wf_backend *be, struct wf_ten
     return launch<FORWARD>(be, a, a.y);
 }
 
-/* ---- gradient ---- with P the softmax, computed again, and D_i = <dy_i, y_i>:
+/* ---- gradient ---- P being the softmax, which is computed again, and D_i = <dy_i, y_i>,
  *     dV = P^T dY,  dS = P (dY V^T - D) scale,  dQ = dS K,  dK = dS^T Q */
 
 /* LANES threads share a row of a head, whose numbers are neighbours: y and dy are contiguous. */

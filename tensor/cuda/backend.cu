@@ -28,8 +28,8 @@ struct wf_cuda_range {
 /* Reserved addresses are backed in steps of PAGE: a multiple of every device's page. */
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t WORKSPACE = (size_t)64 << 20, SCRATCH = (size_t)256 << 30;
-/* Bytes of an upload that travel as a kernel's argument, and how many such kernels are quicker than
- * a copy that the host waits for. */
+/* SMALL bytes of an upload travel as a kernel's argument; up to PIECES such kernels are quicker
+ * than a copy that the host waits for. */
 static const size_t SMALL = 3072, PIECES = 8;
 
 enum wf_status wf_cuda_check(struct wf_backend *be, cudaError_t rc, const char *what)
@@ -67,7 +67,7 @@ static void *cuda_alloc(struct wf_backend *be, size_t bytes)
     void *p = NULL;
     if (wf_cuda_check(be, cudaMalloc(&p, bytes ? bytes : 1), "cudaMalloc") != WF_OK) return NULL;
     enum wf_status s = wf_cuda_check(be, cudaMemsetAsync(p, 0, bytes, c->stream), "cudaMemset");
-    if (s == WF_OK) s = cuda_sync(be); /* zero for the copies beside the queue, too */
+    if (s == WF_OK) s = cuda_sync(be); /* copies beside the queue must find zeros, too */
     if (s == WF_OK) return p;
     cudaFree(p);
     return NULL;
@@ -179,8 +179,8 @@ static enum wf_status upload_pieces(struct wf_backend *be, void *dst, const void
     return WF_OK;
 }
 
-/* A few bytes go with launches: no copy engine, and nothing to wait for. A recording keeps what it
- * uploads in no other way. */
+/* A few bytes travel with kernel launches, which need no copy engine and nothing to wait for. Only
+ * in this way can a recording keep the bytes that it uploads. */
 static enum wf_status cuda_upload(struct wf_backend *be, void *dst, const void *host, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);
@@ -243,8 +243,8 @@ static void cuda_host_free(struct wf_backend *be, void *p)
     cudaFreeHost(p);
 }
 
-/* `consumed` was recorded when the copy before was taken over: what was queued by then has read
- * its destination. */
+/* The event `consumed` was recorded when the last fetch was taken over: whatever was queued before
+ * has read the destination by then. */
 static enum wf_status cuda_fetch(struct wf_backend *be, void *dst, const void *host, size_t bytes)
 {
     struct wf_cuda *c = wf_cuda_of(be);

@@ -5,7 +5,8 @@
 
 #include "tensor/cuda/vec.cuh"
 
-/* Columns of a [samples, N, width]; wide: vectors of it can be read at once. x NULL: none. */
+/* The columns of a tensor [samples, N, width]; x is NULL where there is none. If `wide`, its
+ * vectors can be read in one access. */
 struct wf_columns {
     wf_real *x;
     ptrdiff_t sample, row;
@@ -69,12 +70,12 @@ static inline __device__ void wf_columns_store(const struct wf_columns &a, int b
         if (first + k < a.width) to[k] = x.v[k];
 }
 
-/* Columns first .. first + WF_VEC - 1 of row n of sample b. */
+/* Where a vector is: columns first .. first + WF_VEC - 1 of row n of sample b. */
 struct wf_place {
     int b, n, first;
 };
 
-/* Place i of [samples, rows, vecs]. */
+/* Returns place i of [samples, rows, vecs] in row-major order. */
 static inline __device__ struct wf_place wf_place_of(ptrdiff_t i, int rows, int vecs)
 {
     ptrdiff_t q = wf_div(i, vecs), b = wf_div(q, rows);

@@ -16,20 +16,20 @@
 #undef K
 
 struct wf_cuda {
-    struct wf_backend be; /* first: a struct wf_backend * is one of these */
-    int index, sms;       /* which device, and its multiprocessors */
-    int shared, cache;    /* bytes of shared memory that a block can have, of the L2 cache */
+    struct wf_backend be; /* comes first, so that a struct wf_backend * is a struct wf_cuda * */
+    int index, sms;       /* number of the device, and of its multiprocessors */
+    int shared, cache;    /* bytes of shared memory that a block can have, and of the L2 cache */
     enum wf_precision precision;
-    cudaStream_t stream, copies; /* of kernels; of host memory on its way beside them */
+    cudaStream_t stream, copies; /* the queue of kernels; copies from the host beside it */
     cudaEvent_t consumed, arrived;
     cublasHandle_t blas;
     cusparseHandle_t sparse;
-    void *workspace;              /* of cuBLAS: fixed, so that its choice of algorithm is */
+    void *workspace;              /* memory of cuBLAS, fixed so that its algorithms are */
     char *scratch;                /* reserved addresses, backed as far as was ever asked for */
     struct wf_cuda_range *ranges; /* reserved addresses and how much of each is backed */
     cudaEvent_t *marks;           /* points of the queue that have a number */
     int mark_count;
-    void *comm; /* NCCL's, of the processes that join; NULL: none */
+    void *comm; /* NCCL's communicator of the processes that joined; NULL where there is none */
 };
 
 static inline struct wf_cuda *wf_cuda_of(struct wf_backend *be)
@@ -50,12 +50,13 @@ enum wf_status wf_cuda_join(struct wf_backend *be, const char invitation[WF_INVI
 enum wf_status wf_cuda_sum(struct wf_backend *be, wf_real *x, size_t n);
 void wf_cuda_leave(struct wf_backend *be);
 
-/* Scratch memory aligned to 256 bytes that never moves, valid for the kernels queued until the next
- * call; NULL when there is none. A kernel's host function calls it once. */
+/* Returns scratch memory, aligned to 256 bytes, that never moves and is valid for the kernels
+ * queued until the next call; NULL when there is none. The host function of a kernel calls this
+ * once. */
 void *wf_cuda_scratch(struct wf_backend *be, size_t bytes);
 
 /* Launches a kernel (in parentheses where it has template arguments) on the backend's stream with
- * `shared` bytes of dynamic shared memory; an enum wf_status. */
+ * `shared` bytes of dynamic shared memory. The value is an enum wf_status. */
 #ifndef LAUNCH
 #define LAUNCH(be, kernel, grid, block, shared, ...)                                               \
     (kernel<<<(grid), (block), (shared), wf_cuda_of(be)->stream>>>(__VA_ARGS__),                   \
@@ -71,14 +72,15 @@ enum { WF_CUDA_BLOCK = 256 };
 /* The type wf_real as the libraries of CUDA name it. */
 static const cudaDataType_t WF_CUDA_REAL = sizeof(wf_real) == 8 ? CUDA_R_64F : CUDA_R_32F;
 
-/* Blocks for n items, one per thread, each thread then taking every (blocks * threads)-th. */
+/* Returns how many blocks to launch for n items: one thread per item, or on a device with fewer
+ * places, threads that each take every (blocks * threads)-th item. */
 static inline unsigned wf_cuda_blocks(const struct wf_cuda *c, ptrdiff_t n)
 {
     ptrdiff_t blocks = (n + WF_CUDA_BLOCK - 1) / WF_CUDA_BLOCK, most = (ptrdiff_t)c->sms * 32;
     return (unsigned)(blocks < 1 ? 1 : blocks < most ? blocks : most);
 }
 
-/* for (i = this thread's first item; ..; its next) */
+/* Loops over the items i of n that are this thread's. */
 #define EACH_ITEM(i, n)                                                                            \
     for (ptrdiff_t i = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                  \
          i += (ptrdiff_t)gridDim.x * blockDim.x)

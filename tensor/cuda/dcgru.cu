@@ -13,10 +13,10 @@ struct cell {
     const struct wf_tensor *x, *h, *rz, *c, *y, *dy;
     struct wf_tensor *dx, *dh;
     int H;
-    bool add_h; /* to dh */
+    bool add_h; /* whether to add to dh instead of overwriting it */
     struct wf_dconv_in in[2];
     struct wf_dconv_grad grad[2];
-    struct wf_tensor inner; /* stands for dx[1] of the candidate */
+    struct wf_tensor inner; /* the shape of the candidate's dx[1]; each tile has its own memory */
     struct wf_device_dconv_plan plan[2];
     wf_real *temp; /* [tile, N, H], backward [tile, N, 2H] */
 };
@@ -40,7 +40,7 @@ static bool cell_init(struct cell *k, struct wf_backend *be, const struct wf_dcg
     return k->plan[GATES].B > 0 && k->plan[GATES].N > 0;
 }
 
-/* Columns [first, first + width) of t [samples, N, ..]. */
+/* Returns columns [first, first + width) of t [samples, N, ..]. */
 static struct wf_tensor columns(struct wf_tensor t, int first, int width)
 {
     if (t.data) t.data += first;
@@ -48,7 +48,7 @@ static struct wf_tensor columns(struct wf_tensor t, int first, int width)
     return t;
 }
 
-/* [count, N, width] of the temporary memory */
+/* Returns the temporary memory as a tensor [count, N, width]. */
 static struct wf_tensor temp(const struct cell *k, int count, int width)
 {
     const int shape[] = { count, k->plan[GATES].N, width };
@@ -120,8 +120,8 @@ static __global__ void update_bwd_kernel(const __grid_constant__ struct between 
     }
 }
 
-/* Of d = d(r h) in right: left and right = the gradients of r and z before their sigmoid,
- * dh (+)= dy z + d r. */
+/* Reads d, the gradient of r h, from right; then left and right = the gradients of r and z before
+ * their sigmoid, and dh (+)= dy z + d r. */
 static __global__ void reset_bwd_kernel(const __grid_constant__ struct between p)
 {
     EACH_ITEM(i, (ptrdiff_t)p.samples * p.rows * p.vecs)

@@ -39,7 +39,8 @@ static bool mix_outside_wins(const struct wf_device_dconv_plan *d)
     return d->po <= (d->want_w ? d->pc : 0) + (d->want_x ? d->px : 0);
 }
 
-/* As many samples as four fifths of the L2 cache hold the terms of, in tiles of about one size. */
+/* Returns how many samples make a tile: as many as have their terms in four fifths of the L2 cache,
+ * in tiles of about one size. */
 static int tile_of(const struct wf_device_dconv_plan *d)
 {
     size_t most = (size_t)wf_cuda_of(d->be)->cache / 5 * 4;
@@ -78,7 +79,8 @@ void wf_device_dconv_plan_init(struct wf_device_dconv_plan *d, struct wf_backend
     d->tile = tile_of(d);
 }
 
-/* ---- scratch memory: laid out twice, without memory to learn the size, and with it ---- */
+/* ---- scratch memory ----
+ * It is laid out twice: first with base NULL, to learn the size, then in the memory. */
 
 struct arena {
     char *base;
@@ -98,8 +100,8 @@ static int rows(const struct wf_device_dconv_plan *d)
     return d->at.count * d->N;
 }
 
-/* dW of the tile at hand, by pieces: [pc, M po] from X and the G, or [M pc, po] from the Z and D.
- */
+/* Returns the product that is dW of the tile at hand: [pc, M po] from X and the G, or [M pc, po]
+ * from the Z and D. */
 static struct wf_product weight_gradient(const struct wf_device_dconv_plan *d)
 {
     struct wf_product p = {};
@@ -183,7 +185,7 @@ int wf_dconv_tile_count(const struct wf_device_dconv_plan *d, int first)
 
 /* ---- the steps ---- */
 
-/* count terms of `width` channels each, side by side. */
+/* Returns `count` terms of `width` channels each, which lie side by side in data. */
 static struct wf_terms terms(const struct wf_device_dconv_plan *d, wf_real *data, int width,
                              int count)
 {
@@ -233,13 +235,13 @@ static struct wf_sink sink_dx(const struct wf_device_dconv_plan *d)
     const struct wf_tensor *dx0 = &d->at.dx[0], *dx1 = &d->at.dx[1];
     s.part[0] = wf_columns_of(d->C1 ? dx1 : dx0);
     if (d->C1) s.part[1] = wf_columns_of(dx0);
-    s.part[0].width = d->C1 ? d->C1 : d->C; /* also where it is not wanted */
+    s.part[0].width = d->C1 ? d->C1 : d->C; /* also where its gradient is not wanted */
     s.add[0] = d->C1 ? d->add[1] : d->add[0];
     s.add[1] = d->add[0];
     return s;
 }
 
-/* The weights [M, channels, outputs] with these strides. */
+/* Packs the weights as [M, channels, outputs], with strides sm, sc and so. */
 static struct wf_pack pack(const struct wf_device_dconv_plan *d, int channels, ptrdiff_t sm,
                            ptrdiff_t sc, ptrdiff_t so)
 {
@@ -276,7 +278,7 @@ static enum wf_status mix(const struct wf_device_dconv_plan *d, const wf_real *a
 
 /* ---- forward ---- */
 
-/* y = act(y + bias), and what it is blended to */
+/* y = act(y + bias), and computes what y is blended to. */
 static enum wf_status finish_y(const struct wf_device_dconv_plan *d)
 {
     struct wf_sink sink = sink_y(d);
@@ -376,7 +378,7 @@ static __device__ void reduce_dw(const struct reduce &p, int i)
     p.dw[i] += sum;
 }
 
-/* dw += the pieces and db += the sums, in their order; a warp for each element of db. */
+/* dw += the pieces and db += the sums, in their order. Each element of db has a warp. */
 static __global__ void reduce_kernel(const __grid_constant__ struct reductions both)
 {
     int block = (int)blockIdx.x, thread = (int)threadIdx.x, second = block >= both.of[0].all;
@@ -440,7 +442,8 @@ static enum wf_status multiply_dw(struct wf_device_dconv_plan *d)
     return wf_cuda_partial_products(d->be, &p, piece, d->part);
 }
 
-/* dx as a matrix to add a product to; false when its rows do not follow each other evenly. */
+/* Describes dx as a matrix that a product can be added to; returns false when its rows do not
+ * follow each other evenly. */
 static bool as_matrix(const struct wf_device_dconv_plan *d, const struct wf_tensor *dx,
                       struct wf_device_matrix *m)
 {
@@ -450,7 +453,7 @@ static bool as_matrix(const struct wf_device_dconv_plan *d, const struct wf_tens
            ld <= 0x7fffffff;
 }
 
-/* Products of few columns are not worth reading the terms again for. */
+/* A product of fewer columns is not worth reading the terms again. */
 enum { WORTH = 32 };
 
 static enum wf_status mix_last_dx(struct wf_device_dconv_plan *d)
@@ -483,10 +486,10 @@ static enum wf_status mix_last(struct wf_device_dconv_plan *d)
     WF_TRY(wf_cuda_build(d->be, &job));
     d->sum_rows = job.sum_rows;
     WF_TRY(multiply_dw(d));
-    return d->want_x ? mix_last_dx(d) : WF_OK; /* may write where X was */
+    return d->want_x ? mix_last_dx(d) : WF_OK; /* comes last: it may write where X was */
 }
 
-/* dvalue of entry (i, j) += a dT_m[i] . T_src[j] for each hop m that uses it */
+/* Adds a dT_m[i] . T_src[j] to dvalue of entry (i, j) for each hop m that uses the entry. */
 static enum wf_status add_dvalue(struct wf_device_dconv_plan *d)
 {
     const struct wf_supports *S = d->in->S;
@@ -509,7 +512,7 @@ static enum wf_status add_dvalue(struct wf_device_dconv_plan *d)
     return WF_OK;
 }
 
-/* The terms of X, D and the weights for E. */
+/* Computes the terms of X and D, and packs the weights for E. */
 static enum wf_status prepare_hops_last(struct wf_device_dconv_plan *d)
 {
     struct wf_side side = {};

@@ -12,24 +12,24 @@ struct wf_dconv_tile {
     struct wf_blend blend;
 };
 
-/* A convolution, or with `grad` its gradient. What `in` and `grad` say of x, y and their gradients
- * is which there are and their shapes; where they are comes with each tile. */
+/* The plan of a convolution, or with `grad` of its gradient. `in` and `grad` tell which of x, y and
+ * their gradients there are, and their shapes; their addresses come with each tile. */
 struct wf_device_dconv_plan {
     struct wf_backend *be;
     const struct wf_dconv_in *in;
     const struct wf_dconv_grad *grad;
     int B, N, C, O, M;
     int C1;           /* columns of x[1], which comes first: mostly the wide and aligned one */
-    int Cx;           /* leading columns whose gradient is wanted */
+    int Cx;           /* number of leading columns whose gradient is wanted */
     int pc, po, px;   /* C, O and Cx, padded to whole vectors */
-    bool mix_outside; /* mix first, or mix last */
+    bool mix_outside; /* the order is mix first, or mix last (dconv.cu) */
     bool want_x, want_w, want_value;
     bool add[2];             /* whether to add to dx[0], to dx[1]; true after init */
     int tile;                /* samples at a time */
     struct wf_dconv_tile at; /* the tile at hand */
-    int sum_rows, pieces;    /* of sum, of part */
-    wf_real *pack;           /* weights, as the product with them wants them */
-    wf_real *terms;          /* of X or of D; E where X's have served, or were not needed */
+    int sum_rows, pieces;    /* rows of sum, pieces of part */
+    wf_real *pack;           /* weights, packed for the product with them */
+    wf_real *terms;          /* terms of X or of D; E when those of X are not needed (any more) */
     wf_real *e;              /* E */
     wf_real *x, *d;          /* X or dX, and D, where they are not the first of the terms */
     wf_real *part, *sum;     /* partial sums of dW and db */

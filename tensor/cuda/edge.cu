@@ -6,8 +6,8 @@
 #include "tensor/cuda/rows.cuh"
 #include "tensor/cuda/vec.cuh"
 
-/* A vector or a matrix of numbers per node or per entry: element (b, i) at p[b * lead + i * step].
- */
+/* A vector, or a matrix with a row per sample, of numbers per node or per entry: element (b, i) is
+ * p[b * lead + i * step]. */
 struct items {
     wf_real *p;
     int B;
@@ -24,7 +24,7 @@ static struct items items_of(const struct wf_tensor *x)
     return { x->data, one ? 1 : x->shape[0], one ? 0 : x->stride[0], x->stride[x->ndim - 1] };
 }
 
-/* The rows (or columns) of B samples, and the group that shares one. */
+/* The rows (or columns) of B samples of a pattern, and how many threads share one. */
 struct walk {
     const int *ptr, *idx, *perm;
     int rows, group;
@@ -165,9 +165,10 @@ extern "C" enum wf_status wf_cuda_edge_softmax_bwd(struct wf_backend *be, struct
     return LAUNCH_ROWS(be, entry_softmax_bwd, w, items_of(dx), v, items_of(dy));
 }
 
-/* ---- largest message of a row ---- messages of a sample are val[e] x[idx[e], :] */
+/* ---- largest message of a row ----
+ * The messages of a sample are val[e] x[idx[e], :]. */
 
-/* [B, nodes, C], channel stride 1. */
+/* A tensor [B, nodes, C] with channel stride 1. */
 struct nodes {
     wf_real *p;
     ptrdiff_t sample, node;
@@ -202,7 +203,7 @@ static bool even(const struct wf_tensor *x)
                   x->stride[1] % WF_VEC == 0);
 }
 
-/* Sample, node and first channel of vector i of [B, nodes, C]. */
+/* Where a vector of [B, nodes, C] is: its sample, its node and its first channel. */
 struct spot {
     ptrdiff_t b, i, c;
 };
@@ -213,7 +214,8 @@ static __device__ struct spot spot_of(ptrdiff_t at, int nodes, int C, int vec)
     return { b, row - b * nodes, (at - row * width) * vec };
 }
 
-/* The largest message of a row, NaN above all, and its first entry; 0 and -1 in an empty row. */
+/* Finds the largest message of a row and the first entry that attains it; NaN is above all numbers.
+ * In an empty row they are 0 and -1. */
 template <int VEC>
 static __device__ void largest(const struct messages &m, const struct spot &s, int (&best)[VEC],
                                wf_vec<VEC> *top)
@@ -234,7 +236,8 @@ static __device__ void largest(const struct messages &m, const struct spot &s, i
     }
 }
 
-/* y or its entries [B, rows, C]; NULL: not wanted. */
+/* Writes the largest messages y, or the entries that attain them, [B, rows, C]; the one that is not
+ * wanted is NULL. */
 template <int VEC>
 static __global__ void largest_messages(struct messages m, struct nodes y, int *entries)
 {
@@ -283,7 +286,7 @@ static __global__ void max_bwd_x(struct messages m, struct nodes dx, struct node
     }
 }
 
-/* A warp for each entry, and each sample where they have values of their own. */
+/* A warp sums for each entry; where samples have values of their own, for each entry and sample. */
 static __global__ void max_bwd_val(struct messages m, struct items dval, struct nodes dy,
                                    const int *entries)
 {

@@ -2,7 +2,8 @@
 #include "tensor/cuda/nest.cuh"
 #include "tensor/rng.h"
 
-/* Functions f(i, p) over operands p[0] (written), p[1] ..; add: p[0] += instead. */
+/* The structs below are functions f(i, p) of element i, with p[0] the address of the result and
+ * p[1], .. those of the operands. If `add`, the result is added to p[0]. */
 
 struct fill {
     static constexpr bool add = false;
@@ -278,13 +279,13 @@ extern "C" enum wf_status wf_cuda_lerp_bwd(struct wf_backend *be, struct wf_tens
  * joined batch of all ranks; those whose uniform number of 24 bits is below p are dropped. */
 struct dropout {
     wf_real scale;
-    uint32_t least; /* of the numbers that stay, times 2^24 */
+    uint32_t least; /* the least uniform number of an element that stays, times 2^24 */
     const struct wf_step *step;
     uint32_t stream;
     bool add;
     ptrdiff_t count;
 
-    /* Elements of one sample; 0: the first axis is not the batch's. */
+    /* Returns the elements of one sample; 0 where the first axis is not the batch. */
     __device__ ptrdiff_t sample() const
     {
         ptrdiff_t samples = step->samples, size = samples ? wf_div(count, samples) : 0;

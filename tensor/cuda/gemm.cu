@@ -2,9 +2,9 @@
 #include "tensor/cuda/gemm.cuh"
 #include "tensor/cuda/vec.cuh"
 
-/* TILE: rows and columns of c that one multiprocessor works on in cuBLAS, about. DEPTH: shortest
- * piece of a sum that is worth a launch. MOST_GROUPS: cuBLAS puts groups on an axis of the grid
- * that ends at 65535. TINY: see tiny(). */
+/* TILE is about how many rows and columns of c one multiprocessor works on in cuBLAS; DEPTH is the
+ * shortest piece of a sum that is worth a launch; MOST_GROUPS is set because cuBLAS puts groups on
+ * an axis of the grid that ends at 65535; TINY and TINY_GROUPS belong to tiny(). */
 enum { TILE = 128, DEPTH = 256, MOST_GROUPS = 32768, TINY = 16, TINY_GROUPS = 512 };
 static const size_t PARTIAL_BYTES = (size_t)64 << 20;
 
@@ -37,7 +37,7 @@ static int most(int a, int b)
     return a > b ? a : b;
 }
 
-/* One thread for each element of c. */
+/* Computes tiny products with one thread for each element of c. */
 static __global__ void tiny_kernel(const __grid_constant__ struct wf_product p)
 {
     ptrdiff_t ar = p.a.transposed ? 1 : p.a.ld, ak = p.a.transposed ? p.a.ld : 1;
@@ -53,15 +53,15 @@ static __global__ void tiny_kernel(const __grid_constant__ struct wf_product p)
     }
 }
 
-/* cuBLAS gives each matrix of a group a block of its own, however small, and multiplies with a K of
- * at least 8 or 16. */
+/* Returns whether tiny_kernel() is faster: cuBLAS gives each matrix of a group a block of its own,
+ * however small, and multiplies with a K of at least 8 or 16. */
 static bool tiny(const struct wf_product *p)
 {
     if (p->K <= 4) return true;
     return p->G >= TINY_GROUPS && p->M <= TINY && p->N <= TINY && p->K <= 2 * TINY;
 }
 
-/* Row-major c = a b is, column by column, c^T = b^T a^T. */
+/* cuBLAS reads matrices column by column, for which a row-major c = a b is c^T = b^T a^T. */
 enum wf_status wf_cuda_product(struct wf_backend *be, const struct wf_product *p)
 {
     const struct wf_cuda *c = wf_cuda_of(be);
@@ -162,7 +162,7 @@ static enum wf_status long_sum(struct wf_backend *be, const struct wf_product *p
     return sum_parts(be, p, part, parts);
 }
 
-/* All groups add up in one c: group g in partial sum g % parts. */
+/* Sums all groups into one c, group g in partial sum g % parts. */
 static enum wf_status group_sum(struct wf_backend *be, const struct wf_product *p)
 {
     size_t size = sizeof(wf_real) * (size_t)p->M * (size_t)p->N;
@@ -182,7 +182,7 @@ static enum wf_status group_sum(struct wf_backend *be, const struct wf_product *
     return sum_parts(be, p, part, parts);
 }
 
-/* The strides of a group of matrices; those of an axis of size 1 mean nothing. */
+/* Returns a tensor as a group of matrices. The stride of an axis of size 1 means nothing. */
 static struct wf_device_matrix matrix_of(const struct wf_tensor *t)
 {
     int rows = t->shape[1], cols = t->shape[2];
@@ -195,8 +195,8 @@ static struct wf_device_matrix matrix_of(const struct wf_tensor *t)
     return m;
 }
 
-/* Groups whose rows follow each other evenly and that share b are one matrix; groups that add up
- * and whose terms do so are one sum. sum: all groups add up. */
+/* Treats groups as one product where it can: groups whose rows follow each other evenly and that
+ * share b are one matrix; with `sum`, groups whose terms follow each other are one sum. */
 static bool merge_groups(struct wf_product *p, bool sum)
 {
     if (sum) {
@@ -204,7 +204,7 @@ static bool merge_groups(struct wf_product *p, bool sum)
         if (p->a.group != p->K * a || p->b.group != p->K * b) return false;
         if ((ptrdiff_t)p->G * p->K > 1 << 30) return false;
         p->K *= p->G;
-        if (!p->a.transposed) p->a.ld = most(p->a.ld, p->K); /* of one row, then */
+        if (!p->a.transposed) p->a.ld = most(p->a.ld, p->K); /* only a single row can need this */
         if (p->b.transposed) p->b.ld = most(p->b.ld, p->K);
     } else {
         if (p->b.group != 0 || p->a.transposed || (ptrdiff_t)p->G * p->M > 1 << 30) return false;

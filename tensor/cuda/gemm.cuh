@@ -26,7 +26,7 @@ enum wf_status wf_cuda_product(struct wf_backend *be, const struct wf_product *p
  * keep the whole device busy (the last one may be shorter); K where it is not cut. G is 1. */
 int wf_cuda_piece(const struct wf_backend *be, const struct wf_product *p);
 
-/* part [ceil(K / piece), M, N]: the product of each piece; c and beta are not looked at. */
+/* Writes the product of each piece to part [ceil(K / piece), M, N]; ignores c and beta. */
 enum wf_status wf_cuda_partial_products(struct wf_backend *be, const struct wf_product *p,
                                         int piece, wf_real *part);
 

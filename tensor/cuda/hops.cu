@@ -7,7 +7,7 @@
  * Larger graphs go one level of hops at a time through global memory, all supports at once. */
 #include "tensor/cuda/shared.cuh"
 
-/* RESERVED: bytes of shared memory that every block takes besides its own. */
+/* RESERVED is how many bytes of shared memory the device takes for every block. */
 enum { BLOCK = 512, LARGE_BLOCK = 1024, MOST_BITS = 3, RESERVED = 1024 };
 
 /* ---- plans ---- */
@@ -26,7 +26,7 @@ static void plan_supports(struct wf_hop_plan *p, const struct wf_supports *S, bo
     }
 }
 
-/* Which term a slot holds: -1 none. */
+/* Which term each slot holds; -1 where it holds none. */
 struct slots {
     int term[WF_MAXTERM], count;
 };
@@ -79,7 +79,7 @@ void wf_hop_plan_build(struct wf_hop_plan *p, const struct wf_supports *S, bool 
         *h = step_of(S, m);
         h->at_src = slot_of(&s, h->src);
         h->at_sub = slot_of(&s, h->sub);
-        /* a place of T_sub is read by the thread that writes T_m there */
+        /* T_m may take the slot of T_sub: the thread that writes a place has read it before. */
         if (!all && h->sub >= 0 && h->sub != h->src && last[h->sub] == m) slot_drop(&s, h->sub);
         h->at_term = all || last[m] > m ? slot_take(&s, m) : -1;
         if (!all && last[h->src] == m) slot_drop(&s, h->src);
@@ -112,7 +112,7 @@ size_t wf_hop_plan_bytes(const struct wf_hop_plan *p)
            (size_t)p->count * (size_t)(p->rows + 1) * sizeof(int);
 }
 
-/* Blocks and their size. */
+/* The blocks of a launch, and their size. */
 struct launch {
     int slices; /* blocks per sample */
     int threads;
@@ -124,8 +124,8 @@ static int slices_of(const struct wf_hop_plan *p, int vecs)
     return (vecs + (1 << p->bits) - 1) >> p->bits;
 }
 
-/* As many lanes as fit, 8 at most: a row of 8 vectors is what the banks of shared memory deliver at
- * once. Fewer where blocks would be few. False when nothing fits. */
+/* Plans as many lanes as fit, but at most 8, since the banks of shared memory deliver a row of 8
+ * vectors at once, and fewer where blocks would be few. Returns false when nothing fits. */
 static bool plan_lanes(const struct wf_backend *be, struct wf_hop_plan *p, int samples, int vecs,
                        struct launch *l)
 {
@@ -199,7 +199,8 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
     run_side(s, (int)blockIdx.x, memory);
 }
 
-/* Four items a thread, on at most all multiprocessors. */
+/* Sets how many blocks the side work gets: four items a thread, but no more blocks than there are
+ * multiprocessors. */
 static void count_side(const struct wf_backend *be, struct wf_side *s, int threads)
 {
     ptrdiff_t items = s->pack.to ? (ptrdiff_t)s->pack.M * s->pack.rows * s->pack.cols : 0;
@@ -221,7 +222,8 @@ enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
 
 /* ---- in shared memory ---- */
 
-/* Sample and first vector of a block. Last slices come last: they may be narrow. */
+/* Finds the sample and the first vector of a block. The last slices of all samples come last,
+ * because they may be narrow. */
 static __device__ void slice_of(const struct wf_hop_plan &p, const struct wf_terms &T, int block,
                                 int *b, int *first)
 {
@@ -280,7 +282,7 @@ static enum wf_status build_shared(struct wf_backend *be, struct wf_build *job,
     count_side(be, &job->side, l.threads);
     p.side = job->side;
     job->sum_rows = job->T.samples;
-    size_t room = (size_t)l.threads * sizeof(wf_wide); /* of the sums */
+    size_t room = (size_t)l.threads * sizeof(wf_wide); /* what wf_column_sums() needs */
     if (l.bytes < room) l.bytes = room;
     WF_TRY(wf_allow_shared(be, build_kernel));
     return LAUNCH(be, build_kernel, (unsigned)(p.side.blocks + job->T.samples * l.slices),
@@ -333,8 +335,8 @@ struct level {
     int steps;
 };
 
-/* Vector v of row n of sample b for item i. Samples run before rows: a warp of few channels reads
- * an entry once for many samples. */
+/* Returns the address of the vector of item i, and its row n. Items run over samples before rows,
+ * so that a warp of few channels reads an entry once for many samples. */
 static __device__ wf_real *place(const struct wf_terms &T, ptrdiff_t i, int *n)
 {
     ptrdiff_t q = wf_div(i, T.vecs), v = i - q * T.vecs, row = wf_div(q, T.samples);
@@ -347,7 +349,7 @@ static __device__ ptrdiff_t places(const struct wf_terms &T)
     return (ptrdiff_t)T.samples * T.rows * T.vecs;
 }
 
-/* One hop for each row of blocks. */
+/* Each row of blocks makes one hop. */
 static __global__ void build_level_kernel(const __grid_constant__ struct level p)
 {
     const struct wf_hop_step &h = p.step[blockIdx.y];

@@ -11,13 +11,14 @@
 #include "tensor/cuda/columns.cuh"
 #include "tensor/cuda/sparse.cuh"
 
-/* [part[0] part[1]], or part[0] act'(.) where y = act(.) is given. */
+/* What a term 0 is made of: [part[0] part[1]], or part[0] act'(.) where y = act(.) is given. */
 struct wf_source {
     struct wf_columns part[2], y;
     enum wf_act act;
 };
 
-/* out = y + z (h - y), or y h where there is no z, of the first columns of y. out.x NULL: none. */
+/* A blend: out = y + z (h - y), or y h where there is no z, with the first columns of y. out.x is
+ * NULL where nothing is blended. */
 struct wf_blend {
     struct wf_columns h, z, out;
 };
@@ -26,7 +27,7 @@ struct wf_blend {
  * else becomes of y. */
 struct wf_sink {
     struct wf_columns part[2];
-    const wf_real *bias; /* NULL: none */
+    const wf_real *bias; /* NULL where there is none */
     ptrdiff_t bias_stride;
     enum wf_act act;
     bool add[2];
@@ -90,13 +91,14 @@ static inline __device__ void wf_sink_store(const struct wf_sink &s, int b, int 
     }
 }
 
-/* ---- work beside the hops, of the blocks that a launch has left ---- */
+/* ---- work beside the hops, done by blocks that their launch has to spare ---- */
 
-/* to[m sm + c sc + o so] = w[m, channel, o] for all of w [M, C, O], C channels in the order of a
- * source, whose first part is the last C1 of w; 0 for c in [C, rows) and o in [O, cols). */
+/* Packs weights: to[m sm + c sc + o so] = w[m, channel, o] for all of w [M, C, O]. The channels c
+ * are in the order of a source, whose first part is the last C1 channels of w. Elements with c in
+ * [C, rows) or o in [O, cols) become 0. */
 struct wf_pack {
     const wf_real *w;
-    wf_real *to; /* NULL: nothing to pack */
+    wf_real *to; /* NULL where there is nothing to pack */
     int M, C, O, C1, rows, cols;
     ptrdiff_t sm, sc, so;
 };
@@ -111,14 +113,14 @@ struct wf_terms {
  * it is NULL. */
 struct wf_copy {
     struct wf_source from;
-    struct wf_terms to; /* data NULL: nothing to copy */
+    struct wf_terms to; /* data is NULL where there is nothing to copy */
     wf_real *sums;
 };
 
 struct wf_side {
     struct wf_pack pack;
     struct wf_copy copy[2];
-    int blocks; /* set by whoever launches it */
+    int blocks; /* set by the function that launches it */
 };
 
 /* Does the work of `side` in a launch of its own. */
@@ -131,7 +133,7 @@ struct wf_build {
     bool transpose;
     struct wf_source source;
     struct wf_terms T;
-    wf_real *sums; /* [sum_rows, vecs]: partial sums of term 0 over all rows; NULL: not wanted */
+    wf_real *sums; /* [sum_rows, vecs] partial sums of term 0 over all rows, or NULL */
     int sum_rows;  /* set by the build: at most the samples or the multiprocessors */
     struct wf_side side;
 };

@@ -3,7 +3,7 @@
 
 static __device__ bool counts(const struct wf_loss_rule &rule, double t)
 {
-    if (rule.kind == WF_MAPE && t == 0) return false; /* no percentage of nothing */
+    if (rule.kind == WF_MAPE && t == 0) return false; /* no percentage of 0 */
     return rule.mask == WF_MASK_NONE || (rule.mask == WF_MASK_NAN ? t == t : t != 0);
 }
 
@@ -41,8 +41,8 @@ static __device__ double slope(enum wf_loss_kind kind, double p, double t)
     return 0;
 }
 
-/* What a counted term weighs in the mean. PyTorch Geometric Temporal divides the mask by its mean
- * in float32, then takes the mean over all n elements. */
+/* Returns the weight of a counted term in the mean. PyTorch Geometric Temporal divides the mask by
+ * its mean in float32, then takes the mean over all n elements. */
 static __device__ double weight(const struct wf_loss_rule &rule, double n, double count)
 {
     if (count == 0) return 0;
@@ -55,7 +55,7 @@ struct pair {
     wf_real p, t;
 };
 
-/* part [parts, 2]: sum and number of the terms of each block's stretch. */
+/* Writes to part [parts, 2] the sum and the number of the terms of each block's stretch. */
 static __global__ void loss_parts_kernel(double *part, struct wf_loss_rule rule, const wf_real *p,
                                          const wf_real *t, ptrdiff_t n)
 {
@@ -109,7 +109,7 @@ extern "C" enum wf_status wf_cuda_loss(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, loss_kernel, 1, WF_CUDA_BLOCK, 0, out->data, rule, part, parts, (double)n);
 }
 
-/* out, dout: see the kernel's contract. */
+/* Adds to dp; out and dout are as tensor/kernels.def says. */
 static __global__ void loss_bwd_kernel(wf_real *dp, struct wf_loss_rule rule, const wf_real *p,
                                        const wf_real *t, ptrdiff_t n, const wf_real *out,
                                        const wf_real *dout)

@@ -1,6 +1,7 @@
-/* nccl.cu - sums over the devices of several processes, by NCCL. That is no part of the CUDA
- * Toolkit: it is loaded where it is asked for, and the few declarations that are wanted stand here.
- */
+/* nccl.cu - sums over the devices of several processes, by NCCL.
+ *
+ * NCCL is no part of the CUDA Toolkit. It is loaded at first use, and the few declarations that are
+ * needed stand here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

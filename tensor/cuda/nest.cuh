@@ -10,14 +10,14 @@ template <int NOP> struct wf_nest {
     int ndim;
     ptrdiff_t count;
     ptrdiff_t shape[WF_MAXDIM], stride[WF_MAXDIM][NOP];
-    wf_real *data[NOP]; /* NULL where the operand is */
+    wf_real *data[NOP]; /* NULL where the operand is NULL */
 };
 
 template <int NOP>
 static struct wf_nest<NOP> wf_nest_make(const struct wf_tensor *const (&op)[NOP]) {
     struct wf_nest<NOP> n = {
     };
-    const struct wf_tensor *last = op[NOP - 1]; /* is never NULL */
+    const struct wf_tensor *last = op[NOP - 1]; /* the last operand is never NULL */
     n.count = 1;
     for (int k = 0; k < NOP; k++) n.data[k] = op[k] ? op[k]->data : NULL;
     for (int a = 0; a < last->ndim; a++) {
@@ -37,7 +37,7 @@ static struct wf_nest<NOP> wf_nest_make(const struct wf_tensor *const (&op)[NOP]
     return n;
 }
 
-/* p[k] = address of element i of operand k. */
+/* Sets p[k] to the address of element i of operand k. */
 template <int NOP>
 static __device__ void wf_nest_at(const struct wf_nest<NOP> &n, ptrdiff_t i, wf_real *p[NOP])
 {
@@ -62,7 +62,7 @@ static __device__ void wf_nest_at(const struct wf_nest<NOP> &n, ptrdiff_t i, wf_
     for (int k = 0; k < NOP; k++) p[k] = n.data[k] ? n.data[k] + offset[k] : NULL;
 }
 
-/* f(i, p) for every element i, the operands' elements at p. */
+/* Calls f(i, p) for every element i, whose operands are at the addresses p. */
 template <int NOP, typename F>
 static __global__ void wf_each_kernel(const __grid_constant__ struct wf_nest<NOP> n, F f)
 {
@@ -90,7 +90,7 @@ static enum wf_status wf_each(struct wf_backend *be, const struct wf_tensor *con
 
 /* ---- a vector at a time ---- */
 
-/* Whether along the last axis operand k is one number, or lies in aligned vectors. */
+/* Returns whether operand k, along the last axis, is one number or lies in aligned vectors. */
 template <int NOP> static bool wf_nest_even(const struct wf_nest<NOP> &n, int k)
 {
     int last = n.ndim - 1;
@@ -100,8 +100,8 @@ template <int NOP> static bool wf_nest_even(const struct wf_nest<NOP> &n, int k)
     return n.stride[last][k] == 1 && wf_aligned(n.data[k]);
 }
 
-/* The last axis in steps of a vector; false where an operand does not allow it, or two of the
- * outputs, the first OUTS operands, are one array. */
+/* Makes the last axis go in steps of a vector. Returns false where an operand does not allow it, or
+ * where two of the outputs, the first OUTS operands, are one array. */
 template <int OUTS, int NOP> static bool wf_nest_vectorize(struct wf_nest<NOP> *n)
 {
     int last = n->ndim - 1;
@@ -149,8 +149,8 @@ static __global__ void wf_map_kernel(const __grid_constant__ struct wf_nest<NOP>
     }
 }
 
-/* As wf_each, of an f that writes p[0] to p[OUTS - 1] alone, which may be NULL, and reads such a
- * one only where f.add, or f.add[k], is true. */
+/* As wf_each, for an f that writes nothing but p[0] .. p[OUTS - 1], any of which may be NULL, and
+ * that reads p[k] of these only where f.add, or f.add[k], is true. */
 template <int OUTS, int NOP, typename F>
 static enum wf_status wf_map(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
 {

@@ -1,7 +1,7 @@
 /* optim.cu - optimizers: Adam and SGD. */
 #include "tensor/cuda/vec.cuh"
 
-/* Blocks of parameters of one size, and what the kernels read on the device. */
+/* The arrays of one update, of one size, and what the kernels read besides. */
 struct update {
     wf_real *p, *m, *v, *vmax;
     const wf_real *g, *norm;
@@ -34,7 +34,7 @@ static __device__ wf_real clip_factor(const struct update &u)
 
 static __global__ void adam_kernel(const __grid_constant__ struct update u)
 {
-    __shared__ wf_real rate, root; /* powers in double are slow: once for each block */
+    __shared__ wf_real rate, root; /* once per block: powers in double are slow */
     if (threadIdx.x == 0) {
         double t = (double)u.step->step + 1;
         rate = (wf_real)(u.step->lr / (1 - pow(u.rule.beta1, t)));

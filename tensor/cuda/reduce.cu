@@ -3,8 +3,9 @@
 #include "tensor/cuda/reduce.cuh"
 #include "tensor/cuda/rows.cuh"
 
-/* ---- sums ---- x is read once: a bias gradient of METR-LA, [64, 12, 207, 64] to [64], is 41 MB or
- * 12 us at 3.35 TB/s, in 512 blocks. */
+/* ---- sums ----
+ * x is read once: a bias gradient of METR-LA, [64, 12, 207, 64] to [64], is 41 MB, or 12 us at
+ * 3.35 TB/s, in 512 blocks. */
 
 struct root {
     wf_real *y;
@@ -63,7 +64,7 @@ template <int NOP> static struct rows<NOP> rows_of(const struct wf_tensor *const
     return r;
 }
 
-/* K numbers per thread. r: y, x */
+/* A row has up to K numbers per thread; r is y, x. */
 template <int K>
 static __global__ void softmax_short(struct rows<2> r, int group)
 {
@@ -153,7 +154,7 @@ static __global__ void softmax_bwd_long(struct rows<3> r, bool add)
     }
 }
 
-/* return RUN(K) for the K numbers per thread with which a warp has n. */
+/* Returns RUN(K) from the calling function, where K numbers per thread of a warp are at least n. */
 #define SWITCH_EACH(n, RUN)                                                                        \
     if (n <= 32) return RUN(1);                                                                    \
     if (n <= 64) return RUN(2);                                                                    \

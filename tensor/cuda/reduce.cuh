@@ -9,7 +9,7 @@
 
 #include "tensor/cuda/vec.cuh"
 
-/* Axes from slow to fast, at least one of them. */
+/* Axes of an array from slow to fast; there is at least one. */
 struct wf_axes {
     int n;
     ptrdiff_t count, size[WF_MAXDIM], stride[WF_MAXDIM];
@@ -32,9 +32,9 @@ struct wf_reduction {
     struct wf_axes kept, gone;
     struct wf_axes out; /* the kept axes in the result, number by number */
     bool columns;
-    int vec, across, down;  /* a block: outputs, and threads for the terms of each */
-    ptrdiff_t tiles, parts; /* blocks along the outputs, and for the terms of each */
-    ptrdiff_t each;         /* terms of a part */
+    int vec, across, down;  /* a block has `across` outputs, and `down` threads for each */
+    ptrdiff_t tiles, parts; /* blocks along the outputs, and for the terms of each output */
+    ptrdiff_t each;         /* number of terms in a part */
 };
 
 enum { WF_REDUCE_BLOCK = 256, WF_REDUCE_THREADS = 1 << 17 /* they occupy the device */ };
@@ -85,7 +85,7 @@ static inline void wf_axes_tidy(struct wf_axes *a, struct wf_axes *b)
     b->count = a->count;
 }
 
-/* The last of the axes in steps of a vector; false where their vectors are not aligned. */
+/* Makes the last axis go in steps of a vector; returns false where the vectors are not aligned. */
 static inline bool wf_axes_vectorize(struct wf_axes *fast, const struct wf_axes *other)
 {
     int last = fast->n - 1;
@@ -100,8 +100,8 @@ static inline bool wf_axes_vectorize(struct wf_axes *fast, const struct wf_axes 
     return true;
 }
 
-/* A power of two of threads for one output: `least` of them, more until the device is occupied, but
- * four terms for each. */
+/* Returns how many threads sum one output, a power of two: `least` of them, and more until the
+ * device is occupied, as long as each has four terms. */
 static inline int wf_reduce_down(ptrdiff_t outputs, ptrdiff_t terms, int least, int most)
 {
     int down = 1;
@@ -131,7 +131,8 @@ static inline void wf_reduce_blocks(struct wf_reduction *w)
     w->tiles = wf_div_up(outputs, w->across);
 }
 
-/* Sums x over the axes where y has size 1; aligned: every array that is read in vectors is. */
+/* Plans the sum of x over the axes where y has size 1. `aligned` says that every array which is to
+ * be read in vectors is aligned. */
 static inline struct wf_reduction wf_reduction_of(const struct wf_tensor *y,
                                                   const struct wf_tensor *x, bool aligned)
 {
@@ -154,14 +155,14 @@ static inline struct wf_reduction wf_reduction_of(const struct wf_tensor *y,
     return w;
 }
 
-/* Scratch memory for N sums. */
+/* Returns the bytes of scratch memory for N sums. */
 static inline size_t wf_reduce_bytes(const struct wf_reduction *w, int N)
 {
     return w->parts < 2 ? 0 : (size_t)(w->out.count * w->parts) * (size_t)N * sizeof(double);
 }
 
-/* f(k, r, at, s) adds the terms r at address `at` to the sums of the outputs from k on; finish(k,
- * s) takes those of output k. */
+/* f(k, r, at, s) adds the terms r at address `at` to the sums s of the outputs from k on; finish(k,
+ * s) receives the finished sums s of output k. */
 template <int N, int VEC, bool COLUMNS, typename F, typename G>
 static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     wf_reduce_terms(struct wf_reduction w, double *part, F f, G finish)
@@ -206,7 +207,7 @@ static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     }
 }
 
-/* A warp for each output. */
+/* Adds up the parts; a warp takes each output. */
 template <int N, typename G>
 static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     wf_reduce_parts(ptrdiff_t outputs, ptrdiff_t parts, const double *part, G finish)
@@ -233,7 +234,7 @@ static enum wf_status wf_reduce_finish(struct wf_backend *be, ptrdiff_t outputs,
                   finish);
 }
 
-/* part: wf_reduce_bytes() of scratch memory. */
+/* Runs a planned sum. `part` is wf_reduce_bytes() bytes of scratch memory. */
 template <int N, typename F, typename G>
 static enum wf_status wf_reduce(struct wf_backend *be, const struct wf_reduction &w, double *part,
                                 F f, G finish)

@@ -4,9 +4,9 @@
 #include "tensor/cuda/columns.cuh"
 #include "tensor/cuda/reduce.cuh"
 
-enum { GATES = 4 }; /* at most */
+enum { GATES = 4 }; /* the most that a cell has */
 
-/* The gates of a tensor [B, N, gates H], none of NULL. */
+/* The gates of a tensor [B, N, gates H]; a NULL tensor has none. */
 struct gates {
     struct wf_columns of[GATES];
 };
@@ -21,11 +21,11 @@ static struct gates gates_of(const struct wf_tensor *t, int count)
     return s;
 }
 
-/* What the kernels of a step work on; where there is no x, there is nothing. */
+/* What the kernels of a step work on. Columns whose x is NULL do not exist. */
 struct step {
     struct gates a, b, kept, da, db;
-    struct wf_columns h, y, dh, dy;      /* state, the new one, their gradients */
-    struct wf_columns z, dz;             /* GRU: the update gate where it is apart */
+    struct wf_columns h, y, dh, dy;      /* state, new state, their gradients */
+    struct wf_columns z, dz;             /* GRU in halves: update gate, its gradient */
     struct wf_columns next, dnext, p[3]; /* LSTM: h and dh are those of the cell */
     int samples, rows, vecs;
     bool add_a, add_b, add_h, add_z;
@@ -58,7 +58,7 @@ static __device__ void put(const struct wf_columns &c, struct wf_place at, wf_wi
 
 /* ---- GRU ---- */
 
-/* Of a step with results like y. */
+/* Returns what a step works on whose results have the shape of y. */
 static struct step gru_step(const struct wf_tensor *y, const struct wf_gru_in *in, int gates)
 {
     struct step s = {};
@@ -274,7 +274,7 @@ extern "C" enum wf_status wf_cuda_gru_blend_bwd(struct wf_backend *be,
 static void set_peepholes(struct step *s, const struct wf_tensor *p)
 {
     if (!p) return;
-    struct wf_tensor row = *p; /* one for every place */
+    struct wf_tensor row = *p; /* its strides become 0, so that all places read the same row */
     row.shape[2] = p->shape[1];
     row.stride[0] = row.stride[1] = 0;
     for (int k = 0; k < 3; k++, row.data += p->shape[1]) s->p[k] = wf_columns_of(&row);
@@ -324,7 +324,8 @@ extern "C" enum wf_status wf_cuda_lstm(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, lstm_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
-/* Gradients of what the activations of the gates see, of c, and what those of the peepholes sum. */
+/* The gradients of the gates before their activation and of c, and the terms of the sums that are
+ * the gradients of the peepholes. */
 struct lstm_grad {
     wf_wide gate[GATES], c, peep[3];
 };
@@ -365,7 +366,7 @@ static __global__ void lstm_bwd_kernel(const __grid_constant__ struct step p)
     }
 }
 
-/* The sums over all rows, of a contiguous [B, N, H]. */
+/* The terms of these sums, which run over all rows of a contiguous [B, N, H]. */
 struct peephole_terms {
     struct step p;
     int H;
@@ -389,13 +390,14 @@ struct peephole_sums {
     }
 };
 
-/* First of the two: it reads what the other may write over. */
+/* Adds to the gradients of the peepholes. This runs before the kernel of the other gradients, which
+ * may overwrite what it reads. */
 static enum wf_status add_peepholes(struct wf_backend *be, const struct step *p,
                                     const struct wf_tensor *dp, const struct wf_tensor *dh)
 {
     struct wf_tensor x = *dh, y = *dh;
     int H = dp->shape[1];
-    wf_tensor_shape(&x, 3, dh->shape); /* addresses as of a contiguous one */
+    wf_tensor_shape(&x, 3, dh->shape); /* the sum counts places as if dh were contiguous */
     y.shape[0] = y.shape[1] = 1;
     struct wf_reduction w = wf_reduction_of(&y, &x, H > 1); /* vectors run along a row */
     double *part = (double *)wf_cuda_scratch(be, wf_reduce_bytes(&w, 3));

@@ -5,7 +5,7 @@
 
 #include "tensor/cuda/cuda.cuh"
 
-/* A thread for each of n numbers, or a warp. */
+/* Returns the size of a group for rows of n numbers: a thread for each number, at most a warp. */
 static inline int wf_group_for(ptrdiff_t n)
 {
     int group = 1;
@@ -13,7 +13,8 @@ static inline int wf_group_for(ptrdiff_t n)
     return group;
 }
 
-/* Every thread of the warp calls these. */
+/* Return the sum, and below the maximum, over the threads of a group. Every thread of the warp
+ * calls them. */
 template <typename T> static __device__ T wf_group_sum(T v, int group)
 {
     for (int k = group / 2; k > 0; k /= 2) v += __shfl_xor_sync(0xffffffffu, v, k);
@@ -29,14 +30,14 @@ template <typename T> static __device__ T wf_group_max(T v, int group)
     return v;
 }
 
-/* Blocks for so many rows, a group for each, without end. */
+/* Returns how many blocks it takes to give each row a group, however many these are. */
 static inline unsigned wf_group_blocks(ptrdiff_t rows, int group)
 {
     ptrdiff_t each = WF_CUDA_BLOCK / group;
     return (unsigned)((rows + each - 1) / each);
 }
 
-/* The row of this thread's group, and the thread's place in it. */
+/* Return the row of this thread's group, and the thread's place in the group. */
 static __device__ ptrdiff_t wf_group_row(int group)
 {
     return ((ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x) / group;

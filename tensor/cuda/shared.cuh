@@ -29,8 +29,8 @@ void wf_hop_plan_build(struct wf_hop_plan *p, const struct wf_supports *S, bool 
 void wf_hop_plan_fold(struct wf_hop_plan *p, const struct wf_supports *S, bool transpose, int rows);
 size_t wf_hop_plan_bytes(const struct wf_hop_plan *p);
 
-/* Lets a kernel have all shared memory there is: never less, since launches that were recorded, or
- * come from another thread, rely on it. */
+/* Allows a kernel all shared memory there is. It is never allowed less later, because launches that
+ * were recorded, or that come from another thread, rely on it. */
 template <typename KERNEL>
 static enum wf_status wf_allow_shared(struct wf_backend *be, KERNEL kernel)
 {
@@ -106,8 +106,8 @@ static inline __device__ wf_wide wf_hop_stage_row(const struct wf_hop_plan &p,
     return sum;
 }
 
-/* for (t = this thread's place in a slot; ..; its next): row n, lane v. Threads keep their places,
- * so that only sums over other rows need a barrier. */
+/* Loops over this thread's places t in a slot: row n, lane v. A thread keeps its places from hop to
+ * hop, so that only sums over other rows need a barrier. */
 #define WF_EACH_PLACE(t, n, v, p)                                                                  \
     for (int t = (int)threadIdx.x, n, v; t < (p).rows << (p).bits; t += (int)blockDim.x)           \
         if (n = t >> (p).bits, v = t & ((1 << (p).bits) - 1), true)
@@ -136,7 +136,7 @@ static inline __device__ void wf_hop_stage_build(const struct wf_hop_plan &p,
     }
 }
 
-/* put(t, n, v, load(n, v)) for this thread's places in lanes [0, lanes). */
+/* Calls put(t, n, v, load(n, v)) for this thread's places in lanes [0, lanes). */
 template <typename T, typename LOAD, typename PUT>
 static inline __device__ void wf_fetch_places(const struct wf_hop_plan &p, int lanes, LOAD load,
                                               PUT put)

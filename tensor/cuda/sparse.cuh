@@ -5,7 +5,7 @@
 #include "tensor/cuda/vec.cuh"
 
 /* A pattern, or its transpose, with values: entry e of row i, ptr[i] <= e < ptr[i + 1], stands in
- * column idx[e] and has value val[perm[e] * stride]; perm NULL: val[e * stride]. */
+ * column idx[e] and has value val[perm[e] * stride], or val[e * stride] where perm is NULL. */
 struct wf_sparse {
     const int *ptr, *idx, *perm;
     const wf_real *val;
@@ -30,8 +30,8 @@ static inline __device__ wf_real wf_sparse_value(const struct wf_sparse &A, int 
     return A.val[(A.perm ? A.perm[e] : e) * A.stride];
 }
 
-/* Row i of A times W columns of a matrix x whose rows are `row` apart, for S matrices x that are
- * `sample` apart: each entry is read once for all of them. */
+/* Adds to sum row i of A times W columns of x, whose rows are `row` apart, for S matrices x that
+ * are `sample` apart. Each entry is read once for all of them. */
 template <int W, int S>
 static inline __device__ void wf_sparse_row(wf_vec<W> (&sum)[S], const struct wf_sparse &A, int i,
                                             const wf_real *x, ptrdiff_t row, ptrdiff_t sample)
@@ -55,7 +55,7 @@ struct wf_dots {
     wf_real scale;
     wf_real *out;
     ptrdiff_t out_sample, out_stride;
-    bool apart; /* sample by sample */
+    bool apart; /* out has a result for each sample */
 };
 enum wf_status wf_cuda_dots(struct wf_backend *be, const struct wf_csr *A, const struct wf_dots *d);
 

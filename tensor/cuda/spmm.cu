@@ -10,15 +10,15 @@
 
 struct spmm {
     struct wf_sparse A;
-    ptrdiff_t lead; /* between the samples' values; 0 where they share them */
+    ptrdiff_t lead; /* distance between the values of two samples; 0 where samples share them */
     const wf_real *x;
     wf_real *y;
     ptrdiff_t x_sample, x_row, y_sample, y_row;
-    int B, rows, vecs; /* vecs: W columns each */
+    int B, rows, vecs; /* samples, rows, vectors of W columns */
     bool add;
 };
 
-/* Rows [row, row + 1) of samples b .. b + S - 1. */
+/* Computes vector v of row `row` for samples b .. b + S - 1. */
 template <int W, int S> static __device__ void spmm_row(const struct spmm &p, int b, int row, int v)
 {
     struct wf_sparse A = p.A;
@@ -58,8 +58,9 @@ template <int W> static enum wf_status run_spmm(struct wf_backend *be, struct sp
 
 /* ---- cuSPARSE ---- */
 
-/* Balances rows of very different length, which pays on a large graph; its one deterministic
- * algorithm knows neither groups of matrices nor transposes. */
+/* Returns whether cuSPARSE is faster: it balances rows of very different length, which pays on a
+ * large graph, but its one deterministic algorithm knows neither groups of matrices nor transposes.
+ */
 static bool library_wins(const struct spmm *p)
 {
     return p->B == 1 && p->rows >= 4096 && p->vecs >= 32 && p->A.perm == NULL && p->A.stride == 1 &&
@@ -146,11 +147,11 @@ extern "C" enum wf_status wf_cuda_spmm(struct wf_backend *be, struct wf_tensor *
 struct dots {
     struct wf_dots d;
     const int *ptr, *idx;
-    int rows, nnz, vecs; /* vecs: W columns each */
+    int rows, nnz, vecs; /* rows, entries, vectors of W columns */
     int lanes;           /* threads that share a sum: a power of 2, at most 32 */
 };
 
-/* The row of entry e: the last one that begins at or before it. */
+/* Returns the row of entry e: the last row that begins at or before e. */
 static __device__ int row_of(const int *ptr, int rows, int e)
 {
     int from = 0, to = rows;
@@ -164,7 +165,7 @@ static __device__ int row_of(const int *ptr, int rows, int e)
     return from;
 }
 
-/* This lane's part of the sum of entry e over samples [b, b + count). */
+/* Returns this lane's part of the sum of entry e over samples [b, b + count). */
 template <int W>
 static __device__ wf_real dot(const struct dots &p, int e, ptrdiff_t b, int count, int lane)
 {

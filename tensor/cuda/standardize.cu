@@ -13,15 +13,15 @@ enum { SHORT = 256, LONG_BLOCK = 512, PARTS = 528 };
 
 struct norm {
     const wf_real *x, *w, *b, *dy;
-    wf_real *y, *dx, *mean, *rstd; /* rstd = 1 / sqrt(var + eps); one of each per group */
+    wf_real *y, *dx, *mean, *rstd; /* one mean and rstd = 1 / sqrt(var + eps) per group */
     ptrdiff_t A, C, D, rows;       /* A C rows of D */
     double share;                  /* 1 / D: divisions in double are slow */
     double eps;
     int vec;  /* numbers that are read at once */
-    bool add; /* to dx */
+    bool add; /* whether to add to dx or to overwrite it */
 };
 
-/* dx from element i on, or 0 where it is not added to. */
+/* Returns the vector of dx at element i; 0 where dx is overwritten. */
 template <int VEC> static __device__ wf_vec<VEC> load_dx(const struct norm &n, ptrdiff_t i)
 {
     wf_vec<VEC> v = {};
@@ -39,7 +39,7 @@ static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *
     n.A = in->x->shape[0];
     n.C = in->x->shape[1];
     n.D = in->x->shape[2];
-    if (n.C == 1 && !in->per_d) { /* so that neighbours are of one column unless D is 1 */
+    if (n.C == 1 && !in->per_d) { /* neighbours are then of one column, unless D is 1 */
         n.D *= n.A;
         n.A = 1;
     }
@@ -63,7 +63,7 @@ static __device__ void keep(const struct norm &n, ptrdiff_t group, double mean, 
 
 /* ---- rows, forward ---- */
 
-/* Weights or biases from d on, `otherwise` where there are none. */
+/* Returns the vector of weights or biases at d; `otherwise` where there are none. */
 template <int VEC>
 static __device__ wf_vec<VEC> load_or(const wf_real *p, ptrdiff_t d, wf_real otherwise)
 {
@@ -79,7 +79,7 @@ static __device__ void apply(const struct norm &n, ptrdiff_t row, ptrdiff_t d, c
     wf_vec_store(n.y + row * n.D + d, y);
 }
 
-/* K vectors per thread. */
+/* Normalises short rows, which have up to K vectors per thread. */
 template <int VEC, int K> static __global__ void rows_short(struct norm n, int group)
 {
     ptrdiff_t row = wf_group_row(group);
@@ -132,7 +132,8 @@ template <int VEC> static __global__ void rows_long(struct norm n)
         apply<VEC>(n, row, i, wf_vec_load<VEC>(x + i), (wf_real)mean, rstd);
 }
 
-/* return RUN(VEC, K) for `count` vectors of `vec` numbers, with K of them per thread. */
+/* Returns RUN(VEC, K) from the calling function for `count` vectors of `vec` numbers, where K per
+ * thread are enough. */
 #define SWITCH_SHORT(vec, count, RUN)                                                              \
     if (vec > 1 && count <= 32) return RUN(WF_VEC, 1);                                             \
     if (vec > 1 && count <= 64) return RUN(WF_VEC, 2);                                             \
@@ -158,7 +159,7 @@ static enum wf_status rows_forward(struct wf_backend *be, struct norm n)
 
 /* ---- columns, forward ---- */
 
-/* Sums of differences to the first number of the column, and of their squares. As that is one of
+/* Sums the differences to the first number of the column, and their squares. Because that is one of
  * the numbers, its distance from the mean costs the variance at most a factor of their count. */
 struct moments {
     struct norm n;
@@ -176,7 +177,7 @@ struct moments {
 
 struct keep_moments {
     struct norm n;
-    wf_real *mean, *var, *number; /* running moments and their count; NULL where they stay */
+    wf_real *mean, *var, *number; /* running moments and their count; NULL if not updated */
     double momentum;
     __device__ void operator()(ptrdiff_t c, const double (&s)[2]) const
     {
@@ -196,21 +197,22 @@ static __global__ void keep_given(struct norm n, const wf_real *mean, const wf_r
     EACH_ITEM(c, n.C) keep(n, c, (double)mean[c], (double)var[c]);
 }
 
-/* The column of number i. */
+/* Returns the column of number i. */
 static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
 {
     ptrdiff_t row = wf_div(i, n.D);
     return row - wf_div(row, n.C) * n.C;
 }
 
-/* p[c] of VEC neighbours, which have one column unless D is 1. */
+/* Returns p[c] for VEC neighbours, which are of one column unless D is 1. */
 template <int VEC>
 static __device__ wf_vec<VEC> of_column(const struct norm &n, const wf_real *p, ptrdiff_t c)
 {
     return n.D == 1 ? wf_vec_load<VEC>(p + c) : wf_vec_all<VEC>(p[c]);
 }
 
-/* number: grows by 1 here, where everything that reads it is done; or NULL. */
+/* Normalises columns. `number`, if not NULL, grows by 1 here, because all that reads it is done by
+ * now. */
 template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *number)
 {
     if (number && blockIdx.x == 0 && threadIdx.x == 0) *number += 1;
@@ -226,7 +228,7 @@ template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *
     }
 }
 
-/* [1, C, 1] of the arrays [A, C, D], or [1, D] of [rows, D]. */
+/* Plans sums that make [1, C, 1] of arrays [A, C, D], or with per_d [1, D] of [rows, D]. */
 static struct wf_reduction over_rows(const struct norm &n, const struct wf_tensor *x, bool per_d)
 {
     struct wf_tensor all = *x, one = *x;
@@ -278,11 +280,12 @@ extern "C" enum wf_status wf_cuda_standardize(struct wf_backend *be, struct wf_t
                      : LAUNCH(be, (apply_columns<1>), blocks, WF_CUDA_BLOCK, 0, n, number);
 }
 
-/* ---- gradient ---- with z = (x - mean) rstd and e = dy w:
+/* ---- gradient ----
+ * With z = (x - mean) rstd and e = dy w,
  *     dx = rstd (e - mean(e) - z mean(e z)),  dw = sum dy z,  db = sum dy
  * and dx = rstd e where the moments are given. */
 
-/* Sums of dy and of dy z, per column or, per_row, over rows with moments of their own. */
+/* Sums dy and dy z, per column or, with per_row, over rows that have moments of their own. */
 struct weight_terms {
     struct norm n;
     bool per_row;
@@ -298,7 +301,8 @@ struct weight_terms {
     }
 };
 
-/* Of column c: adds to db and dw; e = mean(dy), f = mean(dy z) rstd. All may be NULL. */
+/* Takes the sums of column c: adds them to db and dw, and keeps e = mean(dy) and f = mean(dy z)
+ * rstd. Each of the four may be NULL. */
 struct keep_sums {
     struct norm n;
     wf_real *dw, *db, *e, *f;
@@ -331,7 +335,7 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
     }
 }
 
-/* done adds the sums to the gradients of the weights. */
+/* Computes the gradients where moments are per column; `done` adds those of the weights. */
 static enum wf_status columns_bwd(struct wf_backend *be, struct norm n, const struct wf_norm_in *in,
                                   struct keep_sums done)
 {
@@ -353,8 +357,8 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct norm n, const st
 
 /* ---- rows, gradient ---- */
 
-/* Adds up, over a block's groups in order, what each has summed for its numbers; part [D, blocks].
- */
+/* Adds up, over the groups of a block in order, the sums that each group has for its numbers, into
+ * part [D, blocks]. */
 template <int VEC, int K>
 static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_t D, double *sums,
                                   double *part)
@@ -377,8 +381,9 @@ static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_
         part[i * gridDim.x + blockIdx.x] = sums[i];
 }
 
-/* The gradient of x, and the sums of each block for those of the weights: part [2, D, blocks], NULL
- * where nobody wants them. Four blocks to a multiprocessor: an H100 then runs PARTS at once. */
+/* Computes the gradient of x, and for the gradients of the weights the sums of each block, in part
+ * [2, D, blocks]; NULL where they are not wanted. A multiprocessor has four blocks, so that an H100
+ * runs PARTS of them at once. */
 template <int VEC, int K>
 static __global__ void __launch_bounds__(WF_CUDA_BLOCK, K <= 2 ? 4 : 1)
     rows_bwd_short(struct norm n, int group, double *part)
@@ -464,7 +469,7 @@ static enum wf_status launch_short(struct wf_backend *be, const struct norm &n, 
 #undef RUN
 }
 
-/* done adds the sums to the gradients of the weights. */
+/* Computes the gradients where moments are per row; `done` adds those of the weights. */
 static enum wf_status rows_bwd(struct wf_backend *be, struct norm n, const struct wf_norm_in *in,
                                struct keep_sums done)
 {

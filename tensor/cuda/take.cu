@@ -22,7 +22,8 @@ struct by_number {
     const wf_real *x;
     double scale;
     int rows;
-    /* Below the smallest step between two indices, above the rounding of x * scale. */
+    /* The 1e-3 that is added is below the smallest step between two indices and above the rounding
+     * of x * scale. */
     __device__ ptrdiff_t operator()(ptrdiff_t i) const
     {
         double r = floor((double)x[i] * scale + 1e-3);
@@ -73,8 +74,9 @@ extern "C" enum wf_status wf_cuda_lookup(struct wf_backend *be, struct wf_tensor
 
 /* ---- sums over lists ---- */
 
-/* dx [rows, width] += sums of the rows list[ptr[r]] .. list[ptr[r + 1] - 1] of dy. Threads of a
- * block: `lanes` along the width, `deep` along the list, then the parts of a list and the lists. */
+/* Sums over lists: row r of dx [rows, width] += the rows list[ptr[r]] .. list[ptr[r + 1] - 1] of
+ * dy. A block has `lanes` threads along the width times `deep` along the list, then come the parts
+ * of a list and the lists. */
 template <typename T> struct lists {
     wf_real *dx, *part; /* part [parts, rows, width] */
     const wf_real *dy;
@@ -121,7 +123,7 @@ template <int VEC, typename T> static __global__ void sum_lists(struct lists<T> 
     }
 }
 
-/* How to cut n rows of dy, spread over the lists as they may be. */
+/* Plans how to cut n rows of dy, however they are spread over the lists. */
 template <typename T> static void lists_shape(struct lists<T> *l, ptrdiff_t n)
 {
     bool even = l->width % WF_VEC == 0 && wf_aligned(l->dx) && wf_aligned(l->dy);
@@ -136,7 +138,7 @@ template <typename T> static void lists_shape(struct lists<T> *l, ptrdiff_t n)
     if (l->parts < 1) l->parts = 1;
 }
 
-/* The parts as [parts, rows * width], to be added up into the gradient. */
+/* Plans the sum of the parts [parts, rows * width] into the gradient. */
 template <typename T> static struct wf_reduction lists_parts(const struct lists<T> &l)
 {
     struct wf_tensor x = {}, y = {};
@@ -159,7 +161,7 @@ template <typename T> static size_t lists_bytes(const struct lists<T> &l)
     return lists_part_bytes(l.parts * l.rows * l.width) + wf_reduce_bytes(&w, 1);
 }
 
-/* l.part: lists_bytes() of scratch memory. */
+/* Adds the lists up. l.part is lists_bytes() bytes of scratch memory. */
 template <typename T>
 static enum wf_status add_lists(struct wf_backend *be, const struct lists<T> &l)
 {
@@ -190,14 +192,14 @@ extern "C" enum wf_status wf_cuda_take_bwd(struct wf_backend *be, struct wf_tens
 
 /* ---- looked-up numbers, sorted by row ---- */
 
-/* counts [chunks, rows]: of each chunk, how many numbers looked up each row; then how many of the
- * chunks before did. */
+/* A counting sort. counts [chunks, rows] is first how many numbers of each chunk looked up each
+ * row, and then how many numbers of the chunks before did. */
 struct sorting {
     ptrdiff_t count, chunks, each, rows;
     ptrdiff_t *counts, *start, *list;
 };
 
-/* Of the lanes that hold the same row: how many come before this one, and how many there are. */
+/* Counts the lanes that hold the same row as this one: those before it, and all of them. */
 static __device__ void alike(int row, int *before, int *all)
 {
     int lane = (int)threadIdx.x % 32;
@@ -209,8 +211,8 @@ static __device__ void alike(int row, int *before, int *all)
     }
 }
 
-/* A warp for each chunk: counts rows, or, where the counts have become positions, places numbers.
- */
+/* A warp takes each chunk. It counts rows or, with PLACE, when the counts have become positions, it
+ * places numbers. */
 template <bool PLACE> static __global__ void sort_chunks(struct sorting s, struct by_number row_of)
 {
     ptrdiff_t chunk = ((ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
@@ -234,8 +236,8 @@ template <bool PLACE> static __global__ void sort_chunks(struct sorting s, struc
 
 enum { SCAN = 1024 };
 
-/* One block: counts become sums over the chunks before, start [rows + 1] sums over the rows before.
- */
+/* Runs in one block. Turns counts into sums over the chunks before, and writes to start [rows + 1]
+ * the sums over the rows before. */
 static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
 {
     __shared__ ptrdiff_t warps[SCAN / 32];
@@ -249,7 +251,7 @@ static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
                                    counts[c * s.rows] = total;
                                    total += here;
                                });
-        sum = total; /* over the threads up to this one */
+        sum = total; /* becomes the sum over the threads up to this one */
         for (int k = 1; k < 32; k *= 2) {
             ptrdiff_t before = __shfl_up_sync(0xffffffffu, sum, k);
             if (lane >= k) sum += before;
@@ -264,7 +266,8 @@ static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
     if (t == 0) s.start[s.rows] = base;
 }
 
-/* Chunks of 512 numbers, longer ones where their counts would take more memory than the numbers. */
+/* Cuts the numbers into chunks of 512, or longer ones where their counts would take more memory
+ * than the numbers. */
 static struct sorting sorting_of(ptrdiff_t count, ptrdiff_t rows)
 {
     struct sorting s = {};
@@ -316,10 +319,11 @@ extern "C" enum wf_status wf_cuda_lookup_bwd(struct wf_backend *be, struct wf_te
 
 struct entry {
     wf_real v;
-    int i; /* -1: none */
+    int i; /* -1 where there is no entry */
 };
 
-/* Larger first, of equal ones the first; NaN is least, none comes last. */
+/* Returns whether a comes before b: larger first, of equal ones the first; NaN is least, and no
+ * entry comes last. */
 static __device__ bool before(const struct entry &a, const struct entry &b)
 {
     if (a.i < 0 || b.i < 0) return b.i < 0 && a.i >= 0;
@@ -337,7 +341,7 @@ static __device__ struct entry first_of_warp(struct entry a)
     return a;
 }
 
-/* Of this thread's share of a row, the first after `last`. */
+/* Returns the first entry after `last` in this thread's share of a row. */
 static __device__ struct entry next_after(const wf_real *x, ptrdiff_t step, int N,
                                           const struct entry &last)
 {
@@ -349,7 +353,8 @@ static __device__ struct entry next_after(const wf_real *x, ptrdiff_t step, int 
     return best;
 }
 
-/* A block for each row. Its threads offer the first of their share; whose is taken looks on. */
+/* A block takes each row. Each thread offers the first entry of its share; the thread whose entry
+ * is taken looks for the next. */
 static __global__ void largest(struct wf_tensor idx, struct wf_tensor x)
 {
     __shared__ struct entry sh[2][32];
@@ -377,7 +382,7 @@ extern "C" enum wf_status wf_cuda_topk(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, largest, (unsigned)x->shape[0], threads, 0, *idx, *x);
 }
 
-/* p: y, idx, x, the latter at the first row of the sample */
+/* p: y, idx, x; p[2] is the first row of the sample in x */
 struct pick {
     ptrdiff_t step;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
@@ -394,7 +399,8 @@ struct pick_bwd {
     }
 };
 
-/* f(y, idx, x) for each element of y [B, K, C]. */
+/* Calls f for each element of y [B, K, C], with the addresses of y, of idx, and of x as struct pick
+ * says. */
 template <typename F>
 static enum wf_status each_picked(struct wf_backend *be, const struct wf_tensor *y,
                                   const struct wf_tensor *idx, const struct wf_tensor *x, F f)

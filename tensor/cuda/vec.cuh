@@ -6,7 +6,7 @@
 
 enum { WF_VEC = 16 / sizeof(wf_real) };
 
-/* Whoever compiles for the CPU unrolls as it sees fit. */
+/* A compiler for the CPU unrolls as it sees fit. */
 #ifdef __CUDACC__
 #define WF_PRAGMA(text) _Pragma(#text)
 #define WF_UNROLL(n)    WF_PRAGMA(unroll n)
@@ -14,7 +14,7 @@ enum { WF_VEC = 16 / sizeof(wf_real) };
 #define WF_UNROLL(n)
 #endif
 
-/* W numbers side by side in memory; the address is a multiple of their size. */
+/* W numbers side by side in memory, at an address that is a multiple of their size. */
 template <int W> struct alignas(W * sizeof(wf_real)) wf_vec {
     wf_real v[W];
 };
@@ -47,8 +47,8 @@ template <int W> static __device__ void wf_vec_fma(wf_vec<W> &s, wf_real a, cons
     for (int k = 0; k < W; k++) s.v[k] += a * x.v[k];
 }
 
-/* put(i, get(i)) for i = from, from + step, .. below to, COUNT of them at a time, so that a thread
- * waits for memory once for all of these; get() may be asked for to - 1 more than once. */
+/* Calls put(i, get(i)) for i = from, from + step, .. below to, COUNT of them at a time, so that a
+ * thread waits for memory once for all of these. get(to - 1) may be called more than once. */
 template <int COUNT, typename T, typename I, typename GET, typename PUT>
 static inline __device__ void wf_fetch(I from, I to, I step, GET get, PUT put)
 {
@@ -62,13 +62,13 @@ static inline __device__ void wf_fetch(I from, I to, I step, GET get, PUT put)
     }
 }
 
-/* i / n for i >= 0; 32-bit division is several times as fast. */
+/* Returns i / n for i >= 0, in 32 bits where they suffice, which is several times as fast. */
 static inline __device__ ptrdiff_t wf_div(ptrdiff_t i, ptrdiff_t n)
 {
     return (i | n) >> 31 ? i / n : (ptrdiff_t)((unsigned)i / (unsigned)n);
 }
 
-/* Vectors of WF_VEC numbers for n of them. */
+/* Returns how many vectors of WF_VEC numbers hold n numbers. */
 static inline int wf_vecs(int n)
 {
     return (n + WF_VEC - 1) / WF_VEC;

@@ -1,3 +1,4 @@
+/* attention.c - scaled dot-product attention: the fused op, and the weights on their own. */
 #include <math.h>
 #include "autograd/ops_private.h"
 
@@ -53,9 +54,10 @@ static bool value_fits(struct wf_tape *g, const struct wf_tensor *k, const struc
     return ok;
 }
 
-/* ---- composed of other ops ---- what the fused kernel computes, with all weights in memory */
+/* ---- composed of other ops ----
+ * They compute what the fused kernel does, with all weights in memory. */
 
-/* x [.., L, H d] as [G H, L, d] */
+/* Returns x [.., L, H d] as [G H, L, d]. */
 static struct wf_tensor *split(struct wf_tape *g, struct wf_tensor *x, int heads)
 {
     if (g->error.status != WF_OK) return &g->poison;
@@ -64,7 +66,7 @@ static struct wf_tensor *split(struct wf_tape *g, struct wf_tensor *x, int heads
     return wf_reshape(g, x, 3, wf_dims(-1, L, d));
 }
 
-/* [G H, L, S] */
+/* Returns the softmax of the scores, [G H, L, S]. */
 static struct wf_tensor *weights(struct wf_tape *g, struct wf_tensor *q, struct wf_tensor *k,
                                  struct wf_tensor *mask, int heads, double scale)
 {
@@ -102,7 +104,8 @@ static struct wf_tensor *composed(struct wf_tape *g, struct wf_tensor *w, struct
 
 /* ---- fused ---- */
 
-/* The kernel wants channels side by side and rows that do not overlap. */
+/* Returns x, or a copy where the kernel cannot read x: it takes channels that lie side by side, and
+ * rows that do not overlap. */
 static struct wf_tensor *rows_of(struct wf_tape *g, struct wf_tensor *x)
 {
     int n = x->ndim;

@@ -1,3 +1,4 @@
+/* conv.c - convolution, as one product per tap or as one product of copied patches. */
 #include "autograd/ops_private.h"
 
 static int or_one(int n)
@@ -5,10 +6,11 @@ static int or_one(int n)
     return n > 0 ? n : 1;
 }
 
-/* ---- kernels along H, stride 1 ---- the sum of one product per tap, each of a range of steps:
+/* ---- kernels along H, stride 1 ----
+ * The result is the sum of one product per tap, each of a range of steps:
  *     y[b, t] = bias + sum_j x[b, t + shift_j] W_j,  shift_j = j dilation - padding */
 
-/* Steps from..to of x [B, T, N, C] as [B, (to - from) N, C]. */
+/* Returns steps [from, to) of x [B, T, N, C] as [B, (to - from) N, C]. */
 static struct wf_tensor steps(const struct wf_tensor *x, int from, int to)
 {
     struct wf_tensor v = *x;
@@ -22,7 +24,8 @@ static struct wf_tensor steps(const struct wf_tensor *x, int from, int to)
     return v;
 }
 
-/* True when steps() of x are matrices: a slice along time, of the batch or of the channels. */
+/* Returns whether steps() of x are matrices, as they are for a slice of x along time, along the
+ * batch or along the channels. */
 static bool even(const struct wf_tensor *x)
 {
     return (x->shape[3] == 1 || x->stride[3] == 1) &&
@@ -30,7 +33,7 @@ static bool even(const struct wf_tensor *x)
            x->stride[x->shape[2] == 1 ? 1 : 2] >= x->shape[3];
 }
 
-/* Rows of tap j of w [k C, O] as a [B, C, O] that all share. */
+/* Returns the rows of tap j of w [k C, O] as a [B, C, O] whose samples share them. */
 static struct wf_tensor tap_weight(const struct wf_tensor *w, int j, int C, int B)
 {
     struct wf_tensor v = *w;
@@ -55,7 +58,7 @@ static struct wf_tensor transposed(struct wf_tensor x)
     return v;
 }
 
-/* The steps t0..t1 of y that tap j reaches, shifted by *shift in x. */
+/* The steps [from, to) of y to which a tap contributes; it reads them in x `shift` steps later. */
 struct range {
     int from, to, shift;
 };
@@ -66,7 +69,7 @@ static struct range range_of(int j, const int *dilation_padding, int T, int out)
     return (struct range){ shift < 0 ? -shift : 0, out < T - shift ? out : T - shift, shift };
 }
 
-/* i: taps, dilation, padding */
+/* The node's i holds taps, dilation and padding. */
 static void conv_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *x = n->in[0], *w = n->in[1], *dy = n->out->grad;
@@ -115,9 +118,11 @@ static struct wf_tensor *conv_taps(struct wf_tape *g, struct wf_tensor *x, struc
         g, (struct wf_node){ .op = &op, .out = y, .in = { x, w, b }, .i = { taps, dp[0], dp[1] } });
 }
 
-/* ---- the general case ---- copies what every tap sees, side by side, then is one product */
+/* ---- the general case ----
+ * It copies what every tap sees, side by side, and then is one product. */
 
-/* The part of x and of the patches y that belong to a tap; false when there is none. */
+/* Views the parts of x and of the patches y that belong to a tap; returns false when they are
+ * empty. */
 static bool tap_views(const struct wf_conv_config *c, int tap, const struct wf_tensor *x,
                       const struct wf_tensor *y, struct wf_tensor view[2])
 {
@@ -154,7 +159,7 @@ static void patches_vjp(struct wf_tape *g, const struct wf_node *n)
             WF_RUN(g, wfk_copy(g->be, &view[0], &view[1], true));
 }
 
-/* [B, H, W, C] -> [B, H', W', taps * C] */
+/* Copies patches: [B, H, W, C] -> [B, H', W', taps * C]. */
 static struct wf_tensor *patches(struct wf_tape *g, struct wf_tensor *x,
                                  const struct wf_conv_config *c, const int *out)
 {

@@ -1,7 +1,8 @@
 /* dconv.c - the diffusion convolution, and a recurrent cell of two. */
 #include "autograd/ops_private.h"
 
-/* ---- the convolution ---- node inputs: x, h, w, b, then the supports' values */
+/* ---- the convolution ----
+ * The node's inputs are x, h, w, b, then the supports' values. */
 
 static struct wf_dconv_in dconv_in(const struct wf_node *n)
 {
@@ -66,7 +67,7 @@ struct wf_tensor *wf_dconv_op(struct wf_tape *g, const struct wf_supports *S, st
 
 /* ---- the cell ---- */
 
-/* Node inputs: x, h, the weights and biases of the gates and of the candidate, [r z], the
+/* The node's inputs: x, h, the weights and biases of the gates and of the candidate, [r z], the
  * candidate, then the supports' values. */
 enum { X, H, GATES, GATES_BIAS, CAND, CAND_BIAS, RZ, C, VALUES };
 
@@ -92,7 +93,7 @@ static void dcgru_vjp(struct wf_tape *g, const struct wf_node *n)
     WF_RUN(g, wfk_dcgru_bwd(g->be, &d, &in, n->in[RZ], n->in[C], n->out->grad));
 }
 
-/* The weights make states * H channels. */
+/* Checks the shapes of one of the cell's convolutions, whose weights make states * H channels. */
 static bool cell_fits(struct wf_tape *g, const char *op, const struct wf_supports *S,
                       const struct wf_tensor *x, const struct wf_tensor *h,
                       const struct wf_tensor *w, const struct wf_tensor *b, int states)

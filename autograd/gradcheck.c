@@ -17,7 +17,7 @@ static double draw(const struct wf_gradcheck *c, uint32_t stream, ptrdiff_t i)
     return 2 * wf_rng_uniform(&r) - 1;
 }
 
-/* <v, y>; the tape holds the run afterwards. */
+/* Runs build() and returns <v, y>; the tape holds the run afterwards. */
 static double value(struct work *w, struct wf_tensor **out)
 {
     struct wf_tape *g = w->g;

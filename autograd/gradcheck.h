@@ -1,8 +1,9 @@
 /* gradcheck.h - checks a vjp against central differences; for the library's tests and a user's.
  *
- * Along one random direction per input and for one random cotangent of the output: f(x) = <v,
- * y(x)>, (f(x + e u) - f(x - e u)) / 2e against <u, df/dx>. Unlike a check of sum(y), this sees
- * every row of the Jacobian. Meaningful bounds need the double build. */
+ * With one random cotangent v of the output and one random direction u per input, it compares
+ *     (f(x + e u) - f(x - e u)) / 2e  with  <u, df/dx>,  where f(x) = <v, y(x)>.
+ * Unlike a check of sum(y), this sees every row of the Jacobian. Meaningful bounds need the double
+ * build. */
 #ifndef WF_GRADCHECK_H
 #define WF_GRADCHECK_H
 
@@ -23,8 +24,9 @@ struct wf_gradcheck {
     uint64_t seed;
 };
 
-/* Writes into worst the largest |numeric - analytic| / (1 + |numeric|) over the leaves and its leaf
- * into which. The leaves' data are restored. Fails as the tape or an allocation fails. */
+/* Writes the largest |numeric - analytic| / (1 + |numeric|) over the leaves to *worst, and the
+ * number of its leaf to *which. The leaves' data are restored. Fails when the tape or an allocation
+ * does. */
 enum wf_status wf_gradcheck_run(const struct wf_gradcheck *c, struct wf_backend *be, double *worst,
                                 int *which, struct wf_error *err);
 

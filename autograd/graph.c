@@ -1,3 +1,4 @@
+/* graph.c - ops on the entries and nodes of a sparse pattern. */
 #include "autograd/ops_private.h"
 
 struct wf_tensor *wf_as_bnc(struct wf_tape *g, const char *op, struct wf_tensor *x)
@@ -36,7 +37,7 @@ bool wf_values_fit(struct wf_tape *g, const char *op, const struct wf_csr *A,
     return false;
 }
 
-/* x [.., n] as [B, n], contiguous. */
+/* Returns x [.., n] as [B, n], contiguous. */
 static struct wf_tensor *as_rows(struct wf_tape *g, struct wf_tensor *x)
 {
     int B = 1, last = x->ndim - 1;
@@ -45,8 +46,8 @@ static struct wf_tensor *as_rows(struct wf_tape *g, struct wf_tensor *x)
     return wf_contiguous(g, wf_reshape(g, x, 2, wf_dims(B, x->shape[last])));
 }
 
-/* values [.., E], whose leading axes are the first ones of x [.., N, C], once for each of x's
- * others. */
+/* Repeats values [.., E], whose leading axes are the first ones of x [.., N, C], for each of the
+ * other leading axes of x. */
 static struct wf_tensor *repeat_values(struct wf_tape *g, struct wf_tensor *values,
                                        const struct wf_tensor *x)
 {
@@ -60,7 +61,8 @@ static struct wf_tensor *repeat_values(struct wf_tape *g, struct wf_tensor *valu
     return wf_expand(g, values, n, shape);
 }
 
-/* Values [E], or [.., E] with the first leading axes of x [.., N, C] and then as [B, E]. */
+/* Returns the values as the kernels take them: [E] as they are; [.., E], whose leading axes are the
+ * first ones of x [.., N, C], as [B, E]. */
 static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const struct wf_csr *A,
                                      struct wf_tensor *values, const struct wf_tensor *x)
 {
@@ -76,7 +78,8 @@ static struct wf_tensor *edge_values(struct wf_tape *g, const char *op, const st
                         A->nnz);
 }
 
-/* x [.., nodes, C] -> shape of the result, whose node axis is `out`. */
+/* Checks that x is [.., nodes, C] and writes the shape of the result, whose node axis has size
+ * `out`. */
 static bool nodes_fit(struct wf_tape *g, const char *op, const struct wf_tensor *x, int nodes,
                       int out, int shape[WF_MAXDIM])
 {
@@ -132,7 +135,8 @@ struct wf_tensor *wf_edge_max(struct wf_tape *g, const struct wf_csr *A, struct 
 
 /* ---- numbers of entries and of nodes ---- */
 
-/* x [.., n] as [B, n], with the shape of a result [.., m]; poison when x does not fit. */
+/* Returns x [.., n] as [B, n], and writes the shape of a result [.., m]; poison when x does not
+ * fit. */
 static struct wf_tensor *per_item(struct wf_tape *g, const char *op, struct wf_tensor *x, int n,
                                   int m, int shape[WF_MAXDIM])
 {

@@ -1,3 +1,4 @@
+/* loss.c - masked losses. */
 #include "autograd/ops_private.h"
 
 static void loss_vjp(struct wf_tape *g, const struct wf_node *n)

@@ -1,6 +1,8 @@
+/* norm.c - batch and layer normalisation. */
 #include "autograd/ops_private.h"
 
-/* Node inputs: x, w, b, running mean and variance, stat; i: per_d, update; r: eps. */
+/* The node's inputs are x, w, b, running mean and variance, and stat; its i holds per_d and update,
+ * its r eps. */
 static struct wf_norm_in norm_in(const struct wf_node *n)
 {
     return (struct wf_norm_in){ .x = n->in[0],
@@ -21,7 +23,7 @@ static void standardize_vjp(struct wf_tape *g, const struct wf_node *n)
     WF_RUN(g, wfk_standardize_bwd(g->be, dx, dw, db, &in, n->in[5], n->out->grad));
 }
 
-/* in->x is [A, C, D]; returns y in the given shape. */
+/* Normalises in.x, which is [A, C, D]; returns y in the shape of x. */
 static struct wf_tensor *standardize(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
                                      struct wf_tensor *b, struct wf_norm_in in)
 {
@@ -42,7 +44,8 @@ static struct wf_tensor *standardize(struct wf_tape *g, struct wf_tensor *x, str
                                                .r = { in.eps } });
 }
 
-/* x as a contiguous [A, C, D], A the axes before `from`, D those from `to` on. */
+/* Returns x as a contiguous [A, C, D], where A joins the axes before `from` and D those from `to`
+ * on. */
 static struct wf_tensor *as_acd(struct wf_tape *g, struct wf_tensor *x, int from, int to)
 {
     int shape[3] = { 1, 1, 1 };

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* ---- leaves ---- */
+/* ---- leaves ---- new tensors of a shape; wf_input() copies row-major numbers from the host */
 struct wf_tensor *wf_zeros(struct wf_tape *g, int ndim, const int *shape);
 struct wf_tensor *wf_full(struct wf_tape *g, double value, int ndim, const int *shape);
 struct wf_tensor *wf_identity(struct wf_tape *g, int n); /* [n, n] */
@@ -30,66 +30,76 @@ struct wf_tensor *wf_square(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_abs(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_recip0(struct wf_tape *g, struct wf_tensor *x); /* 1/x, 0 where x = 0 */
 struct wf_tensor *wf_rsqrt0(struct wf_tape *g, struct wf_tensor *x); /* x^-1/2, 0 where x = 0 */
-struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope); /* 0..1 */
+/* max(x, slope x) for 0 <= slope <= 1; the derivative at 0 is the slope. */
+struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope);
+/* scale x + shift */
 struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale, double shift);
-struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a,
-                         struct wf_tensor *b); /* broadcasts */
+/* These six broadcast. At a tie, max and min give the whole gradient to a. */
+struct wf_tensor *wf_add(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_sub(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_mul(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_div(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_max(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_min(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 
-/* (1 - w) a + w b, one kernel; the update of a gated unit. Equal shapes. */
+/* (1 - w) a + w b in one kernel, the update of a gated unit. The shapes are equal. */
 struct wf_tensor *wf_lerp(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
                           struct wf_tensor *w);
 
-/* Zeroes elements with probability p and scales the others by 1/(1 - p); x itself when the tape is
- * not training. */
+/* Sets elements to 0 with probability p and scales the others by 1/(1 - p); returns x itself when
+ * the tape is not training. */
 struct wf_tensor *wf_dropout(struct wf_tape *g, struct wf_tensor *x, double p);
 
-/* [1]: 1 with the probability wf_step.teach of this step, else 0; 0 when not training. */
+/* Returns [1]: 1 with the probability wf_step.teach of this step, else 0; always 0 when the tape is
+ * not training. */
 struct wf_tensor *wf_coin(struct wf_tape *g);
 
-/* ---- shape ---- views: no data moves ---- */
+/* ---- shape ----
+ * Slice, select, permute and unsqueeze return views: no data moves. */
 struct wf_tensor *wf_slice(struct wf_tape *g, struct wf_tensor *x, int axis, int from, int to);
-struct wf_tensor *wf_select(struct wf_tape *g, struct wf_tensor *x, int axis, int i); /* drops it */
-struct wf_tensor *wf_permute(struct wf_tape *g, struct wf_tensor *x, ...); /* x->ndim ints */
+/* Returns index i of an axis; the result is without the axis. */
+struct wf_tensor *wf_select(struct wf_tape *g, struct wf_tensor *x, int axis, int i);
+/* Axis k of the result is the axis of x that argument k names; there are x->ndim such ints. */
+struct wf_tensor *wf_permute(struct wf_tape *g, struct wf_tensor *x, ...);
 struct wf_tensor *wf_unsqueeze(struct wf_tape *g, struct wf_tensor *x, int axis);
-/* -1 once in shape: that axis follows from the others. Copies only when the strides demand it. */
+/* One axis of shape may be -1: its size follows from the others. The result is a view, or a copy
+ * where the strides demand one. */
 struct wf_tensor *wf_reshape(struct wf_tape *g, struct wf_tensor *x, int ndim, const int *shape);
 struct wf_tensor *wf_contiguous(struct wf_tape *g, struct wf_tensor *x); /* x or a copy */
 struct wf_tensor *wf_expand(struct wf_tape *g, struct wf_tensor *x, int ndim, const int *shape);
 
-/* Along the last axis; and n tensors along any axis (concat_n), or along a new one (stack). */
+/* wf_concat() joins a and b along the last axis, wf_concat_n() n tensors along any axis, and
+ * wf_stack() n tensors of one shape along a new axis. */
 struct wf_tensor *wf_concat(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b);
 struct wf_tensor *wf_concat_n(struct wf_tape *g, struct wf_tensor *const *x, int n, int axis);
 struct wf_tensor *wf_stack(struct wf_tape *g, struct wf_tensor *const *x, int n, int axis);
 
-/* Rows ix->idx of x [range, ..]: [n, ..]. ix must live until the tape is reset. */
+/* Returns rows ix->idx of x [range, ..]: [n, ..]. ix must live until the tape is reset. */
 struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct wf_index *ix);
 
-/* Positions of the k largest of x [.., N], falling, as numbers: [.., k]; of equal ones the first,
- * NaN is least. No gradient: a choice. N is at most 2^24, what wf_real counts exactly in every
- * build. */
+/* Returns the positions of the k largest of x [.., N], in falling order, as numbers: [.., k]. Of
+ * equal ones the first counts as larger; NaN is least. A choice has no gradient. N is at most 2^24,
+ * up to which wf_real counts exactly in every build. */
 struct wf_tensor *wf_topk(struct wf_tape *g, struct wf_tensor *x, int k);
-/* Rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers in [0,
- * N), each once in a sample, as wf_topk() makes them; it has no gradient. */
+/* Returns rows idx [.., K] of x [.., N, C], sample by sample: [.., K, C]. idx holds whole numbers
+ * in [0, N), each once in a sample, as wf_topk() makes them; it has no gradient. */
 struct wf_tensor *wf_pick(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *idx);
-/* The other way: rows y [.., K, C] at idx [.., K] of zeros [.., N, C]. */
+/* The transpose of wf_pick(): returns zeros [.., N, C] in which rows idx [.., K] are y [.., K, C].
+ */
 struct wf_tensor *wf_scatter(struct wf_tape *g, struct wf_tensor *y, struct wf_tensor *idx, int N);
-/* Row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table: [.., D].
- * A thousandth is added first: time of day times steps a day is never quite whole. x has no
- * gradient. */
+/* Returns row floor(x * scale) of table [n, D] for every number of x [..], clamped to the table:
+ * [.., D]. A thousandth is added before the floor, because time of day times steps a day is never
+ * quite whole. x has no gradient. */
 struct wf_tensor *wf_lookup(struct wf_tape *g, struct wf_tensor *table, struct wf_tensor *x,
                             double scale);
 
-/* ---- reductions ---- the axis stays with size 1 when keep, else it goes ---- */
+/* ---- reductions ----
+ * With keep the axis stays with size 1, else it goes. */
 struct wf_tensor *wf_sum(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_mean(struct wf_tape *g, struct wf_tensor *x, int axis, bool keep);
 struct wf_tensor *wf_sum_all(struct wf_tape *g, struct wf_tensor *x);  /* [1] */
 struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x); /* [1] */
-/* Largest element, [1]; the gradient goes to it alone, to one of several that are equal. */
+/* The largest element, [1]. It alone gets the gradient; of several that are equal, one does. */
 struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x);
 struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis);
 
@@ -112,10 +122,12 @@ struct wf_conv_config {
 struct wf_tensor *wf_conv_op(struct wf_tape *g, struct wf_tensor *x, struct wf_tensor *w,
                              struct wf_tensor *b, const struct wf_conv_config *c);
 
-/* ---- normalisation ---- (x - mean) / sqrt(var + eps) w + b; w and b may be NULL ---- */
-/* Moments per channel over all other axes (Ioffe & Szegedy 2015); w, b [C]. While training those of
- * x, which also move the running ones, by momentum or, where that is below 0, to the average of all
- * steps (var: the unbiased one); else the running ones. */
+/* ---- normalisation ----
+ * (x - mean) / sqrt(var + eps) w + b; w and b may be NULL. */
+/* Batch norm (Ioffe & Szegedy 2015) has moments per channel, over all other axes; w, b [C]. While
+ * training, the moments are those of x, and the running ones (var being the unbiased variance)
+ * move towards them by momentum or, where momentum is below 0, to the average of all steps.
+ * Otherwise the moments are the running ones. */
 struct wf_running {
     struct wf_tensor *mean, *var, *count; /* [C], [C], [] */
     double momentum, eps;
@@ -123,29 +135,30 @@ struct wf_running {
 struct wf_tensor *wf_batch_norm_op(struct wf_tape *g, struct wf_tensor *x, int axis,
                                    struct wf_tensor *w, struct wf_tensor *b,
                                    const struct wf_running *run);
-/* Moments over the last `axes` axes jointly (Ba et al. 2016); w and b have their shape. */
+/* Layer norm (Ba et al. 2016) has moments over the last `axes` axes jointly; w and b have the shape
+ * of these. */
 struct wf_tensor *wf_layer_norm_op(struct wf_tape *g, struct wf_tensor *x, int axes,
                                    struct wf_tensor *w, struct wf_tensor *b, double eps);
 
-/* ---- attention ---- (Vaswani et al. 2017)
- * softmax(q k^T * scale + mask) v, head by head: q [.., L, heads * d], k [.., S, heads * d],
- * v [.., S, heads * e] -> [.., L, heads * e]; head h owns channels h * d ..; mask [L, S] is added
- * to the scores, NULL: none. A row in which all is forbidden gives NaN. Views with any
- * order of the leading axes and L are read in place; weights are not kept unless the mask wants a
- * gradient. */
+/* ---- attention ---- softmax(q k^T * scale + mask) v, head by head (Vaswani et al. 2017): q [..,
+ * L, heads * d], k [.., S, heads * d], v [.., S, heads * e] -> [.., L, heads * e]. Head h owns d
+ * channels from h * d on (of v: e from h * e on). mask [L, S], or NULL, is added to the scores; a
+ * row in which it forbids all gives NaN. Views with any order of the leading axes and L are read in
+ * place. Weights are not kept unless the mask needs a gradient. */
 struct wf_tensor *wf_attention(struct wf_tape *g, struct wf_tensor *q, struct wf_tensor *k,
                                struct wf_tensor *v, struct wf_tensor *mask, int heads,
                                double scale);
-/* The softmax alone: [.., heads, L, S]. */
+/* Returns the softmax alone: [.., heads, L, S]. */
 struct wf_tensor *wf_attention_weights(struct wf_tape *g, struct wf_tensor *q, struct wf_tensor *k,
                                        struct wf_tensor *mask, int heads, double scale);
-/* [L, L]: 0 up to the diagonal, -inf behind it. */
+/* Returns [L, L]: 0 up to the diagonal, -inf behind it. */
 struct wf_tensor *wf_causal_mask(struct wf_tape *g, int L);
 
-/* ---- graphs ---- A and S must live until the tape is reset; values [E] may need a gradient ----
- */
-/* A x (or A^T x) for x [.., N, C]; values [E], or [.., E] for every sample its own: their leading
- * axes are x's first ones, and what axes x has beside them shares the values. */
+/* ---- graphs ----
+ * A and S must live until the tape is reset. Values may need a gradient. */
+/* A x (or A^T x) for x [.., N, C]. The values are [E], or [.., E] where samples have values of
+ * their own: their leading axes are the first ones of x, and x shares them along its other leading
+ * axes. */
 struct wf_tensor *wf_spmm(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *values,
                           struct wf_tensor *x, bool transpose);
 /* Sum of values [.., E] over each row (or column): [.., rows] (or [.., cols]) */
@@ -154,7 +167,8 @@ struct wf_tensor *wf_edge_sum(struct wf_tape *g, const struct wf_csr *A, struct 
 /* x[.., row of e] (or x[.., column of e]) for every entry e: [.., E] */
 struct wf_tensor *wf_edge_spread(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x,
                                  bool columns);
-/* exp(x_e) / (their sum over the row of e), x [.., E] -> [.., E]: attention over the in-edges. */
+/* Softmax over the entries of each row, x [.., E] -> [.., E]: attention over the edges into a node.
+ */
 struct wf_tensor *wf_edge_softmax(struct wf_tape *g, const struct wf_csr *A, struct wf_tensor *x);
 /* y[.., i, c] = max over the entries e = (i, j) of values[e] x[.., j, c], 0 in an empty row; values
  * as in wf_spmm. The gradient goes to the entry that wins, the first of equal ones. */
@@ -180,14 +194,15 @@ struct wf_tensor *wf_dcgru_op(struct wf_tape *g, const struct wf_supports *S, st
                               struct wf_tensor *h, struct wf_tensor *const w[2],
                               struct wf_tensor *const b[2]);
 
-/* ---- recurrent cells ---- The elementwise part of a step, after the products. a and b of the
- * input and of the state, of one shape. */
+/* ---- recurrent cells ----
+ * The elementwise part of a step. a and b, of one shape, are the products of the input and of the
+ * state with their weights. */
 /* GRU (Cho et al. 2014, as PyTorch's, reset gate after the product); a and b [.., 3H] for r, z, u:
  *     r = s(a_r + b_r),  z = s(a_z + b_z),  u = tanh(a_u + r b_u),  h' = (1 - z) u + z h
  * h [.., H] -> h'. */
 struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
                                 struct wf_tensor *h);
-/* The same with the reset gate before the product, in two halves; b may be NULL:
+/* A GRU step with the reset gate before the product comes in two halves; b may be NULL:
  *     r = s(a_r + b_r),  z = s(a_z + b_z);  a and b [.., 2H], h [.., H] -> r h, and z
  *     h' = (1 - z) tanh(a + b) + z h;       all [.., H] -> h' */
 struct wf_tensor *wf_gru_reset(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
@@ -196,15 +211,16 @@ struct wf_tensor *wf_gru_blend(struct wf_tape *g, struct wf_tensor *a, struct wf
                                struct wf_tensor *z, struct wf_tensor *h);
 /* LSTM (Gers et al. 2000); [i f g o] = a + b [.., 4H], b may be NULL; peepholes p [3, H] or NULL:
  *     c' = s(f + p_1 c) c + s(i + p_0 c) tanh(g),  h' = s(o + p_2 c') tanh(c')
- * c [.., H], which is replaced by c' -> h'. */
+ * *c is c [.., H] and becomes c'; returns h'. */
 struct wf_tensor *wf_lstm_update(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
                                  struct wf_tensor *p, struct wf_tensor **c);
 
-/* ---- losses ---- p and t of one shape -> [1]; t has no gradient. The mean runs over the targets
- * that count (tensor/backend.h: enum wf_mask); 0 when there are none. */
+/* ---- losses ---- Prediction p and target t have one shape -> [1]; t has no gradient. The mean
+ * runs over the targets that count (enum wf_mask in tensor/kernels.h); it is 0 when there are none.
+ */
 struct wf_tensor *wf_loss(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
                           enum wf_loss_kind kind, enum wf_mask mask);
-/* The same loss and the number of targets that count: [2]; the number has no gradient. */
+/* Returns the same loss and the number of targets that count: [2]; the number has no gradient. */
 struct wf_tensor *wf_loss_counted(struct wf_tape *g, struct wf_tensor *p, struct wf_tensor *t,
                                   enum wf_loss_kind kind, enum wf_mask mask);
 

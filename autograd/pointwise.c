@@ -1,3 +1,4 @@
+/* pointwise.c - elementwise ops. */
 #include "autograd/ops_private.h"
 
 struct wf_tensor *wf_shape_error(struct wf_tape *g, const char *op, const struct wf_tensor *a,
@@ -77,7 +78,7 @@ struct wf_tensor *wf_affine(struct wf_tape *g, struct wf_tensor *x, double scale
     return wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x }, .r = { scale } });
 }
 
-/* At 0 the first operand of max has the gradient: the slope. */
+/* At 0 the first operand of max gets the gradient, so that the derivative there is the slope. */
 struct wf_tensor *wf_leaky_relu(struct wf_tape *g, struct wf_tensor *x, double slope)
 {
     if (!(slope >= 0 && slope <= 1))
@@ -112,14 +113,15 @@ struct wf_tensor *wf_apart(struct wf_tape *g, struct wf_tensor *x, const struct 
     return y && wf_same_root(x, y) ? wf_affine(g, x, 1, 0) : x;
 }
 
-/* Whether the gradients of a and b may overlap without being one: a launch must not write both. */
+/* Returns whether the gradients of a and b may overlap without being one tensor: then one launch
+ * must not write both. */
 static bool overlap(const struct wf_tensor *a, const struct wf_tensor *b)
 {
     return a != b && wf_same_root(a, b);
 }
 
-/* An operand that was broadcast has its gradient d[k] in y's shape in t[k], to be summed; that of a
- * sum or a difference is dy. */
+/* The gradient d[k] of an operand that was broadcast is first computed in the shape of y, in t[k],
+ * and then summed; that of a sum or a difference is dy itself. */
 static void binary_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     enum wf_binary f = (enum wf_binary)n->i[0];

@@ -1,12 +1,13 @@
+/* product.c - dense products. */
 #include "autograd/ops_private.h"
 
-/* x [..] as a [rows, cols] matrix whose last axis is x's last. */
+/* Returns x [..] as a matrix [rows, cols] whose columns are the last axis of x. */
 static struct wf_tensor *as_matrix(struct wf_tape *g, struct wf_tensor *x)
 {
     return wf_reshape(g, x, 2, wf_dims(-1, x->shape[x->ndim - 1]));
 }
 
-/* A [M, N] view as the [1, M, N] that the gemm kernel takes. */
+/* Returns x [M, N] as the [1, M, N] that the gemm kernel takes. */
 static struct wf_tensor grouped(const struct wf_tensor *x)
 {
     struct wf_tensor v = *x;

@@ -1,6 +1,6 @@
 #include "autograd/replay.h"
 
-/* What is recorded must lie where it lay in the eager run. */
+/* Fails the tape unless the recorded run took the same memory and nodes as the eager run. */
 static void check(struct wf_replay *p, struct wf_tape *g, size_t from, size_t used, ptrdiff_t nodes)
 {
     if (g->error.status != WF_OK) return;
@@ -45,7 +45,7 @@ struct wf_tensor *wf_replay(struct wf_replay *p, struct wf_tape *g,
             /* A recording that was begun is ended, whatever happened within. */
             enum wf_status ended = device->recorded(g->be, &p->recording);
             WF_RUN(g, ended);
-            if (g->error.status != WF_OK) { /* nor is it replayed later */
+            if (g->error.status != WF_OK) { /* a recording that failed is never replayed */
                 wf_replay_free(p);
                 return &g->poison;
             }

@@ -19,12 +19,13 @@ struct wf_replay {
     struct wf_backend *be;
     int runs;
     size_t from, used;    /* where in the arena the eager run began, and what it took */
-    ptrdiff_t nodes;      /* it appended */
+    ptrdiff_t nodes;      /* number of nodes that the eager run appended */
     struct wf_tensor out; /* the result, where every run leaves it */
 };
 
-/* Runs work(ctx), which returns a tensor of the tape, or NULL. The result is valid until the tape
- * is reset or used for something else; poison after an error, which is the tape's. */
+/* Runs work(ctx), which returns a tensor of the tape, or NULL, and returns its result, which is
+ * valid until the tape is reset or used for something else. After an error, which is the tape's, it
+ * returns poison. */
 struct wf_tensor *wf_replay(struct wf_replay *p, struct wf_tape *g,
                             struct wf_tensor *(*work)(void *ctx), void *ctx);
 void wf_replay_free(struct wf_replay *p);

@@ -1,14 +1,14 @@
 /* rnn.c - the elementwise part of recurrent cells. */
 #include "autograd/ops_private.h"
 
-/* x [.., C] as [B, N, C] with channel stride 1. */
+/* Returns x [.., C] as [B, N, C] with channel stride 1. */
 static struct wf_tensor *rows(struct wf_tape *g, const char *op, struct wf_tensor *x)
 {
     if (g->error.status == WF_OK && x->ndim == 1) x = wf_reshape(g, x, 2, wf_dims(1, -1));
     return wf_as_bnc(g, op, x);
 }
 
-/* a [.., gates H] like h [.., H]. */
+/* Checks that a is [.., gates H] where h is [.., H]. */
 static bool gates_fit(struct wf_tape *g, const char *op, const struct wf_tensor *a,
                       const struct wf_tensor *h, int gates)
 {
@@ -23,8 +23,8 @@ static bool gates_fit(struct wf_tape *g, const char *op, const struct wf_tensor 
     return false;
 }
 
-/* Two results like x [B, N, H] in one tensor, and the two, the second in *second, in the shape of
- * h. */
+/* pair_like() makes one tensor for two results of the shape of x [B, N, H]; split_pair() returns
+ * the first in the shape of h, and the second in *second. */
 static struct wf_tensor *pair_like(struct wf_tape *g, const struct wf_tensor *x)
 {
     return wf_tape_new(g, 4, wf_dims(2, x->shape[0], x->shape[1], x->shape[2]));
@@ -37,7 +37,8 @@ static struct wf_tensor *split_pair(struct wf_tape *g, struct wf_tensor *pair,
     return wf_reshape(g, wf_select(g, pair, 0, 0), h->ndim, h->shape);
 }
 
-/* ---- GRU ---- node inputs: a, b, h, z, and what the gradient reads of the results */
+/* ---- GRU ----
+ * The node's inputs are a, b, h, z, and what the gradient reads of the results. */
 
 static struct wf_gru_in gru_in(const struct wf_node *n)
 {
@@ -50,7 +51,8 @@ static struct wf_gru_grad gru_grad(struct wf_tape *g, const struct wf_node *n)
                                  wf_tape_grad_fresh(g, n->in[2]), wf_tape_grad_fresh(g, n->in[3]) };
 }
 
-/* The inputs; none of them shares memory with another. False after an error. */
+/* Sets the node's inputs, none of which shares memory with another; returns false after an error.
+ */
 static bool gru_node(struct wf_tape *g, struct wf_node *n, struct wf_tensor *a, struct wf_tensor *b,
                      struct wf_tensor *h, struct wf_tensor *z)
 {
@@ -83,7 +85,7 @@ struct wf_tensor *wf_gru_update(struct wf_tape *g, struct wf_tensor *a, struct w
     return wf_reshape(g, wf_tape_record(g, n), h->ndim, h->shape);
 }
 
-/* The results are one tensor, [r h, z], one behind the other. */
+/* The results r h and z lie in one tensor, one behind the other. */
 static void gru_reset_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_gru_in in = gru_in(n);
@@ -134,7 +136,8 @@ struct wf_tensor *wf_gru_blend(struct wf_tape *g, struct wf_tensor *a, struct wf
     return wf_reshape(g, wf_tape_record(g, n), h->ndim, h->shape);
 }
 
-/* ---- LSTM ---- node inputs: a, b, c, p, the gates; out: [h' c'], one behind the other */
+/* ---- LSTM ----
+ * The node's inputs are a, b, c, p and the gates; its output is h' and c', one behind the other. */
 
 static struct wf_lstm_in lstm_in(const struct wf_node *n)
 {

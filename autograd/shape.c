@@ -1,3 +1,4 @@
+/* shape.c - views, joining, gathering, the k largest, sums over axes, softmax. */
 #include <stdarg.h>
 #include "autograd/ops_private.h"
 
@@ -116,7 +117,8 @@ static void expand_vjp(struct wf_tape *g, const struct wf_node *n)
     if (dx) wf_unbroadcast(g, dx, n->out->grad, 1);
 }
 
-/* A copy: a view in which two elements share an address could not share its base's gradient. */
+/* This makes a copy: a view in which two elements share an address could not share the gradient of
+ * its base. */
 struct wf_tensor *wf_expand(struct wf_tape *g, struct wf_tensor *x, int ndim, const int *shape)
 {
     static const struct wf_op op = { "expand", expand_vjp };
@@ -130,7 +132,8 @@ struct wf_tensor *wf_expand(struct wf_tape *g, struct wf_tensor *x, int ndim, co
     return wf_tape_record(g, (struct wf_node){ .op = &op, .out = y, .in = { x } });
 }
 
-/* ---- joining ---- one node per part, all with the same output */
+/* ---- joining ----
+ * There is one node per part, all with the same output. */
 
 static void part_vjp(struct wf_tape *g, const struct wf_node *n)
 {
@@ -226,7 +229,7 @@ struct wf_tensor *wf_take(struct wf_tape *g, struct wf_tensor *x, const struct w
 
 /* ---- choices made by the data ---- */
 
-/* x [.., a, b] as [B, a, b]; trailing: how many last axes stay. */
+/* Returns x with its leading axes joined, as [B, a, b] or [B, a]; the last `trailing` axes stay. */
 static struct wf_tensor *join_leading(struct wf_tape *g, struct wf_tensor *x, int trailing)
 {
     int shape[WF_MAXDIM] = { 1 }, lead = x->ndim - trailing;
@@ -391,7 +394,8 @@ struct wf_tensor *wf_mean_all(struct wf_tape *g, struct wf_tensor *x)
     return reduce_all(g, x, 1.0 / (double)wf_tensor_count(x));
 }
 
-/* By halves; of an odd number they share the element in the middle. */
+/* Compares one half with the other until one element is left; the halves of an odd number share the
+ * element in the middle. */
 struct wf_tensor *wf_max_all(struct wf_tape *g, struct wf_tensor *x)
 {
     char text[WF_SHAPE_TEXT];
@@ -427,7 +431,7 @@ struct wf_tensor *wf_softmax(struct wf_tape *g, struct wf_tensor *x, int axis)
     return g->error.status == WF_OK ? permute(g, y, axes) : &g->poison;
 }
 
-/* A row of a one and n zeros, n times, cut to n * n elements. */
+/* Cuts n rows of a one and n zeros each to n * n elements. */
 struct wf_tensor *wf_identity(struct wf_tape *g, int n)
 {
     struct wf_tensor *row =

@@ -34,13 +34,13 @@ struct wf_node {
     struct wf_tensor *out, *in[WF_MAXIN];
     const void *ptr; /* the op's constant: a pattern, supports, an index list */
     int i[4];        /* the op's integers */
-    double r[2];     /* and reals */
+    double r[2];     /* the op's reals */
 };
 
 struct wf_tape {
     struct wf_backend *be;
     struct wf_arena mem;               /* tensor data: backend memory */
-    struct wf_chunks *nodes, *tensors; /* host; grown in chunks, addresses stable */
+    struct wf_chunks *nodes, *tensors; /* on the host; addresses stay as the arrays grow */
     struct wf_chunks *unused;          /* gradient memory given back during the reverse sweep */
     struct wf_step *step;              /* seed, step number, rates; backend memory */
     struct wf_tensor *fresh[WF_MAXIN]; /* gradients that the vjp at hand was given fresh */
@@ -52,24 +52,25 @@ struct wf_tape {
     struct wf_tensor poison;
 };
 
-/* A tape starts out training and recording, with seed 0, step 0. Free with wf_tape_free. */
+/* Makes a tape that is training and recording, with seed 0 and step 0. Free it with wf_tape_free().
+ */
 enum wf_status wf_tape_init(struct wf_tape *g, struct wf_backend *be, struct wf_error *err);
 void wf_tape_free(struct wf_tape *g);
 
-/* Start of a step: forgets every tensor and node and the error; keeps the memory. */
+/* Starts a step: forgets every tensor and node and the error, and keeps the memory. */
 void wf_tape_reset(struct wf_tape *g);
 
 /* Writes seed, step number, learning rate and sampling rate for the kernels of the coming step. */
 void wf_tape_set_step(struct wf_tape *g, const struct wf_step *step);
 
-/* Gradients of everything the scalar `loss` (one element) depends on. A gradient of a parameter is
- * added to what its gradient block holds. */
+/* Computes the gradients of everything that `loss` (one element) depends on. The gradient of a
+ * parameter is added to what its gradient block holds. */
 void wf_tape_backward(struct wf_tape *g, struct wf_tensor *loss);
 
-/* How many nodes the step has appended. */
+/* Returns how many nodes the step has appended. */
 ptrdiff_t wf_tape_node_count(const struct wf_tape *g);
 
-/* The reverse sweep alone, after the caller has filled wf_tape_grad() of the outputs. */
+/* Does the reverse sweep alone, after the caller has filled wf_tape_grad() of the outputs. */
 void wf_tape_sweep(struct wf_tape *g);
 
 /* While not recording: everything allocated after a mark can be given back, keeping only
@@ -84,31 +85,30 @@ void wf_tape_release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **
 
 /* ---- for authors of ops ---- */
 
-/* A new row-major tensor in the step arena, uninitialised. */
+/* Returns a new row-major tensor in the step arena, uninitialised. */
 struct wf_tensor *wf_tape_new(struct wf_tape *g, int ndim, const int *shape);
 
-/* A new tensor that is a view. */
+/* Returns a new tensor that is a copy of the struct `view`. */
 struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view);
 
 /* Appends the node if one of its inputs needs a gradient; returns n.out. */
 struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n);
 
-/* The gradient of t, zero at first use; of a view, the same view of its base's gradient. NULL when
- * t needs none or after an error. */
+/* Returns the gradient of t, zero at first use; for a view, the same view of the gradient of its
+ * base. NULL when t needs none or after an error. */
 struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t);
 
-/* The same, but at first use it may be fresh: memory that holds anything, which spares filling it
- * with zeros only to add to them. For a vjp that hands it to kernels marked `fresh` in
- * tensor/kernels.def, or passes wf_grad_claim() of it on as `add` or beta, and so writes all of it
- * before it is read; if in doubt, wf_tape_grad(). A vjp that asks for the same memory twice has it
- * filled, and so is what a vjp leaves fresh. */
+/* As wf_tape_grad(), but skips the zero fill: at first use the memory holds garbage. Use it only if
+ * you write all of it before anything reads it, by kernels marked `fresh` in tensor/kernels.def or
+ * by passing wf_grad_claim() of it on as `add` or beta. The tape fills what you leave unwritten
+ * with zeros, and what you ask for twice. If in doubt, use wf_tape_grad(). */
 struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t);
 
 /* Records the first error, returns the poison tensor. */
 struct wf_tensor *wf_tape_fail(struct wf_tape *g, enum wf_status s, const char *fmt, ...)
     WF_PRINTF(3, 4);
 
-/* Temporary memory inside one vjp; given back by wf_tape_drop. */
+/* Returns temporary memory for one vjp, which gives it back with wf_tape_drop(). */
 struct wf_tensor *wf_tape_temp(struct wf_tape *g, int ndim, const int *shape);
 void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t);
 

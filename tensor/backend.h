@@ -95,7 +95,7 @@ struct wf_backend *wf_backend_dry(void);
 enum wf_precision { WF_FLOAT32, WF_TF32, WF_BF16 };
 
 struct wf_device_config {
-    int index; /* of the devices that the process sees, modulo their number */
+    int index; /* which of the devices that the process sees, modulo their number */
     enum wf_precision precision;
 };
 /* Opens a CUDA device through the plugin libweft_cuda.so, which is looked for as any shared library

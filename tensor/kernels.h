@@ -59,7 +59,7 @@ struct wf_step {
     int64_t samples, stride, first;
 };
 
-/* One diffusion convolution, Y = act(sum_m T_m(X) W_m + b), T_m as S says and X = [x0 x1].
+/* A diffusion convolution, Y = act(sum_m T_m(X) W_m + b), with the terms T_m of S and X = [x0 x1].
  * x[i] [B, N, C_i], channel stride 1, x[1] may be NULL; w [M * C, O] contiguous with row m * C + c,
  * C = C_0 + C_1; b [O] or NULL. */
 struct wf_dconv_in {
@@ -113,6 +113,7 @@ struct wf_gru_grad {
 struct wf_lstm_in {
     const struct wf_tensor *a, *b, *c, *p;
 };
+/* The gradients are added to these; any of them may be NULL. */
 struct wf_lstm_grad {
     struct wf_tensor *da, *db, *dc, *dp;
 };

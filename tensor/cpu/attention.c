@@ -59,9 +59,9 @@ static struct sizes sizes_of(const struct wf_attention_in *in)
     return z;
 }
 
-/* One head of one group. */
+/* The arrays of one head of one group. */
 struct job {
-    struct head q, k, v, y, dy, dq, dk, dv; /* data NULL: not wanted */
+    struct head q, k, v, y, dy, dq, dk, dv; /* data is NULL where one is not wanted */
     wf_real *lse;
     bool add_q, add_k, add_v; /* whether to add to dq, dk, dv */
 };

@@ -52,9 +52,9 @@ struct wf_matrix {
 void wf_cpu_product(int M, int N, int K, struct wf_matrix a, struct wf_matrix b, wf_real beta,
                     wf_real *c, ptrdiff_t ldc);
 
-/* For products whose operands meet again: a panel is a matrix of at most 32 columns, its rows 32
- * numbers apart (tile_private.h), with zeros up to a whole vector of 16. These functions compute
- * on the calling thread. */
+/* Products whose operands are used again take panels. A panel is a matrix of at most 32 columns,
+ * its rows 32 numbers apart (tile_private.h), with zeros up to a whole vector of 16. The functions
+ * below compute on the calling thread. */
 
 /* Copies b into the panel [K, cols]; its strides are as in wf_cpu_product(). The panel has room for
  * K rounded up to a multiple of 16 rows; what lies behind row K is overwritten. */

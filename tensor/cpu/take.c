@@ -27,7 +27,8 @@ enum wf_status wf_cpu_take_bwd(struct wf_backend *be, struct wf_tensor *dx,
 
 /* ---- the largest, and rows by indices that are data ---- */
 
-/* Whether row i of x comes before row j: larger first, of equal ones the first; NaN is least. */
+/* Returns whether row i of x comes before row j: larger first, of equal ones the first; NaN last.
+ */
 static bool before(const wf_real *x, ptrdiff_t stride, int i, int j)
 {
     wf_real a = x[i * stride], b = x[j * stride];

@@ -355,11 +355,11 @@ extern "C" enum wf_status wf_cuda_dconv(struct wf_backend *be, struct wf_tensor 
 struct reduce {
     const wf_real *part, *sum;
     int pieces, sums, po;
-    ptrdiff_t size, sm, sc; /* of a piece; between its terms and its channels */
+    ptrdiff_t size, sm, sc; /* numbers of a piece; strides of its terms and of its channels */
     int M, C, C1, O;
     wf_real *dw, *db; /* NULL: not wanted */
     ptrdiff_t db_stride;
-    int blocks, all; /* of dw; with those of db */
+    int blocks, all; /* blocks that sum dw; those that sum dw or db */
 };
 
 /* The sums of one convolution, or of two at once. */

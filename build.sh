@@ -13,8 +13,9 @@ usage: ./build.sh COMMAND
   deps [--no-install]  install the packages that are missing, or only name them
   build                libraries, programs and tests, in build/release
   demo [ARGS]          train and forecast on synthetic traffic
+  check                the quick tests, in float, for the loop of work: a minute where little changed
   test                 every test in float and in double, those of the CUDA backend on an emulated
-                       device too (its ops under racecheck), an install in a scratch folder, lint
+                       device too, an install in a scratch folder, lint
   double [ARGS]        the tests of the double build alone; ARGS go to Criterion
   sanitize             every test under AddressSanitizer and UndefinedBehaviorSanitizer
   racecheck            the CUDA backend's tests on an emulated device that looks at each access of a
@@ -209,13 +210,25 @@ cmd_demo()
     build/release/bin/demo "$@"
 }
 
+# Everything but the CUDA plugin, which takes nvcc longer than all the rest takes together.
+everything_for_tests()
+{
+    release weft weft_dist weft_shared weft_dist_shared apps/all CMakeFiles/tests/all emulated
+}
+
+cmd_check()
+{
+    release tests apps/all
+    run_tests build/release/tests --filter='!(zoo|ranks|hosts|reproduce|experiments|catalog|plan|fetch|scripts)/*'
+}
+
 cmd_test()
 {
-    release all emulated watched
+    everything_for_tests
     run_tests build/release/tests
     run_tests build/release/tests_double
     run_emulated build/release emulated 'cuda/*'
-    run_emulated build/release watched 'cuda/every_row_gives_what*'
+    echo "== an install, a new model, documents, lint"
     tests/scripts/install.sh build/release
     tests/scripts/new_model.sh build/release
     if command -v doxygen >/dev/null; then tests/scripts/docs.sh; fi
@@ -399,7 +412,7 @@ cmd_clean()
 }
 
 case "${1:-}" in
-deps | build | demo | test | double | sanitize | racecheck | fuzz | bench | parity | docs | lint | format | \
+deps | build | demo | check | test | double | sanitize | racecheck | fuzz | bench | parity | docs | lint | format | \
     install | clean | new-model | leaderboard | reproduce)
     command=$1
     shift

@@ -22,6 +22,7 @@ static int run(const char *out, const char *options)
 {
     return program_run("/usr/bin/env",
                        TWO_RANKS "--model dcrnn --hidden 4 --layers 1 -e %d -bs 16 "
+                                 "--epoch-batches 3 --input-steps 4 --horizon 3 "
                                  "--pictures False --baselines False --stats True %s",
                        program_folder(), scratch("road.h5"), scratch(out), EPOCHS, options);
 }

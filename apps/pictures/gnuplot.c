@@ -1,3 +1,4 @@
+/* gnuplot.c - writes data and a script for gnuplot, and runs it; gnuplot_private.h says how it is used. */
 #include "apps/pictures/gnuplot_private.h"
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,4 @@
-#include "autograd/tape.h"
-#include <limits.h>
+#include "autograd/tape_private.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,132 +180,6 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t)
     if (b) *b = (struct block){ t->data, wf_tensor_count(t) };
 }
 
-/* ---- gradients that are not filled with zeros only to be added to ----
- * Of new gradient memory everything is `rest`. A vjp that can overwrite is given what it asks for
- * out of the rest, fresh, if that is a slice at an end of it; so slices that are asked for in their
- * order, up or down, use it up. In any other case, and before the gradient is read, the rest is
- * filled. */
-
-static void settle(struct wf_tape *g, struct wf_tensor *d)
-{
-    if (!wf_grad_claim(d)) WF_RUN(g, wfk_fill(g->be, d, 0));
-}
-
-static void settle_rest(struct wf_tape *g, struct wf_tensor *whole)
-{
-    if (whole->rest) WF_RUN(g, wfk_fill(g->be, whole->rest, 0));
-    whole->rest = NULL;
-}
-
-/* What the vjp at hand was given fresh and has not written: all, or what lies in `whole`. */
-static void settle_given(struct wf_tape *g, const struct wf_tensor *whole)
-{
-    int still = 0;
-    for (int i = 0; i < g->fresh_count; i++) {
-        struct wf_tensor *d = g->fresh[i];
-        if (!whole || (d->data >= whole->data && d->data < whole->data + wf_tensor_count(whole)))
-            settle(g, d);
-        if (d->fresh) g->fresh[still++] = d;
-    }
-    g->fresh_count = still;
-}
-
-/* Elements [from, to) of every `period` of a contiguous tensor, which is what a slice along an axis
- * takes; false when d, a view of `whole`, is no such part of it. */
-struct slab {
-    ptrdiff_t period, from, to;
-};
-
-static bool slab_of(struct slab *s, const struct wf_tensor *d, const struct wf_tensor *whole)
-{
-    ptrdiff_t n = 1, count = wf_tensor_count(whole);
-    int i = d->ndim - 1;
-    for (; i >= 0 && (d->shape[i] == 1 || d->stride[i] == n); i--) n *= d->shape[i];
-    s->period = i < 0 ? count : d->stride[i];
-    s->from = d->data - whole->data;
-    s->to = s->from + n;
-    for (n = s->period; i >= 0; i--) {
-        if (d->shape[i] != 1 && d->stride[i] != n) return false;
-        n *= d->shape[i];
-    }
-    return n == count && s->to <= s->period && s->period <= INT_MAX && n / s->period <= INT_MAX;
-}
-
-/* Gives d, fresh, out of the rest of `whole`; false where it is not at an end of it. What lies
- * beside the rest was given before. */
-static bool give(struct wf_tensor *whole, struct wf_tensor *d)
-{
-    struct slab s;
-    struct wf_tensor *rest = whole->rest;
-    if (wf_tensor_count(d) == 0 || !slab_of(&s, d, whole)) return false;
-    ptrdiff_t count = wf_tensor_count(whole);
-    if (wf_tensor_count(rest) == count) {
-        rest->ndim = 2;
-        rest->shape[0] = (int)(count / s.period);
-        rest->shape[1] = (int)s.period;
-        rest->stride[0] = s.period;
-        rest->stride[1] = 1;
-    }
-    ptrdiff_t from = rest->data - whole->data, to = from + rest->shape[1];
-    if (rest->stride[0] != s.period) return false;
-    if (s.to <= from || s.from >= to) return true;
-    if (s.from < from || s.to > to || (s.from > from && s.to < to)) return false;
-    if (s.from == from) rest->data += s.to - s.from;
-    rest->shape[1] -= (int)(s.to - s.from);
-    if (rest->shape[1] == 0) whole->rest = NULL;
-    d->fresh = true;
-    return true;
-}
-
-/* t's part of the gradient `whole` of its root. */
-static struct wf_tensor *part_of(struct wf_tape *g, const struct wf_tensor *whole,
-                                 const struct wf_tensor *t, const struct wf_tensor *root)
-{
-    WF_CHECK(wf_tensor_contiguous(root));
-    struct wf_tensor *d = wf_tape_view(g, *t);
-    if (g->error.status != WF_OK) return NULL;
-    d->data = whole->data + (t->data - root->data);
-    d->base = NULL;
-    d->needs_grad = false;
-    return d;
-}
-
-static struct wf_tensor *new_grad(struct wf_tape *g, const struct wf_tensor *t)
-{
-    struct wf_tensor *d = wf_tape_temp(g, t->ndim, t->shape), *rest = wf_tape_view(g, *d);
-    if (g->error.status != WF_OK) return NULL;
-    d->rest = rest;
-    return d;
-}
-
-static struct wf_tensor *grad_of(struct wf_tape *g, struct wf_tensor *t, bool fresh)
-{
-    if (!t || !t->needs_grad || g->error.status != WF_OK) return NULL;
-    struct wf_tensor *root = t;
-    while (root->base) root = root->base;
-    if (!root->needs_grad) return NULL;
-    struct wf_tensor *whole = root->grad ? root->grad : new_grad(g, root), *d = t->grad;
-    if (whole && !d) d = t == root ? whole : part_of(g, whole, t, root);
-    if (g->error.status != WF_OK) return NULL;
-    root->grad = whole;
-    t->grad = d;
-    settle_given(g, whole);
-    fresh = fresh && g->fresh_count < WF_MAXIN;
-    if (whole->rest && !(fresh && give(whole, d))) settle_rest(g, whole);
-    if (d->fresh) g->fresh[g->fresh_count++] = d;
-    return g->error.status == WF_OK ? d : NULL;
-}
-
-struct wf_tensor *wf_tape_grad(struct wf_tape *g, struct wf_tensor *t)
-{
-    return grad_of(g, t, false);
-}
-
-struct wf_tensor *wf_tape_grad_fresh(struct wf_tape *g, struct wf_tensor *t)
-{
-    return grad_of(g, t, true);
-}
-
 /* Nodes that write parts of one output follow each other; its gradient is given back after the last
  * of them. Leaves (parameters, inputs) are no node's output and keep theirs. */
 void wf_tape_sweep(struct wf_tape *g)
@@ -314,14 +187,15 @@ void wf_tape_sweep(struct wf_tape *g)
     for (ptrdiff_t i = g->nodes->n - 1; i >= 0 && g->error.status == WF_OK; i--) {
         const struct wf_node *n = chunks_at(g->nodes, i);
         if (!n->out->grad) continue;
-        settle_rest(g, n->out->grad);
+        wf_tape_zero_untouched(g, n->out->grad);
         n->op->vjp(g, n);
-        settle_given(g, NULL);
+        wf_tape_zero_fresh(g, NULL);
         if (i > 0 && ((const struct wf_node *)chunks_at(g->nodes, i - 1))->out == n->out) continue;
         wf_tape_drop(g, n->out->grad);
         n->out->grad = NULL;
     }
-    for (ptrdiff_t i = 0; i < g->tensors->n; i++) settle_rest(g, chunks_at(g->tensors, i));
+    for (ptrdiff_t i = 0; i < g->tensors->n; i++)
+        wf_tape_zero_untouched(g, chunks_at(g->tensors, i));
 }
 
 void wf_tape_backward(struct wf_tape *g, struct wf_tensor *loss)

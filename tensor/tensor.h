@@ -30,9 +30,9 @@ struct wf_tensor {
     struct wf_tensor *base;      /* the tensor this is a view of; NULL when it is none */
     struct wf_tensor *grad;      /* NULL until needed */
     bool needs_grad;
-    bool fresh;             /* this is a gradient that holds garbage, see wf_grad_claim() */
-    struct wf_tensor *rest; /* the part of a gradient that holds garbage and that nobody has asked
-                             * for yet; NULL: there is none */
+    bool fresh;                  /* this is a gradient that holds garbage, see wf_grad_claim() */
+    struct wf_tensor *untouched; /* the part of a gradient that holds garbage and that nobody has
+                                  * asked for yet; NULL: there is none */
 };
 
 /* A shape as an argument: wf_zeros(g, 3, wf_dims(B, N, C)). */

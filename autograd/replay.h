@@ -1,10 +1,10 @@
 /* replay.h - runs a piece of work on a tape: eagerly the first time, recorded the second, and from
  * then on as one piece without the host building anything (a CUDA graph).
  *
- * For work that is a fixed sequence of kernels at fixed addresses: what changes from run to run
- * must lie in the backend's memory before it starts (the batch, struct wf_step), and nothing of it
- * may depend on the host. A recording that took other memory or another number of nodes than the
- * eager run is refused. On a backend without recordings every run is eager. */
+ * The work must be a fixed sequence of kernels at fixed addresses: what changes from run to run
+ * (the batch, struct wf_step) must lie in the backend's memory before it starts, and no part of the
+ * work may depend on the host. A recording that took other memory or another number of nodes than
+ * the eager run is refused. On a backend without recordings every run is eager. */
 #ifndef WF_REPLAY_H
 #define WF_REPLAY_H
 

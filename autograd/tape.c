@@ -5,7 +5,7 @@
 #include <string.h>
 #include "tensor/alloc.h"
 
-/* A growing array whose items keep their addresses. */
+/* A growing array, in chunks, so that its items keep their addresses. */
 enum { CHUNK_ITEMS = 512 };
 struct wf_chunks {
     size_t item;
@@ -180,8 +180,8 @@ void wf_tape_drop(struct wf_tape *g, struct wf_tensor *t)
     if (b) *b = (struct block){ t->data, wf_tensor_count(t) };
 }
 
-/* Nodes that write parts of one output follow each other; its gradient is given back after the last
- * of them. Leaves (parameters, inputs) are no node's output and keep theirs. */
+/* Nodes that write parts of one output follow each other, and the gradient of the output is given
+ * back after the last of them. Leaves (parameters, inputs) are no node's output and keep theirs. */
 void wf_tape_sweep(struct wf_tape *g)
 {
     for (ptrdiff_t i = g->nodes->n - 1; i >= 0 && g->error.status == WF_OK; i--) {
@@ -222,7 +222,8 @@ struct wf_mark wf_tape_mark(const struct wf_tape *g)
     return (struct wf_mark){ g->mem.used, g->tensors->n };
 }
 
-/* Kept blocks move down in the order of their addresses, so none overwrites one yet to move. */
+/* Gives back what was allocated after the mark, after moving the kept tensors down, in the order of
+ * their addresses, so that none overwrites one that has yet to move. */
 static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **keep, int n)
 {
     struct wf_tensor old[WF_MAXKEEP];
@@ -234,11 +235,11 @@ static void release(struct wf_tape *g, struct wf_mark mark, struct wf_tensor **k
         order[k] = i;
     }
     size_t used = g->mem.used;
-    g->mem.used = mark.used; /* not released before the last of them has been read */
+    g->mem.used = mark.used; /* the arena releases it below, when all kept tensors have moved */
     g->tensors->n = mark.tensors;
     for (int k = 0; k < n; k++) {
         struct wf_tensor *from = &old[order[k]];
-        bool before = (char *)from->data < g->mem.base + mark.used; /* stays; its header may not */
+        bool before = (char *)from->data < g->mem.base + mark.used; /* data stay, headers do not */
         from->base = NULL;
         struct wf_tensor *to =
             before ? wf_tape_view(g, *from) : wf_tape_new(g, from->ndim, from->shape);

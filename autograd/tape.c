@@ -72,12 +72,14 @@ void wf_tape_free(struct wf_tape *g)
     chunks_free(g->tensors);
     chunks_free(g->unused);
     wf_arena_free(&g->mem);
+    wf_arena_free(&g->host);
     *g = (struct wf_tape){ 0 };
 }
 
 void wf_tape_reset(struct wf_tape *g)
 {
     wf_arena_release(&g->mem, 0);
+    wf_arena_release(&g->host, 0);
     g->nodes->n = g->tensors->n = g->unused->n = 0;
     g->stream = 0;
     g->fresh_count = 0;
@@ -141,6 +143,18 @@ struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view)
     *t = view;
     t->grad = NULL;
     return t;
+}
+
+void *wf_tape_host(struct wf_tape *g, size_t bytes)
+{
+    struct wf_error e;
+    if (g->error.status == WF_OK && !g->host.base &&
+        wf_arena_init(&g->host, wf_backend_cpu(), &e) != WF_OK)
+        wf_tape_fail(g, e.status, "%s", e.message);
+    if (g->error.status != WF_OK) return NULL;
+    void *p = wf_arena_alloc(&g->host, bytes);
+    if (!p) wf_tape_fail(g, WF_ENOMEM, "no %zu bytes on the host for the step", bytes);
+    return p;
 }
 
 struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n)

@@ -40,6 +40,7 @@ struct wf_node {
 struct wf_tape {
     struct wf_backend *be;
     struct wf_arena mem;               /* tensor data: backend memory */
+    struct wf_arena host;              /* wf_tape_host(); empty until somebody asks for it */
     struct wf_chunks *nodes, *tensors; /* on the host; addresses stay as the arrays grow */
     struct wf_chunks *unused;          /* gradient memory given back during the reverse sweep */
     struct wf_step *step;              /* seed, step number, rates; backend memory */
@@ -90,6 +91,10 @@ struct wf_tensor *wf_tape_new(struct wf_tape *g, int ndim, const int *shape);
 
 /* Returns a new tensor that is a copy of the struct `view`. */
 struct wf_tensor *wf_tape_view(struct wf_tape *g, struct wf_tensor view);
+
+/* Returns memory on the host, uninitialised, that is valid until the tape is reset; so the constant
+ * of a node may lie in it. NULL after an error, and without memory, which fails the tape. */
+void *wf_tape_host(struct wf_tape *g, size_t bytes);
 
 /* Appends the node if one of its inputs needs a gradient; returns n.out. */
 struct wf_tensor *wf_tape_record(struct wf_tape *g, struct wf_node n);

@@ -1,7 +1,6 @@
 #include "data/windows.h"
 #include "data/file.h"
 #include "data/stage_private.h"
-#include "tensor/alloc.h"
 
 struct wf_window_config wf_window_defaults(void)
 {
@@ -207,11 +206,6 @@ static enum wf_status buffers_init(struct wf_windows *w, struct wf_error *err)
         return wf_fail(err, WF_ENOMEM, "windows: no %zu bytes on %s for a batch of %d", bytes,
                        w->to->name, w->B);
     if (w->to != s->be) WF_TRY(wf_stage_init(&w->stage, w->to, w->B, bytes, err));
-    if (c->weights) {
-        w->step_supports = wf_calloc((size_t)c->T, sizeof *w->step_supports);
-        if (!w->step_supports)
-            return wf_fail(err, WF_ENOMEM, "windows: no memory for %d graphs", c->T);
-    }
     return c->base || c->fetched ? base_init(w, err) : WF_OK;
 }
 
@@ -235,7 +229,6 @@ void wf_windows_free(struct wf_windows *w)
     const struct wf_series *s = w->series;
     wf_stage_free(w->stage);
     if (w->batch) w->to->free(w->to, w->batch, wf_windows_batch_bytes(w, w->B));
-    wf_free(w->step_supports);
     if (w->start) s->be->free(s->be, w->start, (size_t)w->B * sizeof *w->start);
     if (w->place) s->be->free(s->be, w->place, (size_t)w->B * sizeof *w->place);
     if (w->base_x) s->be->free(s->be, w->base_x, block_bytes(s, windows_in_memory(w), w->cfg.T));
@@ -261,7 +254,6 @@ void wf_windows_describe(const struct wf_windows *w, struct wf_batch *b, struct 
         wf_tensor_shape(&b->weights, 3, wf_dims(n, c->T, c->weights->N));
         b->weights.data = b->y_std.data + part_size(n, c->Q, N, c->targets);
     }
-    b->step_supports = w->step_supports;
     b->B = n;
     b->valid = valid;
     b->T = c->T;

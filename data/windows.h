@@ -43,24 +43,22 @@ struct wf_batch {
     int valid;                          /* the first `valid` samples count, the rest is padding */
     const struct wf_graph *graph;
     struct wf_tensor weights; /* [B, T, edges] of the input steps; without data: the graph stays */
-    struct wf_supports *step_supports; /* [T] room for the supports of each input step */
 };
 
 struct wf_windows {
     const struct wf_series *series;
     struct wf_window_config cfg;
     struct wf_scaler scaler;
-    int count;                         /* windows in the series */
-    int B;                             /* largest batch */
-    int channels;                      /* input channels and features of time */
-    struct wf_backend *to;             /* where the batches are */
-    wf_real *batch;                    /* x, y, y_std and weights of a batch, in this order */
-    struct wf_supports *step_supports; /* [T], with cfg.weights */
-    wf_real *base_x, *base_y;          /* [windows, T or Q, N, C] every window, with cfg.base; or
-                                        * [B, T or Q, N, C] the current batch, with cfg.fetched */
-    int *start;                        /* [B] starts of the current batch, in the series' backend */
-    int *place;                        /* [B] 0 .. B-1, likewise, with cfg.fetched */
-    struct wf_stage *stage; /* batches on their way from the host to a device; else NULL */
+    int count;                /* windows in the series */
+    int B;                    /* largest batch */
+    int channels;             /* input channels and features of time */
+    struct wf_backend *to;    /* where the batches are */
+    wf_real *batch;           /* x, y, y_std and weights of a batch, in this order */
+    wf_real *base_x, *base_y; /* [windows, T or Q, N, C] every window, with cfg.base; or
+                               * [B, T or Q, N, C] the current batch, with cfg.fetched */
+    int *start;               /* [B] starts of the current batch, in the series' backend */
+    int *place;               /* [B] 0 .. B-1, likewise, with cfg.fetched */
+    struct wf_stage *stage;   /* batches on their way from the host to a device; else NULL */
 
     /* With cfg.fetched the caller sets fetch before the first batch. It fills x [n, T, N, C] and
      * y [n, Q, N, C], in the backend's memory, with windows start[0..n) (host memory) as

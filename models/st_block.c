@@ -82,8 +82,10 @@ struct wf_tensor *wf_st_net_forward(struct wf_tape *g, const struct wf_st_net *m
                                     const struct wf_batch *b)
 {
     if (!b->weights.data) return wf_st_net(g, m, b->supports, 1, wf_batch_x(g, b));
-    for (int t = 0; t < b->T; t++) wf_batch_supports(g, b, t);
-    return wf_st_net(g, m, b->step_supports, b->T, wf_batch_x(g, b));
+    struct wf_supports *S = wf_tape_host(g, (size_t)b->T * sizeof *S);
+    if (!S) return &g->poison;
+    for (int t = 0; t < b->T; t++) S[t] = *wf_batch_supports(g, b, t);
+    return wf_st_net(g, m, S, b->T, wf_batch_x(g, b));
 }
 
 void wf_st_net_names(const struct wf_st_net *m, struct wf_renames *t)

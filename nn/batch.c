@@ -1,12 +1,14 @@
 #include "nn/batch.h"
 
-/* The supports of step t from the weights of that step, which go on the tape as a view, because the
- * reverse sweep may outlive b. */
+/* Makes the supports of step t from the weights of that step. They and a view of the weights belong
+ * to the tape, because the reverse sweep may outlive b. After an error: the graph's own supports. */
 static const struct wf_supports *make(struct wf_tape *g, const struct wf_batch *b, int t)
 {
     struct wf_tensor *w = wf_tape_view(g, b->weights); /* [B, T, E] */
-    b->step_supports[t] = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
-    return &b->step_supports[t];
+    struct wf_supports *S = wf_tape_host(g, sizeof *S);
+    if (!S) return &b->graph->supports;
+    *S = wf_graph_supports(g, b->graph, wf_select(g, w, 1, t));
+    return S;
 }
 
 void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph *gr)

@@ -25,10 +25,9 @@ void wf_batch_bind(struct wf_tape *g, struct wf_batch *b, const struct wf_graph 
 struct wf_tensor *wf_batch_x(struct wf_tape *g, const struct wf_batch *b);
 
 /* The supports of input step t, 0 <= t < T; another t fails the tape with WF_EINVAL and gives
- * b->supports. Where the graph changes, each call makes them anew, except for the last step, whose
- * supports wf_batch_bind() has made: so call it once per step. It then writes b->step_supports[t]
- * and returns its address; the values there are valid until the tape gives back their memory
- * (wf_tape_release(), wf_tape_reset()). */
+ * b->supports. Where the graph changes, each call makes them anew on the tape, except for the last
+ * step, whose supports wf_batch_bind() has made: so call it once per step. They are valid until the
+ * tape is reset, or gives the memory of their values back (wf_tape_release()). */
 const struct wf_supports *wf_batch_supports(struct wf_tape *g, const struct wf_batch *b, int t);
 
 #ifdef __cplusplus

@@ -65,6 +65,25 @@ Test(arena, kept_tensors_survive_what_is_given_back)
     expect_no_leaks();
 }
 
+Test(arena, host_memory_of_a_step_is_at_the_same_place_again)
+{
+    struct wf_tape g;
+    cr_assert_eq(wf_tape_init(&g, wf_backend_dry(), &err), WF_OK, "%s", err.message);
+    char *p = wf_tape_host(&g, 5), *q = wf_tape_host(&g, 7 << 20);
+    cr_assert(p && q);
+    memset(p, 'p', 5);
+    memset(q, 'q', 7 << 20);
+    cr_expect(p[0] == 'p' && p[4] == 'p' && g.mem.used == 0);
+    cr_expect_null(wf_tape_host(&g, g.host.reserved), "more than the addresses");
+    cr_expect_eq(g.error.status, WF_ENOMEM);
+    cr_expect(strstr(g.error.message, " bytes on the host for the step"), "%s", g.error.message);
+    cr_expect_null(wf_tape_host(&g, 5), "after an error");
+    wf_tape_reset(&g);
+    cr_expect(wf_tape_host(&g, 5) == p && wf_tape_host(&g, 7 << 20) == q);
+    wf_tape_free(&g);
+    expect_no_leaks();
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 

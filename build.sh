@@ -89,7 +89,24 @@ compile()
     shift 2
     # shellcheck disable=SC2086
     cmake -G Ninja -S . -B "$dir" -DWEFT_WERROR="${WEFT_WERROR:-ON}" $options >"$dir.log" || { cat "$dir.log"; return 1; }
-    ninja --quiet -C "$dir" -j "$JOBS" "$@"
+    echo "== building in $dir"
+    if [ -t 1 ]; then
+        NINJA_STATUS='[%f of %t, %e s] ' ninja -C "$dir" -j "$JOBS" "$@"
+    else
+        NINJA_STATUS='[%f of %t, %e s] ' ninja -C "$dir" -j "$JOBS" "$@" | sparse
+    fi
+}
+
+# sparse: of ninja's lines of progress one every ten seconds; all that a compiler says.
+sparse()
+{
+    local line told=$SECONDS
+    while IFS= read -r line; do
+        case $line in
+        \[*' of '*' s] '*) if [ $((SECONDS - told)) -ge 10 ]; then told=$SECONDS; printf '   %s\n' "${line:0:100}"; fi ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done
 }
 
 release()

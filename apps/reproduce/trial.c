@@ -42,10 +42,10 @@ void wf_trial_word(struct wf_trial *t, const char *format, ...)
 
 void wf_trial_options(struct wf_trial *t, const char *lines)
 {
-    for (; *lines; lines += strcspn(lines, "\n"), lines += *lines == '\n') {
-        size_t all = strcspn(lines, "\n"), name = strcspn(lines, "=");
-        wf_trial_word(t, "--%.*s", (int)name, lines);
-        wf_trial_word(t, "%.*s", (int)(all - name - 1), lines + name + 1);
+    for (struct wf_setting s; wf_setting_next(&lines, &s);) {
+        WF_CHECK(s.value);
+        wf_trial_word(t, "--%.*s", (int)s.name_length, s.name);
+        wf_trial_word(t, "%.*s", (int)s.value_length, s.value);
     }
 }
 

@@ -16,6 +16,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 read -ra cflags < <(pkg-config --cflags weft)
 read -ra libs < <(pkg-config --libs weft)
 read -ra static < <(pkg-config --static --libs weft | sed 's/-lweft\b/-l:libweft.a/')
+read -ra trains < <(pkg-config --libs weft_dist)
 strict=(-Wall -Wextra -Wpedantic -Werror)
 
 # All headers in one unit, for every compiler there is.
@@ -44,6 +45,8 @@ for pair in "${compilers[@]}"; do
         $cxx -std=c++17 "${strict[@]}" "${cflags[@]}" "$here/stgnn.cc" -o "stgnn-$cxx-$linked" "${with[@]}" -lm
         "./stgnn-$cxx-$linked"
     done
+    $cc -std=c17 "${strict[@]}" "${cflags[@]}" "$here/alone.c" -o "alone-$cc" "${trains[@]}"
+    "./alone-$cc"
 done
 
 # The examples as a user builds them. What the README shows of one stands in it letter by letter.
@@ -60,6 +63,22 @@ if [ -z "$shown" ] || [[ $(<"$examples/ring.c") != *"$shown"* ]]; then
     exit 1
 fi
 
+# libweft needs no MPI, libcurl or libcrypto. HDF5 may bring some of them itself, as Debian 12's does.
+foreign='lib(mpi|curl|crypto)\.'
+hdf5=$(ldd "$prefix/lib/libweft.so" | awk '/libhdf5/ { print $3 }')
+for file in "$prefix/lib/libweft.so" example-ring; do
+    if readelf -d "$file" | grep NEEDED | grep -E "$foreign"; then echo "install: $file needs these" >&2; exit 1; fi
+    loaded=$(ldd "$file" | grep -oE "$foreign[^ ]*" | sort || true)
+    brought=$(ldd "$hdf5" | grep -oE "$foreign[^ ]*" | sort || true)
+    if [ -n "$(comm -23 <(echo "$loaded") <(echo "$brought"))" ]; then
+        echo "install: $file loads $loaded, HDF5 brings $brought" >&2
+        exit 1
+    fi
+done
+gcc -std=c17 "${cflags[@]}" "$examples/ring.c" -o example-static -Wl,--as-needed "${static[@]}" -lm
+if ldd example-static | grep -E "$foreign|hdf5"; then echo "install: a model with libweft.a loads these" >&2; exit 1; fi
+./example-static >/dev/null
+
 # The same as a project of CMake, with Criterion tests of its own.
 fixture=$(cd "$here/../fixtures" && pwd)/torch_linear.h5
 for pair in "${compilers[@]}"; do
@@ -71,12 +90,12 @@ for pair in "${compilers[@]}"; do
             -DFIXTURE="$fixture" >/dev/null
         ninja --quiet -C "$dir"
         (cd "$dir" && ctest --output-on-failure >log 2>&1) || { cat "$dir/log"; exit 1; }
-        grep -q '100% tests passed.* out of 4' "$dir/log"
+        grep -q '100% tests passed.* out of 5' "$dir/log"
     done
 done
 
-# Nothing but wf_ names reaches a user's program, from either library.
-for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a"; do
+# Nothing but wf_ names reaches a user's program, from any library.
+for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a" "-D $prefix/lib/libweft_dist.so" "-g $prefix/lib/libweft_dist.a"; do
     # shellcheck disable=SC2086
     if nm --defined-only $names | awk 'NF == 3 { print $3 }' | grep -v '^wf_'; then
         echo "${names##*/} defines public names that do not begin with wf_" >&2
@@ -84,4 +103,4 @@ for names in "-D $prefix/lib/libweft.so" "-g $prefix/lib/libweft.a"; do
     fi
 done
 "$here/tutorial.sh" "$build" "$prefix"
-echo "install: headers, libweft.so, libweft.a, pkg-config, CMake package, manual pages and tutorial work"
+echo "install: headers, libweft and libweft_dist (.so and .a), pkg-config, CMake package, manual pages and tutorial work"

@@ -129,7 +129,6 @@ progress()
 {
     local line test total=$1 n=0 last= began=$SECONDS told=$SECONDS text
     while IFS= read -r line; do
-        line=${line//$'\e'\[[0-9;]*m/}
         case $line in
         *': Test is disabled') # left out by a filter
             total=$((total - 1))

@@ -1,10 +1,11 @@
 /* hops.cu - the hops of a diffusion convolution, and what can run beside them.
  *
- * A sample of a graph of some hundred nodes fits in shared memory, a few channels at a time: 207
- * rows of 32 channels are 26 KB a term, and at most three terms are alive at once for the usual
- * recursions. Then a block makes all terms in one launch; global memory sees each of them once, as
- * the product that follows wants it. Shared memory is what limits it: 16 bytes a lane and entry.
- * Larger graphs go one level of hops at a time through global memory, all supports at once. */
+ * A sample of a graph of some hundred nodes fits in shared memory, a few channels at a time: a term
+ * of 207 rows and 32 channels takes 26 KB, and the usual recursions need at most three terms at
+ * once. A block then computes all terms in one launch and writes each to global memory once, in the
+ * layout that the product after it reads. The speed of shared memory is the limit, since each lane
+ * reads 16 bytes per entry. For larger graphs the terms stay in global memory, and each launch
+ * computes one level of hops for all supports. */
 #include "tensor/cuda/shared.cuh"
 
 /* RESERVED is how many bytes of shared memory the device takes for every block. */
@@ -26,7 +27,7 @@ static void plan_supports(struct wf_hop_plan *p, const struct wf_supports *S, bo
     }
 }
 
-/* Which term each slot holds; -1 where it holds none. */
+/* Records which term each slot of memory holds, or -1 for none. */
 struct slots {
     int term[WF_MAXTERM], count;
 };
@@ -112,7 +113,7 @@ size_t wf_hop_plan_bytes(const struct wf_hop_plan *p)
            (size_t)p->count * (size_t)(p->rows + 1) * sizeof(int);
 }
 
-/* The blocks of a launch, and their size. */
+/* Describes the blocks of a launch and their size. */
 struct launch {
     int slices; /* blocks per sample */
     int threads;
@@ -124,8 +125,8 @@ static int slices_of(const struct wf_hop_plan *p, int vecs)
     return (vecs + (1 << p->bits) - 1) >> p->bits;
 }
 
-/* Plans as many lanes as fit, but at most 8, since the banks of shared memory deliver a row of 8
- * vectors at once, and fewer where blocks would be few. Returns false when nothing fits. */
+/* Plans as many lanes as fit, but at most 8, because shared memory delivers 8 vectors at once, and
+ * fewer where there would be too few blocks. Returns false when nothing fits. */
 static bool plan_lanes(const struct wf_backend *be, struct wf_hop_plan *p, int samples, int vecs,
                        struct launch *l)
 {
@@ -138,7 +139,7 @@ static bool plan_lanes(const struct wf_backend *be, struct wf_hop_plan *p, int s
     while (p->bits > least && 2 * samples * slices_of(p, vecs) <= c->sms) p->bits--;
     l->slices = slices_of(p, vecs);
     l->bytes = wf_hop_plan_bytes(p);
-    bool two = 2 * (l->bytes + RESERVED) <= room + RESERVED; /* blocks to a multiprocessor */
+    bool two = 2 * (l->bytes + RESERVED) <= room + RESERVED; /* whether two blocks fit at once */
     l->threads = two && samples * l->slices > c->sms ? BLOCK : LARGE_BLOCK;
     return true;
 }
@@ -199,8 +200,8 @@ static __global__ void __launch_bounds__(LARGE_BLOCK)
     run_side(s, (int)blockIdx.x, memory);
 }
 
-/* Sets how many blocks the side work gets: four items a thread, but no more blocks than there are
- * multiprocessors. */
+/* Sets the number of blocks for the side work: each thread gets four items, but there are no more
+ * blocks than multiprocessors. */
 static void count_side(const struct wf_backend *be, struct wf_side *s, int threads)
 {
     ptrdiff_t items = s->pack.to ? (ptrdiff_t)s->pack.M * s->pack.rows * s->pack.cols : 0;
@@ -222,8 +223,8 @@ enum wf_status wf_cuda_side(struct wf_backend *be, struct wf_side *side)
 
 /* ---- in shared memory ---- */
 
-/* Finds the sample and the first vector of a block. The last slices of all samples come last,
- * because they may be narrow. */
+/* Finds the sample and the first vector of a block. Blocks are ordered by slice and then by sample,
+ * so that the last slices, which may be narrow, run last. */
 static __device__ void slice_of(const struct wf_hop_plan &p, const struct wf_terms &T, int block,
                                 int *b, int *first)
 {
@@ -237,7 +238,7 @@ struct build {
     struct wf_source source;
     struct wf_terms T;
     wf_real *sums;
-    struct wf_side side; /* its blocks come first: short, and done when the last hops begin */
+    struct wf_side side; /* its blocks come first, because they are short */
 };
 
 static __global__ void __launch_bounds__(LARGE_BLOCK)
@@ -349,7 +350,7 @@ static __device__ ptrdiff_t places(const struct wf_terms &T)
     return (ptrdiff_t)T.samples * T.rows * T.vecs;
 }
 
-/* Each row of blocks makes one hop. */
+/* Each row of the grid of blocks computes one hop. */
 static __global__ void build_level_kernel(const __grid_constant__ struct level p)
 {
     const struct wf_hop_step &h = p.step[blockIdx.y];
@@ -465,7 +466,7 @@ static enum wf_status fold_levels(struct wf_backend *be, const struct wf_fold *j
     return finish_fold(be, job);
 }
 
-/* ---- which of the two ---- */
+/* ---- shared or global memory ---- */
 
 enum wf_status wf_cuda_build(struct wf_backend *be, struct wf_build *job)
 {

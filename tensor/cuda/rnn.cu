@@ -1,12 +1,13 @@
-/* rnn.cu - the elementwise part of a step of a GRU or LSTM, and its gradient: one launch each,
- * every number read and written once; for the peepholes of an LSTM two more, which read it again.
- */
+/* rnn.cu - the elementwise part of a step of a GRU or LSTM, and its gradient.
+ *
+ * Each is one launch, which reads and writes every number once. The gradients of an LSTM's peephole
+ * weights take two more launches, which read the numbers again. */
 #include "tensor/cuda/columns.cuh"
 #include "tensor/cuda/reduce.cuh"
 
-enum { GATES = 4 }; /* the most that a cell has */
+enum { GATES = 4 }; /* the most gates that a cell has */
 
-/* The gates of a tensor [B, N, gates H]; a NULL tensor has none. */
+/* These are the gates of a tensor [B, N, gates H]; a NULL tensor has none. */
 struct gates {
     struct wf_columns of[GATES];
 };
@@ -21,7 +22,7 @@ static struct gates gates_of(const struct wf_tensor *t, int count)
     return s;
 }
 
-/* What the kernels of a step work on. Columns whose x is NULL do not exist. */
+/* These are the operands of a step's kernels. Columns whose x is NULL do not exist. */
 struct step {
     struct gates a, b, kept, da, db;
     struct wf_columns h, y, dh, dy;      /* state, new state, their gradients */
@@ -48,7 +49,7 @@ static __device__ wf_wide load(const struct wf_columns &c, struct wf_place at)
     return c.x ? wf_columns_load(c, at) : wf_vec_zero<WF_VEC>();
 }
 
-/* c (+)= x */
+/* Sets c to x or, with `add`, adds x to c. */
 static __device__ void put(const struct wf_columns &c, struct wf_place at, wf_wide x, bool add)
 {
     if (!c.x) return;
@@ -58,7 +59,7 @@ static __device__ void put(const struct wf_columns &c, struct wf_place at, wf_wi
 
 /* ---- GRU ---- */
 
-/* Returns what a step works on whose results have the shape of y. */
+/* Returns the operands of a step whose results have the shape of y. */
 static struct step gru_step(const struct wf_tensor *y, const struct wf_gru_in *in, int gates)
 {
     struct step s = {};
@@ -324,8 +325,8 @@ extern "C" enum wf_status wf_cuda_lstm(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, lstm_kernel, blocks_of(be, &p), WF_CUDA_BLOCK, 0, p);
 }
 
-/* The gradients of the gates before their activation and of c, and the terms of the sums that are
- * the gradients of the peepholes. */
+/* These are the gradients of the gates before their activation and of the cell state c, and the
+ * terms whose sums are the gradients of the peephole weights. */
 struct lstm_grad {
     wf_wide gate[GATES], c, peep[3];
 };
@@ -366,7 +367,8 @@ static __global__ void lstm_bwd_kernel(const __grid_constant__ struct step p)
     }
 }
 
-/* The terms of these sums, which run over all rows of a contiguous [B, N, H]. */
+/* Adds the terms of the peephole gradients, which are sums over all rows of a contiguous
+ * [B, N, H]. */
 struct peephole_terms {
     struct step p;
     int H;
@@ -390,8 +392,8 @@ struct peephole_sums {
     }
 };
 
-/* Adds to the gradients of the peepholes. This runs before the kernel of the other gradients, which
- * may overwrite what it reads. */
+/* Adds to the gradients of the peephole weights. This runs before the kernel of the other
+ * gradients, which may overwrite the numbers that are read here. */
 static enum wf_status add_peepholes(struct wf_backend *be, const struct step *p,
                                     const struct wf_tensor *dp, const struct wf_tensor *dh)
 {

@@ -1,11 +1,12 @@
 /* standardize.cu - normalisation by mean and variance.
  *
  * x [A, C, D] is read as rows [A C, D] with moments per row (layer norm) or as columns [A, C, D]
- * with moments per c (batch norm). Rows of up to SHORT vectors stay in the registers of a group of
- * threads: forward x is read and y written once, backward x and dy are read and dx updated once,
- * and the gradients of the weights, sums over the rows, come along. Columns and longer rows are
- * read a second time, out of cache where they fit. METR-LA's [64, 12, 207, 64] is 41 MB: layer norm
- * moves 2 of it forward and 4 backward (24 and 49 us at 3.35 TB/s), batch norm 3 and 6. */
+ * with moments per c (batch norm). A row of up to SHORT vectors stays in the registers of a group
+ * of threads: the forward pass reads x and writes y once; the backward pass reads x and dy, updates
+ * dx once, and at the same time sums the gradients of the weights over the rows. Columns and longer
+ * rows are read a second time, from cache where they fit. METR-LA's [64, 12, 207, 64] is 41 MB:
+ * layer norm moves this array twice forward and 4 times backward (24 and 49 us at 3.35 TB/s), batch
+ * norm 3 and 6 times. */
 #include "tensor/cuda/reduce.cuh"
 #include "tensor/cuda/rows.cuh"
 
@@ -21,7 +22,7 @@ struct norm {
     bool add; /* whether to add to dx or to overwrite it */
 };
 
-/* Returns the vector of dx at element i; 0 where dx is overwritten. */
+/* Returns the vector of dx at element i, or 0 where dx is overwritten. */
 template <int VEC> static __device__ wf_vec<VEC> load_dx(const struct norm &n, ptrdiff_t i)
 {
     wf_vec<VEC> v = {};
@@ -39,7 +40,7 @@ static struct norm norm_of(const struct wf_norm_in *in, const struct wf_tensor *
     n.A = in->x->shape[0];
     n.C = in->x->shape[1];
     n.D = in->x->shape[2];
-    if (n.C == 1 && !in->per_d) { /* neighbours are then of one column, unless D is 1 */
+    if (n.C == 1 && !in->per_d) { /* then neighbours share a column, unless D is 1 */
         n.D *= n.A;
         n.A = 1;
     }
@@ -63,7 +64,7 @@ static __device__ void keep(const struct norm &n, ptrdiff_t group, double mean, 
 
 /* ---- rows, forward ---- */
 
-/* Returns the vector of weights or biases at d; `otherwise` where there are none. */
+/* Returns the vector of weights or biases at d, or `otherwise` where there are none. */
 template <int VEC>
 static __device__ wf_vec<VEC> load_or(const wf_real *p, ptrdiff_t d, wf_real otherwise)
 {
@@ -79,7 +80,7 @@ static __device__ void apply(const struct norm &n, ptrdiff_t row, ptrdiff_t d, c
     wf_vec_store(n.y + row * n.D + d, y);
 }
 
-/* Normalises short rows, which have up to K vectors per thread. */
+/* Normalises short rows, of which each thread holds up to K vectors. */
 template <int VEC, int K> static __global__ void rows_short(struct norm n, int group)
 {
     ptrdiff_t row = wf_group_row(group);
@@ -132,8 +133,8 @@ template <int VEC> static __global__ void rows_long(struct norm n)
         apply<VEC>(n, row, i, wf_vec_load<VEC>(x + i), (wf_real)mean, rstd);
 }
 
-/* Returns RUN(VEC, K) from the calling function for `count` vectors of `vec` numbers, where K per
- * thread are enough. */
+/* Returns RUN(VEC, K) from the calling function, with K such that K vectors per thread are enough
+ * for a row of `count` vectors of `vec` numbers. */
 #define SWITCH_SHORT(vec, count, RUN)                                                              \
     if (vec > 1 && count <= 32) return RUN(WF_VEC, 1);                                             \
     if (vec > 1 && count <= 64) return RUN(WF_VEC, 2);                                             \
@@ -159,8 +160,9 @@ static enum wf_status rows_forward(struct wf_backend *be, struct norm n)
 
 /* ---- columns, forward ---- */
 
-/* Sums the differences to the first number of the column, and their squares. Because that is one of
- * the numbers, its distance from the mean costs the variance at most a factor of their count. */
+/* Sums the differences from the first number of the column, and their squares. This shift limits
+ * cancellation: since it is one of the numbers, its squared distance from the mean is at most the
+ * variance times their count. */
 struct moments {
     struct norm n;
     template <int VEC>
@@ -204,15 +206,15 @@ static __device__ ptrdiff_t column_of(const struct norm &n, ptrdiff_t i)
     return row - wf_div(row, n.C) * n.C;
 }
 
-/* Returns p[c] for VEC neighbours, which are of one column unless D is 1. */
+/* Returns p[c] for VEC neighbours in memory, which share a column unless D is 1. */
 template <int VEC>
 static __device__ wf_vec<VEC> of_column(const struct norm &n, const wf_real *p, ptrdiff_t c)
 {
     return n.D == 1 ? wf_vec_load<VEC>(p + c) : wf_vec_all<VEC>(p[c]);
 }
 
-/* Normalises columns. `number`, if not NULL, grows by 1 here, because all that reads it is done by
- * now. */
+/* Normalises columns. If `number`, the count of batches, is not NULL, it grows by 1 here, because
+ * everything that reads it has run by now. */
 template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *number)
 {
     if (number && blockIdx.x == 0 && threadIdx.x == 0) *number += 1;
@@ -228,7 +230,7 @@ template <int VEC> static __global__ void apply_columns(struct norm n, wf_real *
     }
 }
 
-/* Plans sums that make [1, C, 1] of arrays [A, C, D], or with per_d [1, D] of [rows, D]. */
+/* Plans a sum of arrays [A, C, D] to [1, C, 1] or, with per_d, of arrays [rows, D] to [1, D]. */
 static struct wf_reduction over_rows(const struct norm &n, const struct wf_tensor *x, bool per_d)
 {
     struct wf_tensor all = *x, one = *x;
@@ -285,7 +287,7 @@ extern "C" enum wf_status wf_cuda_standardize(struct wf_backend *be, struct wf_t
  *     dx = rstd (e - mean(e) - z mean(e z)),  dw = sum dy z,  db = sum dy
  * and dx = rstd e where the moments are given. */
 
-/* Sums dy and dy z, per column or, with per_row, over rows that have moments of their own. */
+/* Sums dy and dy z per column or, with per_row, over rows that have their own moments. */
 struct weight_terms {
     struct norm n;
     bool per_row;
@@ -301,8 +303,8 @@ struct weight_terms {
     }
 };
 
-/* Takes the sums of column c: adds them to db and dw, and keeps e = mean(dy) and f = mean(dy z)
- * rstd. Each of the four may be NULL. */
+/* Receives the sums of column c: adds them to db and dw, and stores e = mean(dy) and
+ * f = mean(dy z) rstd. db and dw may be NULL, and so may e and f together. */
 struct keep_sums {
     struct norm n;
     wf_real *dw, *db, *e, *f;
@@ -335,7 +337,7 @@ static __global__ void columns_grad(struct norm n, const wf_real *e, const wf_re
     }
 }
 
-/* Computes the gradients where moments are per column; `done` adds those of the weights. */
+/* Computes the gradients where moments are per column; `done` adds to those of the weights. */
 static enum wf_status columns_bwd(struct wf_backend *be, struct norm n, const struct wf_norm_in *in,
                                   struct keep_sums done)
 {
@@ -357,8 +359,8 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct norm n, const st
 
 /* ---- rows, gradient ---- */
 
-/* Adds up, over the groups of a block in order, the sums that each group has for its numbers, into
- * part [D, blocks]. */
+/* Sums s over the groups of threads in a block, in a fixed order, and writes the D results to this
+ * block's column of part [D, blocks]. */
 template <int VEC, int K>
 static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_t D, double *sums,
                                   double *part)
@@ -381,9 +383,9 @@ static __device__ void sum_groups(const wf_vec<VEC> (&s)[K], int group, ptrdiff_
         part[i * gridDim.x + blockIdx.x] = sums[i];
 }
 
-/* Computes the gradient of x, and for the gradients of the weights the sums of each block, in part
- * [2, D, blocks]; NULL where they are not wanted. A multiprocessor has four blocks, so that an H100
- * runs PARTS of them at once. */
+/* Computes the gradient of x. Each block also writes its partial sums for the gradients of the
+ * weights to part [2, D, blocks], unless that is NULL. A multiprocessor runs four blocks, so that
+ * an H100 runs PARTS of them at once. */
 template <int VEC, int K>
 static __global__ void __launch_bounds__(WF_CUDA_BLOCK, K <= 2 ? 4 : 1)
     rows_bwd_short(struct norm n, int group, double *part)
@@ -469,7 +471,7 @@ static enum wf_status launch_short(struct wf_backend *be, const struct norm &n, 
 #undef RUN
 }
 
-/* Computes the gradients where moments are per row; `done` adds those of the weights. */
+/* Computes the gradients where moments are per row; `done` adds to those of the weights. */
 static enum wf_status rows_bwd(struct wf_backend *be, struct norm n, const struct wf_norm_in *in,
                                struct keep_sums done)
 {

@@ -1,10 +1,11 @@
 /* take.cu - rows by index or by looked-up number, their gradients, and the k largest.
  *
- * A gradient adds up the rows that went to one place in their order, without atomics. Where the
- * places are looked up, a counting sort lists them first: a warp counts the rows of a chunk of
- * numbers, one block makes positions of the counts, the warps place their numbers. Lists that are
- * few and long are cut into parts for different blocks. The floor of METR-LA's time of day,
- * [64, 12, 207] numbers and 24 channels, is 5 us for reading 15 MB of dy. */
+ * The gradient of a gather is a scatter-add: the rows of dy that belong to one row of x are summed
+ * in a fixed order, without atomics. Looked-up numbers are first grouped by row in a counting sort:
+ * a warp counts the rows that a chunk of numbers selects, one block turns the counts into
+ * positions, and the warps then place their numbers. Where the lists are few and long, each is cut
+ * into parts for different blocks. For METR-LA's time of day, [64, 12, 207] numbers and 24
+ * channels, reading the 15 MB of dy takes at least 5 us. */
 #include "tensor/cuda/nest.cuh"
 #include "tensor/cuda/reduce.cuh"
 
@@ -31,7 +32,7 @@ struct by_number {
     }
 };
 
-/* y [n, width] = rows of x; width and count in vectors. */
+/* Copies a row of x to each row of y [n, width]; width and count are in vectors. */
 template <int VEC, typename F>
 static __global__ void copy_rows(wf_real *y, const wf_real *x, ptrdiff_t count, ptrdiff_t width,
                                  F row)
@@ -74,9 +75,9 @@ extern "C" enum wf_status wf_cuda_lookup(struct wf_backend *be, struct wf_tensor
 
 /* ---- sums over lists ---- */
 
-/* Sums over lists: row r of dx [rows, width] += the rows list[ptr[r]] .. list[ptr[r + 1] - 1] of
- * dy. A block has `lanes` threads along the width times `deep` along the list, then come the parts
- * of a list and the lists. */
+/* Describes sums over lists: the rows list[ptr[r]] .. list[ptr[r + 1] - 1] of dy are added to row r
+ * of dx [rows, width]. Each part of a list takes `lanes` threads along the width times `deep`
+ * threads along the list. */
 template <typename T> struct lists {
     wf_real *dx, *part; /* part [parts, rows, width] */
     const wf_real *dy;
@@ -192,14 +193,14 @@ extern "C" enum wf_status wf_cuda_take_bwd(struct wf_backend *be, struct wf_tens
 
 /* ---- looked-up numbers, sorted by row ---- */
 
-/* A counting sort. counts [chunks, rows] is first how many numbers of each chunk looked up each
- * row, and then how many numbers of the chunks before did. */
+/* Describes a counting sort. counts [chunks, rows] holds first how many numbers of a chunk select a
+ * row, and later how many numbers of all chunks before it do. */
 struct sorting {
     ptrdiff_t count, chunks, each, rows;
     ptrdiff_t *counts, *start, *list;
 };
 
-/* Counts the lanes that hold the same row as this one: those before it, and all of them. */
+/* Counts the lanes of the warp that hold the same row as this lane: those before it, and all. */
 static __device__ void alike(int row, int *before, int *all)
 {
     int lane = (int)threadIdx.x % 32;
@@ -211,8 +212,8 @@ static __device__ void alike(int row, int *before, int *all)
     }
 }
 
-/* A warp takes each chunk. It counts rows or, with PLACE, when the counts have become positions, it
- * places numbers. */
+/* Each warp handles one chunk. Without PLACE it counts how many numbers select each row; with
+ * PLACE, after scan_counts(), it writes the indices of its numbers to the list. */
 template <bool PLACE> static __global__ void sort_chunks(struct sorting s, struct by_number row_of)
 {
     ptrdiff_t chunk = ((ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
@@ -236,8 +237,8 @@ template <bool PLACE> static __global__ void sort_chunks(struct sorting s, struc
 
 enum { SCAN = 1024 };
 
-/* Runs in one block. Turns counts into sums over the chunks before, and writes to start [rows + 1]
- * the sums over the rows before. */
+/* Replaces each count by the sum over the chunks before, and writes to start [rows + 1] the sums
+ * over the rows before. This runs in one block. */
 static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
 {
     __shared__ ptrdiff_t warps[SCAN / 32];
@@ -251,7 +252,7 @@ static __global__ void __launch_bounds__(SCAN) scan_counts(struct sorting s)
                                    counts[c * s.rows] = total;
                                    total += here;
                                });
-        sum = total; /* becomes the sum over the threads up to this one */
+        sum = total; /* the loop turns it into the sum over this and all earlier lanes */
         for (int k = 1; k < 32; k *= 2) {
             ptrdiff_t before = __shfl_up_sync(0xffffffffu, sum, k);
             if (lane >= k) sum += before;
@@ -322,8 +323,8 @@ struct entry {
     int i; /* -1 where there is no entry */
 };
 
-/* Returns whether a comes before b: larger first, of equal ones the first; NaN is least, and no
- * entry comes last. */
+/* Returns whether a sorts before b. Larger values sort first, and of equal ones the one with the
+ * smaller index; NaN sorts after all numbers, and a missing entry after everything. */
 static __device__ bool before(const struct entry &a, const struct entry &b)
 {
     if (a.i < 0 || b.i < 0) return b.i < 0 && a.i >= 0;
@@ -341,7 +342,7 @@ static __device__ struct entry first_of_warp(struct entry a)
     return a;
 }
 
-/* Returns the first entry after `last` in this thread's share of a row. */
+/* Returns the entry of this thread's share of a row that sorts next after `last`. */
 static __device__ struct entry next_after(const wf_real *x, ptrdiff_t step, int N,
                                           const struct entry &last)
 {
@@ -353,8 +354,8 @@ static __device__ struct entry next_after(const wf_real *x, ptrdiff_t step, int 
     return best;
 }
 
-/* A block takes each row. Each thread offers the first entry of its share; the thread whose entry
- * is taken looks for the next. */
+/* A block finds the k largest entries of one row. Each thread offers the first entry of its share;
+ * the thread whose entry is chosen then searches for its next one. */
 static __global__ void largest(struct wf_tensor idx, struct wf_tensor x)
 {
     __shared__ struct entry sh[2][32];
@@ -382,7 +383,7 @@ extern "C" enum wf_status wf_cuda_topk(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, largest, (unsigned)x->shape[0], threads, 0, *idx, *x);
 }
 
-/* p: y, idx, x; p[2] is the first row of the sample in x */
+/* The operands p are y, idx and x; p[2] points into the first row of the sample in x. */
 struct pick {
     ptrdiff_t step;
     __device__ void operator()(ptrdiff_t, wf_real **p) const
@@ -399,8 +400,7 @@ struct pick_bwd {
     }
 };
 
-/* Calls f for each element of y [B, K, C], with the addresses of y, of idx, and of x as struct pick
- * says. */
+/* Calls f for each element of y [B, K, C], with the addresses that struct pick describes. */
 template <typename F>
 static enum wf_status each_picked(struct wf_backend *be, const struct wf_tensor *y,
                                   const struct wf_tensor *idx, const struct wf_tensor *x, F f)

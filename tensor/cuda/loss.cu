@@ -41,8 +41,9 @@ static __device__ double slope(enum wf_loss_kind kind, double p, double t)
     return 0;
 }
 
-/* Returns the weight of a counted term in the mean. PyTorch Geometric Temporal divides the mask by
- * its mean in float32, then takes the mean over all n elements. */
+/* Returns the weight of a counted term in the mean. For WF_MASK_ZERO_PGT it follows PyTorch
+ * Geometric Temporal, which divides the mask by its mean in float32 and then takes the mean over
+ * all n elements. */
 static __device__ double weight(const struct wf_loss_rule &rule, double n, double count)
 {
     if (count == 0) return 0;
@@ -55,7 +56,7 @@ struct pair {
     wf_real p, t;
 };
 
-/* Writes to part [parts, 2] the sum and the number of the terms of each block's stretch. */
+/* Each block writes the sum and the number of the terms in its range to part [parts, 2]. */
 static __global__ void loss_parts_kernel(double *part, struct wf_loss_rule rule, const wf_real *p,
                                          const wf_real *t, ptrdiff_t n)
 {
@@ -109,7 +110,8 @@ extern "C" enum wf_status wf_cuda_loss(struct wf_backend *be, struct wf_tensor *
     return LAUNCH(be, loss_kernel, 1, WF_CUDA_BLOCK, 0, out->data, rule, part, parts, (double)n);
 }
 
-/* Adds to dp; out and dout are as tensor/kernels.def says. */
+/* Adds the gradient to dp. out holds the loss and the number of its terms; *dout is the gradient of
+ * the loss. */
 static __global__ void loss_bwd_kernel(wf_real *dp, struct wf_loss_rule rule, const wf_real *p,
                                        const wf_real *t, ptrdiff_t n, const wf_real *out,
                                        const wf_real *dout)

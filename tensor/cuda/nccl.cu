@@ -1,13 +1,13 @@
 /* nccl.cu - sums over the devices of several processes, by NCCL.
  *
- * NCCL is no part of the CUDA Toolkit. It is loaded at first use, and the few declarations that are
- * needed stand here. */
+ * NCCL is not part of the CUDA Toolkit, so the library is loaded at first use, and the few
+ * declarations that are needed are repeated here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include "tensor/cuda/cuda.cuh"
 
-/* ncclUniqueId, which is passed by value, and the numbers of nccl.h (NCCL 2). */
+/* This is ncclUniqueId, which is passed by value; the constants are those of nccl.h (NCCL 2). */
 struct invitation {
     char byte[WF_INVITATION];
 };

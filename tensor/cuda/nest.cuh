@@ -5,7 +5,7 @@
 
 #include "tensor/cuda/vec.cuh"
 
-/* Operands of one shape, row-major; axes that lie evenly in all of them are merged. */
+/* Holds operands of one shape, row-major; axes that are evenly strided in all are merged. */
 template <int NOP> struct wf_nest {
     int ndim;
     ptrdiff_t count;
@@ -62,7 +62,7 @@ static __device__ void wf_nest_at(const struct wf_nest<NOP> &n, ptrdiff_t i, wf_
     for (int k = 0; k < NOP; k++) p[k] = n.data[k] ? n.data[k] + offset[k] : NULL;
 }
 
-/* Calls f(i, p) for every element i, whose operands are at the addresses p. */
+/* Calls f(i, p) for every element i; p holds the addresses of its operands. */
 template <int NOP, typename F>
 static __global__ void wf_each_kernel(const __grid_constant__ struct wf_nest<NOP> n, F f)
 {
@@ -90,7 +90,7 @@ static enum wf_status wf_each(struct wf_backend *be, const struct wf_tensor *con
 
 /* ---- a vector at a time ---- */
 
-/* Returns whether operand k, along the last axis, is one number or lies in aligned vectors. */
+/* Returns whether operand k is constant along the last axis or consists of aligned vectors. */
 template <int NOP> static bool wf_nest_even(const struct wf_nest<NOP> &n, int k)
 {
     int last = n.ndim - 1;
@@ -100,8 +100,8 @@ template <int NOP> static bool wf_nest_even(const struct wf_nest<NOP> &n, int k)
     return n.stride[last][k] == 1 && wf_aligned(n.data[k]);
 }
 
-/* Makes the last axis go in steps of a vector. Returns false where an operand does not allow it, or
- * where two of the outputs, the first OUTS operands, are one array. */
+/* Makes the last axis advance a vector per step. Returns false where an operand does not allow it,
+ * or where two of the outputs, which are the first OUTS operands, are one array. */
 template <int OUTS, int NOP> static bool wf_nest_vectorize(struct wf_nest<NOP> *n)
 {
     int last = n->ndim - 1;
@@ -149,8 +149,8 @@ static __global__ void wf_map_kernel(const __grid_constant__ struct wf_nest<NOP>
     }
 }
 
-/* As wf_each, for an f that writes nothing but p[0] .. p[OUTS - 1], any of which may be NULL, and
- * that reads p[k] of these only where f.add, or f.add[k], is true. */
+/* Works like wf_each(), for an f that writes only to p[0] .. p[OUTS - 1], any of which may be NULL,
+ * and that reads p[k] of these only where f.add, or f.add[k], is true. */
 template <int OUTS, int NOP, typename F>
 static enum wf_status wf_map(struct wf_backend *be, const struct wf_tensor *const (&op)[NOP], F f)
 {

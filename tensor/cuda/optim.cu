@@ -1,7 +1,7 @@
 /* optim.cu - optimizers: Adam and SGD. */
 #include "tensor/cuda/vec.cuh"
 
-/* The arrays of one update, of one size, and what the kernels read besides. */
+/* Holds the arrays of one update, which have one size, and the other inputs of the kernels. */
 struct update {
     wf_real *p, *m, *v, *vmax;
     const wf_real *g, *norm;
@@ -34,7 +34,7 @@ static __device__ wf_real clip_factor(const struct update &u)
 
 static __global__ void adam_kernel(const __grid_constant__ struct update u)
 {
-    __shared__ wf_real rate, root; /* once per block: powers in double are slow */
+    __shared__ wf_real rate, root; /* computed once per block, since pow() is slow */
     if (threadIdx.x == 0) {
         double t = (double)u.step->step + 1;
         rate = (wf_real)(u.step->lr / (1 - pow(u.rule.beta1, t)));
@@ -67,7 +67,7 @@ extern "C" enum wf_status wf_cuda_adam(struct wf_backend *be, const struct wf_op
     return LAUNCH(be, adam_kernel, wf_cuda_blocks(wf_cuda_of(be), u.count), WF_CUDA_BLOCK, 0, u);
 }
 
-/* m = g at the first step, then momentum m + g; p -= lr m. */
+/* Sets m = g at the first step and m = momentum m + g later; then p -= lr m. */
 static __global__ void sgd_kernel(const __grid_constant__ struct update u)
 {
     wf_real factor = clip_factor(u), decay = (wf_real)u.rule.weight_decay;

@@ -4,8 +4,8 @@
 #include "tensor/cuda/rows.cuh"
 
 /* ---- sums ----
- * x is read once: a bias gradient of METR-LA, [64, 12, 207, 64] to [64], is 41 MB, or 12 us at
- * 3.35 TB/s, in 512 blocks. */
+ * x is read once. For a bias gradient of METR-LA, [64, 12, 207, 64] to [64], that is 41 MB, which
+ * 512 blocks read in 12 us at 3.35 TB/s. */
 
 struct root {
     wf_real *y;
@@ -36,12 +36,13 @@ extern "C" enum wf_status wf_cuda_norm(struct wf_backend *be, struct wf_tensor *
     return wf_reduce<1>(be, w, part, wf_sum_terms{ x->data, true }, root{ norm->data });
 }
 
-/* ---- softmax ---- Rows of up to LONG numbers stay in the registers of a group of threads, so that
- * each array is read or written once; a block walks a longer row, which then lies in cache. */
+/* ---- softmax ----
+ * A row of up to LONG numbers stays in the registers of a group of threads, so that each array is
+ * read or written once. A longer row takes a whole block, which reads it again from cache. */
 
 enum { LONG = 512, LONG_BLOCK = 512 };
 
-/* The leading axes of arrays of one shape, and their strides along the last. */
+/* Holds the leading axes of arrays of one shape, and their strides along the last axis. */
 template <int NOP> struct rows {
     struct wf_nest<NOP> lead;
     ptrdiff_t step[NOP];
@@ -64,7 +65,7 @@ template <int NOP> static struct rows<NOP> rows_of(const struct wf_tensor *const
     return r;
 }
 
-/* A row has up to K numbers per thread; r is y, x. */
+/* Each thread holds up to K numbers of a row; the operands of r are y and x. */
 template <int K>
 static __global__ void softmax_short(struct rows<2> r, int group)
 {
@@ -112,7 +113,7 @@ static __global__ void softmax_long(struct rows<2> r)
         p[0][i * r.step[0]] = exp(p[1][i * r.step[1]] - top) * inv;
 }
 
-/* r: dx, y, dy */
+/* The operands of r are dx, y and dy. */
 template <int K> static __global__ void softmax_bwd_short(struct rows<3> r, int group, bool add)
 {
     ptrdiff_t row = wf_group_row(group);
@@ -154,7 +155,8 @@ static __global__ void softmax_bwd_long(struct rows<3> r, bool add)
     }
 }
 
-/* Returns RUN(K) from the calling function, where K numbers per thread of a warp are at least n. */
+/* Returns RUN(K) from the calling function, with K such that a warp with K numbers per thread holds
+ * n numbers. */
 #define SWITCH_EACH(n, RUN)                                                                        \
     if (n <= 32) return RUN(1);                                                                    \
     if (n <= 64) return RUN(2);                                                                    \

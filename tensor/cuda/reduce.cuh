@@ -1,15 +1,16 @@
 /* reduce.cuh - sums over some axes of an array, N of them at once, in an order fixed by its shape.
  *
- * The axis along which the array is contiguous lies along the threads of a warp, be it summed
- * ("rows") or kept ("columns"). Where outputs are too few to occupy the device, the terms of each
- * are cut into parts for different blocks, and a second kernel adds the parts up: each term is read
- * once, and 16 N bytes move per part and output besides. Sums are in double. */
+ * The threads of a warp read along the axis in which the array is contiguous, whether that axis is
+ * summed ("rows") or kept ("columns"). Where there are too few outputs to occupy the device, the
+ * terms of each output are cut into parts for different blocks, and a second kernel adds up the
+ * parts: each term is still read once, and 16 N more bytes move per part and output. Sums are
+ * accumulated in double. */
 #ifndef WF_CUDA_REDUCE_CUH
 #define WF_CUDA_REDUCE_CUH
 
 #include "tensor/cuda/vec.cuh"
 
-/* Axes of an array from slow to fast; there is at least one. */
+/* Holds axes of an array from slow to fast; there is at least one. */
 struct wf_axes {
     int n;
     ptrdiff_t count, size[WF_MAXDIM], stride[WF_MAXDIM];
@@ -26,8 +27,8 @@ static __device__ ptrdiff_t wf_axes_at(const struct wf_axes &a, ptrdiff_t i)
     return at + i * a.stride[0];
 }
 
-/* How an array is summed. Outputs and terms are vectors of `vec` numbers along the contiguous axis.
- */
+/* Describes how an array is summed. Outputs and terms are vectors of `vec` numbers along the
+ * contiguous axis. */
 struct wf_reduction {
     struct wf_axes kept, gone;
     struct wf_axes out; /* the kept axes in the result, number by number */
@@ -50,8 +51,8 @@ static inline void wf_axes_push(struct wf_axes *a, ptrdiff_t size, ptrdiff_t str
     a->stride[a->n++] = stride;
 }
 
-/* Puts slow axes first, broadcast ones before all, and merges those that lie evenly; b's axes
- * follow those of a. */
+/* Sorts the axes of a by stride, the largest first but broadcast axes (stride 0) before all, and
+ * merges those that are evenly strided in both a and b. The axes of b keep to the same order. */
 static inline void wf_axes_tidy(struct wf_axes *a, struct wf_axes *b)
 {
     struct wf_axes x = *a, y = *b;
@@ -85,7 +86,7 @@ static inline void wf_axes_tidy(struct wf_axes *a, struct wf_axes *b)
     b->count = a->count;
 }
 
-/* Makes the last axis go in steps of a vector; returns false where the vectors are not aligned. */
+/* Makes the last axis advance a vector per step; returns false where vectors are not aligned. */
 static inline bool wf_axes_vectorize(struct wf_axes *fast, const struct wf_axes *other)
 {
     int last = fast->n - 1;
@@ -100,8 +101,8 @@ static inline bool wf_axes_vectorize(struct wf_axes *fast, const struct wf_axes 
     return true;
 }
 
-/* Returns how many threads sum one output, a power of two: `least` of them, and more until the
- * device is occupied, as long as each has four terms. */
+/* Returns how many threads sum one output. This power of two grows to `least`, and further until
+ * the device is occupied, as long as each thread has four terms. */
 static inline int wf_reduce_down(ptrdiff_t outputs, ptrdiff_t terms, int least, int most)
 {
     int down = 1;
@@ -114,7 +115,7 @@ static inline void wf_reduce_blocks(struct wf_reduction *w)
 {
     ptrdiff_t outputs = w->kept.count, terms = w->gone.count;
     if (w->columns) {
-        int narrow = w->vec > 1 ? 16 : 32; /* threads that read memory at full speed */
+        int narrow = w->vec > 1 ? 16 : 32; /* so many threads read memory at full speed */
         if (outputs < narrow) narrow = (int)outputs;
         ptrdiff_t wide =
             WF_REDUCE_BLOCK / wf_reduce_down(outputs, terms, 1, WF_REDUCE_BLOCK / narrow);
@@ -131,8 +132,8 @@ static inline void wf_reduce_blocks(struct wf_reduction *w)
     w->tiles = wf_div_up(outputs, w->across);
 }
 
-/* Plans the sum of x over the axes where y has size 1. `aligned` says that every array which is to
- * be read in vectors is aligned. */
+/* Plans the sum of x over the axes where y has size 1. `aligned` says whether every array that is
+ * to be read in vectors is aligned. */
 static inline struct wf_reduction wf_reduction_of(const struct wf_tensor *y,
                                                   const struct wf_tensor *x, bool aligned)
 {
@@ -155,14 +156,14 @@ static inline struct wf_reduction wf_reduction_of(const struct wf_tensor *y,
     return w;
 }
 
-/* Returns the bytes of scratch memory for N sums. */
+/* Returns how many bytes of scratch memory N sums need. */
 static inline size_t wf_reduce_bytes(const struct wf_reduction *w, int N)
 {
     return w->parts < 2 ? 0 : (size_t)(w->out.count * w->parts) * (size_t)N * sizeof(double);
 }
 
-/* f(k, r, at, s) adds the terms r at address `at` to the sums s of the outputs from k on; finish(k,
- * s) receives the finished sums s of output k. */
+/* Calls f(k, r, at, s) to add term r, which lies at offset `at`, to the sums s of the outputs from
+ * k on, and finish(k, s) with the finished sums s of output k. */
 template <int N, int VEC, bool COLUMNS, typename F, typename G>
 static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     wf_reduce_terms(struct wf_reduction w, double *part, F f, G finish)
@@ -207,7 +208,7 @@ static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     }
 }
 
-/* Adds up the parts; a warp takes each output. */
+/* Adds up the parts of the sums; a warp handles one output. */
 template <int N, typename G>
 static __global__ void __launch_bounds__(WF_REDUCE_BLOCK)
     wf_reduce_parts(ptrdiff_t outputs, ptrdiff_t parts, const double *part, G finish)
@@ -234,7 +235,7 @@ static enum wf_status wf_reduce_finish(struct wf_backend *be, ptrdiff_t outputs,
                   finish);
 }
 
-/* Runs a planned sum. `part` is wf_reduce_bytes() bytes of scratch memory. */
+/* Runs a planned sum. `part` points to wf_reduce_bytes() bytes of scratch memory. */
 template <int N, typename F, typename G>
 static enum wf_status wf_reduce(struct wf_backend *be, const struct wf_reduction &w, double *part,
                                 F f, G finish)
@@ -267,7 +268,7 @@ struct wf_sum_terms {
     }
 };
 
-/* y (+)= scale * sum */
+/* Sets y to scale * sum, or adds that to y. */
 struct wf_sum_into {
     wf_real *y;
     struct wf_axes axes;

@@ -4,8 +4,9 @@
 
 #include "tensor/cuda/vec.cuh"
 
-/* A pattern, or its transpose, with values: entry e of row i, ptr[i] <= e < ptr[i + 1], stands in
- * column idx[e] and has value val[perm[e] * stride], or val[e * stride] where perm is NULL. */
+/* Describes a sparsity pattern, or its transpose, with values: entry e of row i, where
+ * ptr[i] <= e < ptr[i + 1], lies in column idx[e] and has the value val[perm[e] * stride], or
+ * val[e * stride] where perm is NULL. */
 struct wf_sparse {
     const int *ptr, *idx, *perm;
     const wf_real *val;
@@ -30,8 +31,8 @@ static inline __device__ wf_real wf_sparse_value(const struct wf_sparse &A, int 
     return A.val[(A.perm ? A.perm[e] : e) * A.stride];
 }
 
-/* Adds to sum row i of A times W columns of x, whose rows are `row` apart, for S matrices x that
- * are `sample` apart. Each entry is read once for all of them. */
+/* Sets sum to row i of A times W columns of x, for S matrices x that lie `sample` apart and whose
+ * rows lie `row` apart. Each entry of A is read once for all of them. */
 template <int W, int S>
 static inline __device__ void wf_sparse_row(wf_vec<W> (&sum)[S], const struct wf_sparse &A, int i,
                                             const wf_real *x, ptrdiff_t row, ptrdiff_t sample)
@@ -46,8 +47,9 @@ static inline __device__ void wf_sparse_row(wf_vec<W> (&sum)[S], const struct wf
     }
 }
 
-/* out[e] += scale sum over c < C and b < B of a[b, i, c] x[b, j, c] for the entries e = (i, j) of
- * A; or, where out has a stride between samples, out[b, e] without the sum over b. */
+/* Describes products at the entries e = (i, j) of A: the sum over c < C and b < B of
+ * a[b, i, c] x[b, j, c], times scale, is added to out[e]. With `apart`, the sum over c alone is
+ * added to out[b, e]. */
 struct wf_dots {
     const wf_real *a, *x;
     ptrdiff_t a_sample, a_row, x_sample, x_row;

@@ -18,7 +18,7 @@ struct spmm {
     bool add;
 };
 
-/* Computes vector v of row `row` for samples b .. b + S - 1. */
+/* Computes vector v of row `row` of y for samples b .. b + S - 1. */
 template <int W, int S> static __device__ void spmm_row(const struct spmm &p, int b, int row, int v)
 {
     struct wf_sparse A = p.A;
@@ -58,9 +58,9 @@ template <int W> static enum wf_status run_spmm(struct wf_backend *be, struct sp
 
 /* ---- cuSPARSE ---- */
 
-/* Returns whether cuSPARSE is faster: it balances rows of very different length, which pays on a
- * large graph, but its one deterministic algorithm knows neither groups of matrices nor transposes.
- */
+/* Returns whether cuSPARSE is faster. It balances rows of very different lengths, which pays on a
+ * large graph, but its one deterministic algorithm supports neither groups of matrices nor
+ * transposes. */
 static bool library_wins(const struct spmm *p)
 {
     return p->B == 1 && p->rows >= 4096 && p->vecs >= 32 && p->A.perm == NULL && p->A.stride == 1 &&
@@ -165,7 +165,7 @@ static __device__ int row_of(const int *ptr, int rows, int e)
     return from;
 }
 
-/* Returns this lane's part of the sum of entry e over samples [b, b + count). */
+/* Returns this lane's share of the sum for entry e over samples [b, b + count). */
 template <int W>
 static __device__ wf_real dot(const struct dots &p, int e, ptrdiff_t b, int count, int lane)
 {
@@ -184,7 +184,7 @@ static __device__ wf_real dot(const struct dots &p, int e, ptrdiff_t b, int coun
     return total;
 }
 
-/* All threads of a warp stay together for the exchange. */
+/* All threads of a warp stay in the loop, because they exchange their shares of the sums. */
 template <int W> static __global__ void dots_kernel(const __grid_constant__ struct dots p)
 {
     ptrdiff_t items = p.d.apart ? (ptrdiff_t)p.d.B * p.nnz : p.nnz, at = blockIdx.x;

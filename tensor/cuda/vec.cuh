@@ -1,4 +1,4 @@
-/* vec.cuh - 16 bytes of numbers at a time, division of indices, activations of fused kernels. */
+/* vec.cuh - vectors of 16 bytes, division of indices, activations of fused kernels. */
 #ifndef WF_CUDA_VEC_CUH
 #define WF_CUDA_VEC_CUH
 
@@ -6,7 +6,7 @@
 
 enum { WF_VEC = 16 / sizeof(wf_real) };
 
-/* A compiler for the CPU unrolls as it sees fit. */
+/* A host compiler decides by itself what to unroll. */
 #ifdef __CUDACC__
 #define WF_PRAGMA(text) _Pragma(#text)
 #define WF_UNROLL(n)    WF_PRAGMA(unroll n)
@@ -14,7 +14,7 @@ enum { WF_VEC = 16 / sizeof(wf_real) };
 #define WF_UNROLL(n)
 #endif
 
-/* W numbers side by side in memory, at an address that is a multiple of their size. */
+/* Holds W numbers that are contiguous in memory, at an address that is a multiple of their size. */
 template <int W> struct alignas(W * sizeof(wf_real)) wf_vec {
     wf_real v[W];
 };
@@ -41,14 +41,15 @@ template <int W> static __device__ void wf_vec_store(wf_real *p, const wf_vec<W>
     *reinterpret_cast<wf_vec<W> *>(p) = x;
 }
 
-/* s += a x */
+/* Adds a x to s. */
 template <int W> static __device__ void wf_vec_fma(wf_vec<W> &s, wf_real a, const wf_vec<W> &x)
 {
     for (int k = 0; k < W; k++) s.v[k] += a * x.v[k];
 }
 
-/* Calls put(i, get(i)) for i = from, from + step, .. below to, COUNT of them at a time, so that a
- * thread waits for memory once for all of these. get(to - 1) may be called more than once. */
+/* Calls put(i, get(i)) for i = from, from + step, .. below to. COUNT numbers are loaded before the
+ * first of them is used, so that a thread waits for memory once for all of them. get(to - 1) may be
+ * called more than once. */
 template <int COUNT, typename T, typename I, typename GET, typename PUT>
 static inline __device__ void wf_fetch(I from, I to, I step, GET get, PUT put)
 {
@@ -94,7 +95,7 @@ static inline __device__ wf_real wf_activate(enum wf_act act, wf_real x)
     return x;
 }
 
-/* dy act'(.), with y = act(.) */
+/* Returns dy times the derivative of the activation whose result was y. */
 static inline __device__ wf_real wf_activate_bwd(enum wf_act act, wf_real y, wf_real dy)
 {
     switch (act) {

@@ -11,7 +11,7 @@ struct window {
     ptrdiff_t count;
 };
 
-/* Returns element c >= keep of a row: a feature of the clock at time t. */
+/* Returns element c >= keep of a row, which is the time of day or the day of the week at time t. */
 static __device__ wf_real clock_feature(const struct wf_window_in &in, int c, int64_t t)
 {
     if (in.time_of_day && c == in.keep) return (wf_real)((double)(t % 86400) / 86400.0);

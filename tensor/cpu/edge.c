@@ -2,8 +2,8 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/vmath_private.h"
 
-/* A vector, or a matrix with a row per sample, of numbers per node or per entry: element (b, i) is
- * p[b * lead + i * step]. */
+/* Describes a vector, or a matrix with a row per sample, of numbers per node or per entry. Element
+ * (b, i) is p[b * lead + i * step]. */
 struct rows {
     wf_real *p;
     int B;
@@ -93,7 +93,7 @@ enum wf_status wf_cpu_edge_softmax(struct wf_backend *be, struct wf_tensor *y,
     return WF_OK;
 }
 
-/* dx += y (dy - <y, dy>) */
+/* Adds y (dy - <y, dy>) to dx, with the inner product over the entries of a row. */
 enum wf_status wf_cpu_edge_softmax_bwd(struct wf_backend *be, struct wf_tensor *dx,
                                        const struct wf_csr *A, const struct wf_tensor *y,
                                        const struct wf_tensor *dy)
@@ -118,7 +118,7 @@ enum wf_status wf_cpu_edge_softmax_bwd(struct wf_backend *be, struct wf_tensor *
 
 enum { CHANNELS = 64 };
 
-/* The messages of a sample are val[e] x[idx[e], :]. */
+/* Describes the messages of a sample, which are val[e] x[idx[e], :]. */
 struct messages {
     const struct wf_csr *A;
     struct rows val;
@@ -136,7 +136,7 @@ static const wf_real *source(const struct messages *m, int b, int e, int c)
 }
 
 /* Finds, for n channels from channel c on, the largest message of row i and the first entry that
- * attains it; NaN is above all numbers. In an empty row they are 0 and -1. */
+ * attains it; NaN is above all numbers. For an empty row these are the message 0 and entry -1. */
 static void largest(const struct messages *m, int b, int i, int c, int n, int *best, wf_real *top)
 {
     for (int k = 0; k < n; k++) {
@@ -173,7 +173,8 @@ enum wf_status wf_cpu_edge_max(struct wf_backend *be, struct wf_tensor *y, const
     return WF_OK;
 }
 
-/* Rows share sources, so a thread has some channels of a sample and walks all rows. */
+/* Different rows may read the same source, so a thread takes some channels of a sample and walks
+ * over all rows. */
 static void max_bwd_x(struct wf_tensor *dx, const struct messages *m, const struct wf_tensor *dy)
 {
     int B = dx->shape[0], C = dx->shape[2];
@@ -193,7 +194,7 @@ static void max_bwd_x(struct wf_tensor *dx, const struct messages *m, const stru
     }
 }
 
-/* An entry belongs to one row, so a thread has some rows and walks all samples. */
+/* Every entry belongs to one row, so a thread takes some rows and walks over all samples. */
 static void max_bwd_val(struct wf_tensor *dval, const struct messages *m,
                         const struct wf_tensor *dy)
 {

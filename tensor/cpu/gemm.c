@@ -2,11 +2,12 @@
 #include "tensor/cpu/cpu_private.h"
 #include "tensor/cpu/tile_private.h"
 
-/* Products are cut into blocks of C of at most this size; where those are few and the sum is long,
- * the sum is cut as well, into at most CHUNKS partial sums of at least DEPTH terms. */
+/* A product is cut into blocks of C of at most ROWS rows and PANELS panels of columns. Where there
+ * are fewer than FEW blocks and the sum is long, the sum is cut as well, into at most CHUNKS
+ * partial sums of at least DEPTH terms. */
 enum { ROWS = 224, PANELS = 4, DEPTH = 512, CHUNKS = 16, FEW = 8 };
 
-/* A group of matrices of one shape, `stride` numbers apart. */
+/* Describes a group of matrices of one shape, which lie `stride` numbers apart. */
 struct group {
     struct wf_matrix m;
     ptrdiff_t stride;
@@ -31,7 +32,7 @@ struct job {
     wf_real *part; /* [chunks, G, M, N] when chunks > 1 */
 };
 
-/* The stretch of an axis that one of n pieces takes, in whole units. */
+/* Describes the range of an axis that one of n pieces covers. */
 struct range {
     int from, size;
 };
@@ -42,8 +43,8 @@ static struct range range_of(int i, int n, int size, int unit)
     return (struct range){ from, least(wf_block_from(i + 1, n, units) * unit, size) - from };
 }
 
-/* Computes piece `i` of the product: one block of C over one stretch of the sum. The shapes alone
- * fix both. */
+/* Computes piece `i` of the product: one block of C over one range of the sum. Both depend only on
+ * the shapes. */
 static void piece(const struct job *j, int i)
 {
     struct range col = range_of(i % j->cols, j->cols, j->N, WF_PANEL);
@@ -66,7 +67,7 @@ static void piece(const struct job *j, int i)
         wf_cpu_product(row.size, col.size, k.size, a, b, s ? 1 : beta, c, ldc);
 }
 
-/* c = beta c + the partial sums, in their order */
+/* Sets c to beta c + the partial sums, which are added in their order. */
 static void sum_up(const struct job *j)
 {
     ptrdiff_t count = (ptrdiff_t)j->G * j->M * j->N;
@@ -82,8 +83,9 @@ static void sum_up(const struct job *j)
     }
 }
 
-/* Treats groups as one product where it can: groups whose rows follow each other evenly and that
- * share b are one matrix; groups that are summed and whose terms follow each other are one sum. */
+/* Treats groups as one product where it can. Groups that share b and whose rows are evenly strided
+ * across groups become one matrix; groups that are summed and whose terms are evenly strided across
+ * groups become one longer sum. */
 static void merge_groups(struct job *j)
 {
     bool even = j->a.stride == j->M * j->a.m.row && j->c.stride == j->M * j->c.m.row;
@@ -123,7 +125,7 @@ enum wf_status wf_cpu_gemm(struct wf_backend *be, struct wf_tensor *c, const str
         if (j.part == NULL) return WF_ENOMEM;
     }
     int pieces = j.G * j.rows * j.cols * j.chunks;
-    /* BLAS is called by each thread of a parallel region; it must not, and need not, start more. */
+    /* Each thread of the parallel region calls BLAS, which must not start threads of its own. */
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pieces; i++) piece(&j, i);
     if (j.chunks > 1) sum_up(&j);

@@ -74,8 +74,8 @@ static void follow(const struct wf_norm_in *in, ptrdiff_t c, double mean, double
     *v = (wf_real)((1 - a) * (double)*v + a * var * n / (n - 1));
 }
 
-/* Joins the pieces of each channel, two sets of numbers at a time (Chan et al. 1983): n and m
- * numbers with their means and sums of squared deviations. */
+/* Merges the pieces of each channel one by one (Chan et al. 1983): n and m numbers, each with their
+ * mean and sum of squared deviations, become n + m numbers. */
 static enum wf_status column_moments(struct wf_backend *be, struct wf_tensor *stat,
                                      const struct wf_norm_in *in)
 {
@@ -211,8 +211,8 @@ static void sum_pieces(const struct grid *g, const struct wf_norm_in *in,
     }
 }
 
-/* Adds the pieces up, in groups of `width` columns. The totals of group c take the place of the
- * first piece of column c, which has been read by then. */
+/* Adds up the pieces, in groups of `width` columns. The totals of group c replace the sums of
+ * column c in the first piece, which have been read by then. */
 static void weights_bwd(const struct grid *g, ptrdiff_t width, struct wf_tensor *dw,
                         struct wf_tensor *db)
 {
@@ -243,7 +243,7 @@ static enum wf_status columns_bwd(struct wf_backend *be, struct wf_tensor *dx, s
     weights_bwd(&g, D, dw, db);
     if (!dx) return WF_OK;
     double n = (double)(A * D), *mean_e = g.part[0], *mean_ez = g.part[1];
-    /* The totals that weights_bwd() left here become means; that of dy z gets the factor of z. */
+    /* The totals that weights_bwd() left here become means; that of dy z is multiplied by rstd. */
     for (ptrdiff_t c = 0; c < C; c++) {
         mean_e[c] = given ? 0 : mean_e[c] / n;
         mean_ez[c] = given ? 0 : mean_ez[c] / n * (double)rstd[c];

@@ -27,8 +27,8 @@ enum wf_status wf_cpu_take_bwd(struct wf_backend *be, struct wf_tensor *dx,
 
 /* ---- the largest, and rows by indices that are data ---- */
 
-/* Returns whether row i of x comes before row j: larger first, of equal ones the first; NaN last.
- */
+/* Returns whether row i of x sorts before row j. Larger values sort first, and of equal ones the
+ * one with the smaller index; NaN sorts last. */
 static bool before(const wf_real *x, ptrdiff_t stride, int i, int j)
 {
     wf_real a = x[i * stride], b = x[j * stride];
@@ -36,7 +36,7 @@ static bool before(const wf_real *x, ptrdiff_t stride, int i, int j)
     return a > b || (a == b && i < j);
 }
 
-/* Restores the heap below position at: no child comes before its parent. */
+/* Restores the heap below position `at`, so that no child sorts before its parent. */
 static void sift(int *heap, int n, int at, const wf_real *x, ptrdiff_t stride)
 {
     for (;;) {
@@ -123,8 +123,7 @@ enum wf_status wf_cpu_lookup(struct wf_backend *be, struct wf_tensor *y,
     return WF_OK;
 }
 
-/* The numbers are sorted by row, those of one row in their order, and each row is summed by one
- * thread. */
+/* The numbers are sorted by row, stably, and one thread then sums each row. */
 enum wf_status wf_cpu_lookup_bwd(struct wf_backend *be, struct wf_tensor *dtable,
                                  const struct wf_tensor *dy, const struct wf_tensor *x,
                                  double scale)
@@ -137,7 +136,7 @@ enum wf_status wf_cpu_lookup_bwd(struct wf_backend *be, struct wf_tensor *dtable
     memset(end, 0, (size_t)(rows + 1) * sizeof *end);
     for (ptrdiff_t i = 0; i < count; i++) end[row_at(x->data[i], scale, rows) + 1]++;
     for (int r = 0; r < rows; r++) end[r + 1] += end[r];
-    /* end[r] begins as the start of row r and arrives at its end */
+    /* end[r] is first the start of row r in the sorted list, and after this loop its end. */
     for (ptrdiff_t i = 0; i < count; i++) at[end[row_at(x->data[i], scale, rows)]++] = i;
 #pragma omp parallel for schedule(dynamic) if (count * width > 16384)
     for (int r = 0; r < rows; r++) {

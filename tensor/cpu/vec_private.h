@@ -1,7 +1,7 @@
 /* vec_private.h - vectors of 16 wf_real, the unit of the CPU kernels. Private to tensor/cpu.
  *
- * One set of kernels is written in these operations. They exist twice: AVX-512 for float, and plain
- * C for everything else (double, other machines, WF_PLAIN). */
+ * The kernels are written once, in these operations, which have two implementations: AVX-512 for
+ * float, and plain C for everything else (double, other machines, WF_PLAIN). */
 #ifndef WF_VEC_H
 #define WF_VEC_H
 
@@ -9,7 +9,7 @@
 
 enum { WF_LANES = 16 };
 
-/* Kernels get their register blocks from constant arguments, so they must be inlined. */
+/* A kernel takes the size of its register block as a constant argument, so it must be inlined. */
 #define WF_INLINE static inline __attribute__((always_inline))
 
 #if defined(__clang__)
@@ -35,7 +35,7 @@ WF_INLINE wf_vec vec_load(const wf_real *p)
     return _mm512_loadu_ps(p);
 }
 
-/* Loads n numbers; lanes from n on are 0. */
+/* Loads n numbers and sets the lanes from n on to 0. */
 WF_INLINE wf_vec vec_load_some(const wf_real *p, int n)
 {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
@@ -66,19 +66,19 @@ WF_INLINE wf_vec vec_mul(wf_vec a, wf_vec b)
     return _mm512_mul_ps(a, b);
 }
 
-/* a b + c */
+/* Returns a b + c. */
 WF_INLINE wf_vec vec_fma(wf_vec a, wf_vec b, wf_vec c)
 {
     return _mm512_fmadd_ps(a, b, c);
 }
 
-/* The larger of a and b; b where one of them is NaN. */
+/* Returns the larger of a and b, or b where one of them is NaN. */
 WF_INLINE wf_vec vec_max(wf_vec a, wf_vec b)
 {
     return _mm512_max_ps(a, b);
 }
 
-/* a where x > 0, else 0 */
+/* Returns a where x > 0, and 0 elsewhere. */
 WF_INLINE wf_vec vec_where_positive(wf_vec x, wf_vec a)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), a);
@@ -94,8 +94,7 @@ WF_INLINE void vec_prefetch(const wf_real *p)
     _mm_prefetch((const char *)p, _MM_HINT_T0);
 }
 
-/* Writes to `to` [16, 16] the transpose of `rows` <= 16 rows of n <= 16 numbers, and 0 elsewhere.
- */
+/* Writes to `to` [16, 16] the transpose of `rows` <= 16 rows of n <= 16 numbers, padded with 0. */
 WF_INLINE void vec_transpose(wf_real *to, ptrdiff_t to_ld, const wf_real *from, ptrdiff_t from_ld,
                              int rows, int n)
 {
@@ -130,12 +129,12 @@ WF_INLINE wf_vec vec_relu(wf_vec x)
     return _mm512_max_ps(_mm512_setzero_ps(), x); /* a NaN as second operand stays NaN */
 }
 
-/* The functions of vmath_private.h go through memory and would take twice the time here.
+/* Returns exp(x) - 1, or its value at the limit where x > limit. The functions of vmath_private.h
+ * go through memory and would take twice the time here.
  *
- * exp(x) - 1; for x > limit its value at the limit. With n = round(x / ln 2), r = x - n ln 2 and
- * p = exp(r) - 1 from Taylor's series (|r| < 0.35: the 8th term is below 2^-26 |r|), it is
- * 2^n p + (2^n - 1), which loses nothing near 0. ln 2 comes in two pieces, the first with few
- * bits, so that n times it is exact. */
+ * With n = round(x / ln 2), r = x - n ln 2 and p = exp(r) - 1 from Taylor's series (|r| < 0.35: the
+ * 8th term is below 2^-26 |r|), the result is 2^n p + (2^n - 1), which loses nothing near 0. ln 2
+ * is split into two parts, the first with few bits, so that n times it is exact. */
 WF_INLINE wf_vec vec_expm1(wf_vec x, float limit)
 {
     x = _mm512_min_ps(vec_set(limit), x);
@@ -153,7 +152,7 @@ WF_INLINE wf_vec vec_expm1(wf_vec x, float limit)
     return vec_fma(scale, p, vec_sub(scale, vec_set(1.0f)));
 }
 
-/* The polynomial of wf_vexp() (vmath_private.h), with each product and sum rounded once. */
+/* Returns exp(x) by the polynomial of wf_vexp() (vmath_private.h), with fused multiply-adds. */
 WF_INLINE wf_vec vec_exp(wf_vec x)
 {
     x = _mm512_min_ps(vec_set(89.0f), x);
@@ -170,14 +169,14 @@ WF_INLINE wf_vec vec_exp(wf_vec x)
     return _mm512_scalef_ps(p, n);
 }
 
-/* 1 / (1 + exp(-x)) */
+/* Returns 1 / (1 + exp(-x)). */
 WF_INLINE wf_vec vec_sigmoid(wf_vec x)
 {
     wf_vec e = vec_expm1(vec_sub(_mm512_setzero_ps(), x), 88.0f);
     return _mm512_div_ps(vec_set(1.0f), vec_add(vec_set(2.0f), e));
 }
 
-/* e / (e + 2) with e = exp(2x) - 1 */
+/* Returns tanh(x) = e / (e + 2), with e = exp(2x) - 1. */
 WF_INLINE wf_vec vec_tanh(wf_vec x)
 {
     wf_vec e = vec_expm1(vec_add(x, x), 40.0f);
@@ -280,7 +279,7 @@ WF_INLINE wf_vec vec_tanh(wf_vec x)
 
 #undef VEC_EACH
 #endif
-/* dy s'(.) from y = s(.), s being the logistic function; and below, dy tanh'(.) from y = tanh(.) */
+/* These return dy s'(.) given y = s(.), where s is the logistic function, and likewise for tanh. */
 WF_INLINE wf_vec vec_sigmoid_grad(wf_vec y, wf_vec dy)
 {
     return vec_mul(dy, vec_mul(y, vec_sub(vec_set(1), y)));

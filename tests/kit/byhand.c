@@ -10,7 +10,7 @@ static void new_model(struct byhand *m, const char *model, const char *options)
     m->model.type->init(m->model.layers, &m->d.ps, m->model.cfg, &m->task);
 }
 
-/* Numbers of no symmetry; variances are positive. */
+/* Gives every parameter values without symmetry, and every running variance positive ones. */
 static void make_parameters(struct wf_params *ps)
 {
     for (int k = 0; k < ps->count; k++) {
@@ -107,6 +107,7 @@ double byhand_sigmoid(double x)
 
 void byhand_expect(double got, double want)
 {
+    /* A forecast goes through several layers of sums, each of which rounds. */
     double bar = sizeof(wf_real) == 8 ? 1e-12 : 1e-4;
     cr_assert(fabs(got - want) <= bar * (1 + fabs(want)), "%.12g, want %.12g", got, want);
 }

@@ -17,8 +17,8 @@ static enum wf_status small_graph(struct case_graph *G, struct wf_backend *be, s
     return wf_index_init(&G->index, be, 5, 6, index_rows, err);
 }
 
-/* NODES, EDGES of the square pattern; ROWS, ENTRIES of the wide one; PICKS of the index; HUGE nodes
- * and LINKS between them. */
+/* The square pattern has NODES nodes and EDGES edges, the wide one ROWS rows and ENTRIES entries, the
+ * index PICKS rows, and the huge pattern HUGE nodes and LINKS edges. */
 enum {
     NODES = 150,
     EDGES = 1400,
@@ -29,7 +29,7 @@ enum {
     LINKS = 6000
 };
 
-/* Row 3 has a fifth of all entries, the last rows have none. */
+/* Row 3 has a fifth of all entries, and the last rows have none. */
 static enum wf_status large_graph(struct case_graph *G, struct wf_backend *be, struct wf_error *err)
 {
     int row[EDGES], col[EDGES];
@@ -142,7 +142,7 @@ OP(huber, wf_loss(g, in[0], in[1], WF_HUBER, WF_MASK_NONE))
 OP(layer_norm, wf_layer_norm_op(g, in[0], 1, in[1], in[2], 1e-5))
 OP(layer_norm2, wf_layer_norm_op(g, in[0], 2, NULL, in[1], 1e-3))
 
-/* The running moments are other numbers than the batch's. */
+/* The running moments are set to other numbers than the moments of the batch. */
 static struct wf_tensor *running(struct wf_tape *g, struct wf_tensor **in, int axis, bool training)
 {
     const int *shape = in[1]->shape;
@@ -183,7 +183,7 @@ OP(attention_weights, wf_attention_weights(g, in[0], in[1], in[2], 2, 0.7))
 
 OP(spmm_square, wf_spmm(g, case_square(G, in[0]), in[1], in[0], false))
 
-/* [h c] of a step whose b and p may be missing, and of another after it. */
+/* [h c] after two LSTM steps of the same inputs; b and p may be NULL. */
 static struct wf_tensor *lstm(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b,
                               struct wf_tensor *p, struct wf_tensor *c)
 {
@@ -192,7 +192,7 @@ static struct wf_tensor *lstm(struct wf_tape *g, struct wf_tensor *a, struct wf_
     return wf_concat(g, h, c);
 }
 OP(gru_update, wf_gru_update(g, in[0], in[1], in[2]))
-/* Both halves, with b and without. */
+/* Both ops that make up a GRU step, the reset and the blend; b and d may be NULL. */
 static struct wf_tensor *gru_halves(struct wf_tape *g, struct wf_tensor **in, struct wf_tensor *b,
                                     struct wf_tensor *d)
 {
@@ -361,8 +361,9 @@ const struct op_case op_cases[] = {
 };
 const int op_cases_count = sizeof op_cases / sizeof *op_cases;
 
-/* Sums are of numbers around 1: those around 0 cancel, and nothing is left of their precision.
- * Carried diffusion grows to hundreds, where the slope of a sigmoid is that of the rounding. */
+/* Inputs are shifted so that sums are of numbers around 1: sums of numbers around 0 cancel and lose
+ * their precision. Carried diffusion grows to hundreds, where a sigmoid is flat and its slope is only
+ * rounding. */
 const struct op_case large_cases[] = {
     { "tanh", tanh_, { { 7, 300, 65 } }, 0 },
     { "mul/broadcast", mul, { { 7, 300, 65 }, { 65 } }, 1 },
@@ -560,7 +561,7 @@ static struct wf_tensor *reversed(struct wf_tape *g, struct wf_tensor *x)
     }
 }
 
-/* What the tape takes next holds NaN. */
+/* Fills the memory that the tape allocates next with NaN. */
 static void spoil(struct wf_tape *g)
 {
     size_t used = g->mem.used;

@@ -8,7 +8,7 @@ const struct wf_csr *case_square(const struct case_graph *G, const struct wf_ten
     return x->shape[1] == G->huge.rows ? &G->huge : &G->square;
 }
 
-/* Supports of this row only; the tape wants them until it is reset, so they are static. */
+/* The supports belong to this row alone. They are static, because the tape reads them until reset. */
 static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
                                enum wf_diffusion kind, enum wf_act act)
 {
@@ -37,7 +37,7 @@ BUILD(case_dconv_fixed)
     return dconv(g, G, in, WF_DIFFUSION_FIXED, WF_ACT_TANH);
 }
 
-/* x and h are one tensor, or overlap. */
+/* x and h are slices of one tensor: they overlap in one term and are the same in the other. */
 BUILD(case_dconv_itself)
 {
     struct wf_tensor *h = wf_slice(g, in[0], 2, 1, 3), *x = wf_slice(g, in[0], 2, 0, 2);
@@ -47,7 +47,7 @@ BUILD(case_dconv_itself)
     return wf_add(g, y, dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH));
 }
 
-/* The same with constant supports: another path through the gradient. */
+/* The supports are constants, so that the gradient takes another path than with learned values. */
 BUILD(case_dconv_fast)
 {
     struct wf_tensor *v[6] = { in[0], in[1], in[2], in[3] };
@@ -57,8 +57,8 @@ BUILD(case_dconv_fast)
     return dconv(g, G, v, WF_DIFFUSION, WF_ACT_TANH);
 }
 
-/* in: x, h, weights and bias of the gates, of the candidate, values; weights and values smaller, so
- * that no gate is shut for good. */
+/* in holds x, h, weights and bias of the gates, those of the candidate, and the values of both
+ * supports. Weights and values are scaled down, so that no gate saturates. */
 static struct wf_tensor *dcgru(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
                                enum wf_diffusion kind)
 {
@@ -91,7 +91,7 @@ BUILD(case_dcgru_constant)
     return dcgru(g, G, v, WF_DIFFUSION);
 }
 
-/* Two steps from a state without a gradient, no bias. */
+/* Takes two steps without biases from a state that needs no gradient. */
 BUILD(case_dcgru_steps)
 {
     int B = in[0]->shape[0], N = in[0]->shape[1], H = in[2]->shape[1];
@@ -100,7 +100,7 @@ BUILD(case_dcgru_steps)
     return case_dcgru_constant(g, G, v);
 }
 
-/* x and h are one tensor, or overlap, and so do the biases. */
+/* x and h are one tensor or overlap, and so do the biases. */
 BUILD(case_dcgru_itself)
 {
     struct wf_tensor *h = wf_slice(g, in[0], 2, 1, 3), *x = wf_slice(g, in[0], 2, 0, 2);

@@ -113,7 +113,8 @@ void dense_expect_gradient(const struct dense_grad *c)
         .build = build, .ctx = &k, .leaf = k.leaf, .leaves = n, .seed = 4
     };
     ok(wf_gradcheck_run(&check, wf_backend_cpu(), &worst, &which, &err));
-    /* Rounding of sums over some 1e4 numbers; float sees the order of magnitude alone. */
+    /* The bound covers rounding of sums over some 1e4 numbers. In float, differences over a small
+     * step keep only the order of magnitude of a wrong gradient. */
     double bar = sizeof(wf_real) == 8 ? 1e-6 : 3e-2;
     cr_expect(worst <= bar, "input %d: off by %g", which, worst);
     for (int i = 0; i < n; i++) {

@@ -5,7 +5,7 @@
 static const char VISIBLE[] = "CUDA_VISIBLE_DEVICES", BEFORE[] = "WEFT_TEST_VISIBLE_DEVICES",
                   ALL[] = "all";
 
-/* In the program that Criterion starts for a test it has been done. */
+/* Criterion runs each test in a new process, which inherits BEFORE: devices are hidden already. */
 __attribute__((constructor)) static void hide_devices(void)
 {
     const char *visible = getenv(VISIBLE);

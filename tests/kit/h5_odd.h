@@ -6,20 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One dataset each: i8, u8, i16be, f32, f64be, bool (enum), u64, half; fixed, spaced, variable
- * (strings); compound; chunked (deflated), scalar, empty; alien (a filter that is gone), outside
- * (external storage), elsewhere (external link), endless (dims beyond the file), deep (rank 9). */
+/* Writes one dataset of each kind: i8, u8, i16be, f32, f64be, bool (enum), u64, half; fixed, spaced,
+ * variable (strings); compound; chunked (deflated), scalar, empty; alien (its filter is not
+ * installed), outside (external storage), elsewhere (external link), endless (its dimensions exceed
+ * the file), deep (rank 9). */
 void h5_odd_types(const char *path);
 
 struct h5_frame {
     const char *key;
     int E, N;
     bool integer_labels, f32, two_blocks, table;
-    const char *kind;        /* of the row labels, "datetime64" */
-    const int64_t *times_ns; /* E of them */
+    const char *kind;        /* the type of the row labels, such as "datetime64" */
+    const int64_t *times_ns; /* [E] */
 };
-/* values[t][n] = 1000 t + n + 0.5; labels "7n" or 700 + n. With two_blocks, odd columns are a
- * second block. Adds to the file when it is there. */
+/* Writes values[t][n] = 1000 t + n + 0.5 with column labels "7n" or 700 + n. With two_blocks, odd
+ * columns are stored in a second block. If the file exists, the frame is added to it. */
 void h5_odd_frame(const char *path, const struct h5_frame *frame);
 
 #endif

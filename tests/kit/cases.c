@@ -17,8 +17,8 @@ static enum wf_status small_graph(struct case_graph *G, struct wf_backend *be, s
     return wf_index_init(&G->index, be, 5, 6, index_rows, err);
 }
 
-/* The square pattern has NODES nodes and EDGES edges, the wide one ROWS rows and ENTRIES entries, the
- * index PICKS rows, and the huge pattern HUGE nodes and LINKS edges. */
+/* The square pattern has NODES nodes and EDGES edges, the wide one ROWS rows and ENTRIES entries,
+ * the index PICKS rows, and the huge pattern HUGE nodes and LINKS edges. */
 enum {
     NODES = 150,
     EDGES = 1400,
@@ -362,8 +362,8 @@ const struct op_case op_cases[] = {
 const int op_cases_count = sizeof op_cases / sizeof *op_cases;
 
 /* Inputs are shifted so that sums are of numbers around 1: sums of numbers around 0 cancel and lose
- * their precision. Carried diffusion grows to hundreds, where a sigmoid is flat and its slope is only
- * rounding. */
+ * their precision. Carried diffusion grows to hundreds, where a sigmoid is flat and its slope is
+ * only rounding. */
 const struct op_case large_cases[] = {
     { "tanh", tanh_, { { 7, 300, 65 } }, 0 },
     { "mul/broadcast", mul, { { 7, 300, 65 }, { 65 } }, 1 },

@@ -8,9 +8,9 @@
 
 enum { CASE_INPUTS = 8 };
 
-/* Sparse patterns that the rows use. In small rows `square` has 5 nodes and `wide` is 4 x 5; in large
- * rows they have 150 nodes and 90 x 150, and `huge` has 4500 nodes, too many for the shared memory of
- * a device. */
+/* Sparse patterns that the rows use. In small rows `square` has 5 nodes and `wide` is 4 x 5. In
+ * large rows they have 150 nodes and 90 x 150, and `huge` has 4500 nodes, too many for the shared
+ * memory of a device. */
 struct case_graph {
     struct wf_csr square, wide, huge;
     struct wf_index index; /* selects from NODES rows, some several times */

@@ -8,7 +8,7 @@ const struct wf_csr *case_square(const struct case_graph *G, const struct wf_ten
     return x->shape[1] == G->huge.rows ? &G->huge : &G->square;
 }
 
-/* The supports belong to this row alone. They are static, because the tape reads them until reset. */
+/* The supports are of this row alone. They are static, because the tape reads them until reset. */
 static struct wf_tensor *dconv(struct wf_tape *g, const struct case_graph *G, struct wf_tensor **in,
                                enum wf_diffusion kind, enum wf_act act)
 {

@@ -1,6 +1,6 @@
-/* device.h - tests of the CUDA backend run on a device or, as build.sh runs them too, on the emulated
- * one of tests/emulator/. All other tests, and the programs they start, compute on the CPU,
- * whatever devices the machine has. */
+/* device.h - tests of the CUDA backend run on a device or, as build.sh runs them too, on the
+ * emulated one of tests/emulator/. All other tests, and the programs they start, compute on the
+ * CPU, whatever devices the machine has. */
 #ifndef WF_TEST_DEVICE_H
 #define WF_TEST_DEVICE_H
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Writes one dataset of each kind: i8, u8, i16be, f32, f64be, bool (enum), u64, half; fixed, spaced,
- * variable (strings); compound; chunked (deflated), scalar, empty; alien (its filter is not
+/* Writes one dataset of each kind: i8, u8, i16be, f32, f64be, bool (enum), u64, half; fixed,
+ * spaced, variable (strings); compound; chunked (deflated), scalar, empty; alien (its filter is not
  * installed), outside (external storage), elsewhere (external link), endless (its dimensions exceed
  * the file), deep (rank 9). */
 void h5_odd_types(const char *path);

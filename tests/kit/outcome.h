@@ -1,5 +1,5 @@
-/* outcome.h - a call that returns an enum wf_status worked, or was refused with the right words. The
- * error that it fills in is the caller's `err`. */
+/* outcome.h - asserts that a call that returns an enum wf_status works, or is refused with the right
+ * message. The call fills in the caller's variable `err`. */
 #ifndef WF_TEST_OUTCOME_H
 #define WF_TEST_OUTCOME_H
 
@@ -9,14 +9,14 @@
 
 #define ok(call) cr_assert((call) == WF_OK, "%s: %s", #call, err.message)
 
-/* text: a part of the message, "" for any. */
+/* Asserts that the call returns `status` and a message that contains `text`, "" for any. */
 #define fails(call, status, text)                                                                  \
     do {                                                                                           \
         cr_assert_eq((call), status, "%s: %s", #call, err.message);                                \
         says(text);                                                                                \
     } while (0)
 
-/* A further part of the message of the call before. */
+/* Asserts that the message of the call before contains `text` as well. */
 #define says(text) cr_assert(strstr(err.message, text), "want '%s' in: %s", text, err.message)
 
 #endif

@@ -6,17 +6,18 @@
 
 extern char program_said[65536], program_complained[4096]; /* stdout and stderr of the last run */
 
-/* $WEFT_BUILD_DIR, else where the tests were built: programs are in its folder bin. */
+/* The folder of the build, whose folder bin has the programs: $WEFT_BUILD_DIR, or the one in which
+ * the tests were built. */
 const char *program_folder(void);
 
-/* Runs "NAME ARGUMENTS" through the shell, in the test's scratch folder, and returns its exit
- * status, -1 when a signal ended it. A name that is a path, "/..", need not be of the project. */
+/* Runs "NAME ARGUMENTS" through the shell in the test's scratch folder. Returns the exit status, or
+ * -1 if a signal ended it. NAME may also be the path, "/..", of a program of the system. */
 int program_run(const char *name, const char *format, ...) WF_PRINTF(2, 3);
 
-/* Asserts exit status 1 and one line "NAME: ..text.." on stderr. */
+/* Asserts that the exit status is 1 and stderr is one line "NAME: ..text..". */
 void program_refuses(const char *text, const char *name, const char *format, ...) WF_PRINTF(3, 4);
 
-/* Asserts exit status 0. */
+/* Asserts that the exit status is 0. */
 void program_works(const char *name, const char *format, ...) WF_PRINTF(2, 3);
 
 #endif

@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-/* TEST_ROWS(suite, name, count) { .. row .. } */
+/* Use as TEST_ROWS(suite, name, count) { .. }, where the body reads the variable `row`. */
 #define TEST_ROWS(suite, name, count)                                                              \
     static void suite##_##name(int row);                                                           \
     Test(suite, name)                                                                              \

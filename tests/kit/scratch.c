@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-/* A damaged file can make HDF5 ask for any amount; malloc says no, and so must ASan's. */
+/* A damaged file can make HDF5 ask for any amount of memory. malloc() then returns NULL, and the
+ * allocator of AddressSanitizer must do so too, instead of aborting. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -38,7 +39,7 @@ static void remove_all(const char *at)
     rmdir(at);
 }
 
-static pid_t owner; /* a forked child leaves the folder alone */
+static pid_t owner; /* only this process removes the folder, a forked child does not */
 
 static void remove_folder(void)
 {

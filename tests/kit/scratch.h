@@ -1,24 +1,24 @@
-/* scratch.h - files for tests: a folder that goes when the test's process ends, and the real data
- * that may stand beside the repository; a limit of time. */
+/* scratch.h - files for tests, in a folder that is removed when the test's process ends; paths of the
+ * real data that may stand beside the repository; a limit of time. */
 #ifndef WF_TEST_SCRATCH_H
 #define WF_TEST_SCRATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Path of name in this process's own folder; eight paths stay valid at a time. */
+/* The path of `name` in this process's own folder. The last eight paths that were returned are valid. */
 const char *scratch(const char *name);
-/* The same, and a folder is there. */
+/* Like scratch(), and creates a folder of that name. */
 const char *scratch_folder(const char *name);
-/* The same, and a file with these bytes is there. */
+/* Like scratch(), and writes a file of that name with these bytes. */
 const char *scratch_file(const char *name, const void *bytes, size_t size);
-/* Reads the file of that name, at most size - 1 bytes; a NUL follows. Returns how many; 0 when
- * there is no such file. */
+/* Reads at most size - 1 bytes of the file of that name, and puts a NUL behind them. Returns their
+ * number, or 0 if there is no such file. */
 size_t scratch_read(const char *name, char *text, size_t size);
-/* Names of files in the folder. */
+/* The number of files in the folder. */
 int scratch_count(void);
 
-/* Path below the shared data folder ($WEFT_SHARED, or ../shared seen from the sources). */
+/* The path of `name` below the shared data folder ($WEFT_SHARED, or ../shared beside the sources). */
 const char *shared(const char *name);
 bool shared_is_there(void);
 #define NEED_SHARED()                                                                              \
@@ -26,12 +26,12 @@ bool shared_is_there(void);
         if (!shared_is_there()) cr_skip_test("no shared data");                                    \
     } while (0)
 
-/* Seconds, the .timeout of every test that has one: Criterion forgets and leaks a limit that would
- * end before another one that runs already. */
+/* The .timeout, in seconds, of every test that has one. They are all equal, because Criterion forgets
+ * and leaks a limit that would end before another one that is running. */
 enum { TIME_LIMIT = 600 };
 
-/* Runs call, an enum wf_status with the error in err, with the first, second, .. allocation
- * failing, until it succeeds; then runs done. Needs at least one allocation to fail. */
+/* Evaluates `call`, which returns an enum wf_status and fills in err, with the first, second, ..
+ * allocation failing, until it succeeds; then runs `done`. At least one allocation must fail. */
 #define EACH_ALLOCATION_FAILS(err, call, done)                                                     \
     do {                                                                                           \
         long held_ = wf_alloc_live(), k_ = 0;                                                      \

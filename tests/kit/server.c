@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Value of a field of the request, "" without it. */
+/* Copies the value of a field of the request, or "" if the request lacks the field. */
 static void field(char *value, size_t size, const char *request, const char *name)
 {
     size_t n = strlen(name);
@@ -74,7 +74,7 @@ static void serve(struct server *s, int listening)
         size_t n = 0;
         ssize_t got = 1;
         request[0] = 0;
-        bool http = true; /* who begins with another byte wants TLS, and does not say more */
+        bool http = true; /* false: a client that wants TLS waits for an answer */
         while (got > 0 && http && n < sizeof request - 1 && !strstr(request, "\r\n\r\n")) {
             got = recv(fd, request + n, sizeof request - 1 - n, 0);
             if (got > 0) request[n += (size_t)got] = 0;
@@ -101,7 +101,7 @@ struct server *server_start(void)
     pid_t test = getpid();
     if (fork() == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != test) _exit(0); /* it has ended already */
+        if (getppid() != test) _exit(0); /* the test has ended already */
         serve(s, fd);
     }
     close(fd);

@@ -63,6 +63,7 @@ void expect_param_gradients(struct wf_params *ps,
     };
     cr_assert_eq(wf_gradcheck_run(&c, wf_backend_cpu(), &worst, &which, &err), WF_OK, "%s",
                  err.message);
+    /* Numeric differences in float keep only the order of magnitude of a wrong gradient. */
     double bar = sizeof(wf_real) == 8 ? 1e-7 : 2e-2;
     cr_expect(worst <= bar, "%s: off by %g", ps->param[which]->name, worst);
 }

@@ -16,7 +16,7 @@ static void make_series(struct wf_series *s, struct wf_backend *be)
         for (int n = 0; n < TINY_NODES; n++)
             rows[e * TINY_NODES + n] =
                 (e * 7 + n * 3) % 29 == 0
-                    ? 0.0f /* missing */
+                    ? 0.0f /* 0 stands for a missing value */
                     : (float)(50 + 10 * sin(0.4 * e - 0.8 * n) + 3 * sin(0.05 * e * (n + 1)));
     ok(wf_series_init(s, be, TINY_ROWS, TINY_NODES, 1, &err));
     ok(wf_series_put(s, 0, TINY_ROWS, rows, true));

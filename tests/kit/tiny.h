@@ -1,5 +1,5 @@
-/* tiny.h - a whole training run of a few milliseconds: a wave that travels round a ring of nodes,
- * with gaps, and a small model. For tests of models, the trainer and its checkpoints. */
+/* tiny.h - a whole training run of a few milliseconds, for tests of models, the trainer and its
+ * checkpoints: a small model on a wave that travels round a ring of nodes, with missing values. */
 #ifndef WF_TINY_H
 #define WF_TINY_H
 
@@ -10,23 +10,24 @@
 enum { TINY_NODES = 6, TINY_ROWS = 160, TINY_T = 4, TINY_Q = 3, TINY_EDGES = 2 * TINY_NODES };
 
 struct tiny_config {
-    const char *model, *options; /* "hidden=5\n" */
+    const char *model, *options; /* lines such as "hidden=5\n" */
     enum wf_compat compat;
     bool base, day_of_week, residual;
     uint64_t seed;
-    bool dynamic; /* the graph is another in every row: some edges are not there, loops too */
-    struct wf_backend *be; /* of parameters and batches; NULL: the CPU */
-    bool resident;         /* the series lives there too */
+    bool dynamic; /* edges and loops come and go from row to row */
+    struct wf_backend *be; /* holds parameters and batches; NULL: the CPU */
+    bool resident;         /* the series is in the memory of be too */
 };
 
-/* One of the small configurations of all models; .model is NULL behind the last. A model that has
- * none of its own follows with its defaults. */
+/* One of the small configurations of all models; .model is NULL behind the last. A model without a
+ * small configuration is there with its defaults. */
 struct tiny_config tiny_model(int row);
 int tiny_model_count(void);
-/* The same on a graph that changes; false where the model reads no graph, or none of these. */
+/* The same configuration on a graph that changes; false if the model reads no graph, or cannot read
+ * one that changes. */
 bool tiny_changing(int row, struct tiny_config *config);
 
-/* A test of each of them. */
+/* Defines a test that runs once for each of these configurations. */
 #define FOR_EVERY_MODEL(suite, test) TEST_ROWS(suite, test, tiny_model_count())
 
 struct tiny {
@@ -40,18 +41,18 @@ struct tiny {
     struct wf_trainer trainer;
 };
 
-/* The same wave for 80 rows on a ring whose edges come and go, as a data set of PyTorch Geometric
- * Temporal with an object for each step; the file's path. */
+/* Writes the same wave for 80 rows on a ring whose edges come and go, in the JSON of PyTorch
+ * Geometric Temporal that has an object for each step. Returns the file's path. */
 const char *tiny_snapshots(const char *name);
 
-/* Everything up to a trainer that writes to folder `out`; asserts that it works. The trainer's
- * settings may be changed before tiny_trainer(). */
+/* Prepares everything up to a trainer that writes to folder `out`, and asserts that it works. The
+ * trainer's settings may be changed before tiny_trainer(). */
 void tiny_init(struct tiny *t, struct tiny_config cfg, const char *out);
 void tiny_trainer(struct tiny *t);
 void tiny_free(struct tiny *t);
 
-/* Thirty epochs halve the error that the untrained model has on the windows for testing; and
- * nothing leaks. */
+/* Expects thirty epochs to halve the error that the untrained model has on the test windows, and
+ * nothing to leak. */
 void tiny_expect_to_learn(struct tiny_config cfg);
 
 #endif

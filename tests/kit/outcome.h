@@ -1,5 +1,5 @@
-/* outcome.h - asserts that a call that returns an enum wf_status works, or is refused with the right
- * message. The call fills in the caller's variable `err`. */
+/* outcome.h - asserts that a call that returns an enum wf_status works, or is refused with the
+ * right message. The call fills in the variable `err` of the caller. */
 #ifndef WF_TEST_OUTCOME_H
 #define WF_TEST_OUTCOME_H
 

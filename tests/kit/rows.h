@@ -1,7 +1,7 @@
 /* rows.h - a test that runs once for every row of a table.
  *
  * All rows run in one process, since starting a process costs more than most rows do; a failed
- * assertion therefore ends the rows after it too. WEFT_ROW=N in the environment runs row N alone. */
+ * assertion therefore ends the rows after it too. WEFT_ROW=N in the environment runs row N only. */
 #ifndef WF_TEST_ROWS_H
 #define WF_TEST_ROWS_H
 

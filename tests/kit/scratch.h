@@ -1,12 +1,12 @@
-/* scratch.h - files for tests, in a folder that is removed when the test's process ends; paths of the
- * real data that may stand beside the repository; a limit of time. */
+/* scratch.h - files for tests, in a folder that is removed when the process of the test ends; paths
+ * of the real data that may stand beside the repository; a limit of time. */
 #ifndef WF_TEST_SCRATCH_H
 #define WF_TEST_SCRATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The path of `name` in this process's own folder. The last eight paths that were returned are valid. */
+/* The path of `name` in the own folder of this process. The last eight returned paths are valid. */
 const char *scratch(const char *name);
 /* Like scratch(), and creates a folder of that name. */
 const char *scratch_folder(const char *name);
@@ -18,7 +18,7 @@ size_t scratch_read(const char *name, char *text, size_t size);
 /* The number of files in the folder. */
 int scratch_count(void);
 
-/* The path of `name` below the shared data folder ($WEFT_SHARED, or ../shared beside the sources). */
+/* The path of `name` below the folder of shared data, $WEFT_SHARED, or ../shared of the sources. */
 const char *shared(const char *name);
 bool shared_is_there(void);
 #define NEED_SHARED()                                                                              \
@@ -26,7 +26,7 @@ bool shared_is_there(void);
         if (!shared_is_there()) cr_skip_test("no shared data");                                    \
     } while (0)
 
-/* The .timeout, in seconds, of every test that has one. They are all equal, because Criterion forgets
+/* The .timeout, in seconds, of every test that has one. All are equal, because Criterion forgets
  * and leaks a limit that would end before another one that is running. */
 enum { TIME_LIMIT = 600 };
 

@@ -23,8 +23,8 @@ static const struct tiny_config models[] = {
     { .model = "aagcn",
       .options = "hidden=4\nblocks=1\nadaptive=False\nattention=False\n",
       .seed = 17 },
-    /* With fewer channels relu sets all of them to 0 in places, and the next block then starts at the
-     * kink of its own relu, where differences are no gradient. */
+    /* With fewer channels relu sets all of them to 0 in places, and the next block then starts at
+     * the kink of its own relu, where differences are no gradient. */
     { .model = "mstgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 18 },
     { .model = "mstgcn", .options = "hidden=3\nchannels=8\npublished=True\n", .seed = 19 },
     { .model = "astgcn", .options = "hidden=3\nchannels=8\nstride=2\n", .seed = 20 },

@@ -1,4 +1,4 @@
-/* The step arena, and what AddressSanitizer is told of it. */
+/* The step arena, and which of its memory AddressSanitizer is told to guard. */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static struct wf_tensor *filled(struct wf_tape *g, int n, double value)
     return t;
 }
 
-/* Of a tape: kept tensors move down over what is given back, whatever their order. */
+/* Kept tensors of a tape move down over the memory that is given back, in whatever order they lie. */
 Test(arena, kept_tensors_survive_what_is_given_back)
 {
     enum { N = 1000 };

@@ -1,4 +1,5 @@
-/* Kernels of the CUDA backend against those of the CPU, and recorded against run at once. */
+/* The kernels of the CUDA backend compared with those of the CPU, and recorded kernels compared with
+ * kernels that run at once. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -12,8 +13,8 @@
 #include "tests/kit/outcome.h"
 #include "tests/kit/tiny.h"
 
-/* A row on a backend. v: its output and the gradients of its inputs, one after the other; part i
- * ends at end[i]. */
+/* A row of the table of ops on a backend. v holds its output and then the gradients of its inputs;
+ * part i of v ends at end[i]. */
 struct step {
     struct case_run run;
     struct wf_tape g;
@@ -21,10 +22,10 @@ struct step {
     wf_real *v;
     int parts;
     ptrdiff_t end[1 + CASE_INPUTS];
-    char error[sizeof((struct wf_error *)0)->message]; /* empty: it ran */
+    char error[sizeof((struct wf_error *)0)->message]; /* empty if the row ran */
 };
 
-/* Forward and backward, with nothing that a recording would refuse. */
+/* Runs forward and backward without a call that a recording would refuse. */
 static void work(struct step *s)
 {
     struct wf_tape *g = &s->g;
@@ -47,7 +48,7 @@ static void add_part(struct step *s, const struct wf_tensor *t)
     WF_RUN(&s->g, wf_tensor_download(t, v + from));
 }
 
-/* What the last work() left. */
+/* Copies the output and the gradients that the last work() computed into v. */
 static void look(struct step *s)
 {
     s->parts = 0;
@@ -84,8 +85,8 @@ static void end(struct step *s)
     case_run_free(&s->run);
 }
 
-/* Largest difference in a part over the largest number there, or a hundredth of the largest of
- * all: tests/parity's error. */
+/* The largest relative error of a part: its largest difference over its largest number, or over a
+ * hundredth of the largest number of all parts if that is more. tests/parity measures it likewise. */
 static double error_of(const struct step *got, const struct step *want)
 {
     double peak[1 + CASE_INPUTS] = { 0 }, diff[1 + CASE_INPUTS] = { 0 }, most = 0, worst = 0;
@@ -107,7 +108,8 @@ static bool same_bits(const struct step *a, const wf_real *v)
     return memcmp(a->v, v, (size_t)a->end[a->parts - 1] * sizeof *v) == 0;
 }
 
-/* Rows in parts, each in a process of its own: a device that has failed once does nothing more. */
+/* The rows are divided into parts, each of which runs in a process of its own, because a device that
+ * has failed once does nothing more in that process. */
 enum { PARTS = 8 };
 
 #define IN_PARTS(name)                                                                             \
@@ -119,7 +121,7 @@ enum { PARTS = 8 };
     }                                                                                              \
     ParameterizedTest(int *part, cuda, name)
 
-/* check() for every row of a part, with inputs of every kind. */
+/* Calls check() for every row of a part, with inputs of every kind. */
 static void each_row(int part, void (*check)(struct wf_backend *be, const struct op_case *row,
                                              enum case_inputs how, bool large))
 {
@@ -149,6 +151,7 @@ static void expect_the_cpu(struct wf_backend *be, const struct op_case *row, enu
     begin(&device, be, row, how, large);
     cr_assert(!cpu.error[0], "%s", cpu.error);
     cr_expect(!device.error[0], "%s, %s: %s", row->name, kind(how, large), device.error);
+    /* The device adds in another order than the CPU, so that sums differ by rounding. */
     double bar = sizeof(wf_real) == 8 ? 1e-11 : 2e-5;
     double e = device.error[0] ? 0 : error_of(&device, &cpu);
     cr_expect(e <= bar, "%s, %s: off by %.3g", row->name, kind(how, large), e);
@@ -161,7 +164,7 @@ IN_PARTS(every_row_gives_what_the_cpu_gives)
     each_row(*part, expect_the_cpu);
 }
 
-/* Runs again, at once or from a recording, and compares. */
+/* Runs the row again, at once or from a recording, and expects the same bits. */
 static void expect_again(struct step *s, bool recorded)
 {
     struct wf_error err = { 0 };
@@ -188,7 +191,7 @@ static void expect_again(struct step *s, bool recorded)
     wf_free(first);
 }
 
-/* Large rows differ from small ones by how many blocks they have, and not by their inputs' kinds. */
+/* Large rows are here because they take more blocks; one kind of inputs is enough for that. */
 static void expect_the_same_bits(struct wf_backend *be, const struct op_case *row,
                                  enum case_inputs how, bool large)
 {
@@ -205,11 +208,12 @@ IN_PARTS(every_row_gives_the_same_bits_again_and_recorded)
     each_row(*part, expect_the_same_bits);
 }
 
-/* Elements, and samples that they are of; 0: of no batch. Fours of one draw, fours across samples,
- * no fours. */
+/* Numbers of elements, and of samples to which they belong; 0 samples: they are of no batch. One draw
+ * gives random numbers to four elements. These are of one sample, or reach across samples, or, in the
+ * last row, the number of elements is no multiple of four. */
 static const int dropped[][2] = { { 4096, 0 }, { 96, 8 }, { 36, 4 }, { 36, 8 }, { 35, 7 } };
 
-/* Ones that dropout has gone over, on a backend. */
+/* Applies dropout to a tensor of ones on a backend. */
 static void drop(struct wf_backend *be, int n, const struct wf_step *step, bool add, wf_real *out)
 {
     struct wf_error err = { 0 };
@@ -246,7 +250,7 @@ Test(cuda, drops_what_the_cpu_drops)
 
 /* ---- models ---- */
 
-enum { STEPS = 5, BATCH = 3 }; /* from the third on a device replays what it has recorded */
+enum { STEPS = 5, BATCH = 3 }; /* a device replays its recording from the third step on */
 
 static const int starts[STEPS][BATCH] = {
     { 0, 11, 40 }, { 5, 2, 77 }, { 60, 1, 33 }, { 90, 8, 21 }, { 13, 54, 3 }
@@ -255,11 +259,11 @@ static const int starts[STEPS][BATCH] = {
 struct run {
     struct tiny tiny;
     double loss[STEPS];
-    wf_real *value, *forecast; /* of the parameters, and for the first windows */
+    wf_real *value, *forecast; /* values of the parameters, forecast of the first windows */
     ptrdiff_t values, forecasts;
 };
 
-/* Steps of training, then a forecast. */
+/* Trains for STEPS steps, then makes a forecast. */
 static void run_model(struct run *r, struct tiny_config config)
 {
     struct wf_error err = { 0 };
@@ -287,7 +291,7 @@ static void run_free(struct run *r)
     tiny_free(&r->tiny);
 }
 
-/* Largest difference over the largest number. */
+/* The largest difference over the largest number. */
 static double difference(const wf_real *a, const wf_real *b, ptrdiff_t n)
 {
     double most = 0, peak = 0;
@@ -302,6 +306,7 @@ static double difference(const wf_real *a, const wf_real *b, ptrdiff_t n)
 static void expect_same_training(struct tiny_config config)
 {
     static struct run cpu, device;
+    /* Differences by rounding grow with every step of training. */
     double bar = sizeof(wf_real) == 8 ? 1e-9 : 1e-3;
     const char *how = config.dynamic ? ", graphs that change" : "";
     struct tiny_config there = config;
@@ -320,8 +325,8 @@ static void expect_same_training(struct tiny_config config)
     run_free(&device);
 }
 
-/* With the series on the device or on the host, and on graphs that change where a model takes
- * them. */
+/* Models train with the series on the device or on the host, and on graphs that change if the model
+ * can read them. */
 IN_PARTS(every_model_trains_as_on_the_cpu)
 {
     struct wf_backend *be = device_open();

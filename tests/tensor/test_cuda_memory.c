@@ -77,7 +77,7 @@ Test(cuda, moves_may_overlap_either_way)
     expect_no_leaks();
 }
 
-/* A range grows in place; what is in it stays. */
+/* A range of addresses gets more memory in place, and keeps the bytes that it holds. */
 Test(cuda, a_range_of_addresses_is_backed_bit_by_bit)
 {
     struct wf_backend *be = device_open();
@@ -100,7 +100,7 @@ Test(cuda, a_range_of_addresses_is_backed_bit_by_bit)
     expect_no_leaks();
 }
 
-/* Batches come beside the queue, which reads the one before meanwhile. */
+/* A batch is copied beside the queue of kernels, while these still read the batch before it. */
 Test(cuda, fetched_bytes_are_there_for_what_is_queued_then)
 {
     enum { BATCHES = 6 };
@@ -136,8 +136,7 @@ Test(cuda, fetched_bytes_are_there_for_what_is_queued_then)
     expect_no_leaks();
 }
 
-/* What reads the host cannot be repeated: the recording fails, and what follows works. */
-/* More than goes with one launch, and more than is quicker without a copy. */
+/* The sizes go beyond what one launch of a kernel carries, and beyond what is quicker without a copy. */
 Test(cuda, a_recording_keeps_what_is_uploaded)
 {
     enum { N = 20000 };
@@ -164,6 +163,8 @@ Test(cuda, a_recording_keeps_what_is_uploaded)
     expect_no_leaks();
 }
 
+/* A recording cannot repeat a call that reads device memory on the host: it fails, and calls after it
+ * work. */
 Test(cuda, a_recording_refuses_to_wait)
 {
     struct wf_backend *be = device_open();
@@ -221,7 +222,8 @@ Test(cuda, marks_measure_the_time_between_them)
     expect_no_leaks();
 }
 
-/* The processes of a machine take its devices in turn. */
+/* Device numbers beyond the last start again at the first, so that the processes of a machine share
+ * its devices evenly. */
 Test(cuda, devices_are_counted_round_and_round)
 {
     struct wf_error err = { 0 };

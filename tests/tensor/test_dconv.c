@@ -15,7 +15,7 @@ struct row {
     int B, N, C0, C1, O, supports, hops;
     enum wf_diffusion kind;
     enum wf_act act;
-    int edges; /* per support */
+    int edges; /* number of edges per support */
     bool padded, bias;
 };
 
@@ -55,7 +55,7 @@ static double uniform(void)
     return (double)(state >> 40) / (1 << 24) - 0.5;
 }
 
-/* A tensor of random numbers; padded: a view into a larger one, channels next to each other. */
+/* A tensor of random numbers; if padded, a view into a larger one whose channels are adjacent. */
 static struct wf_tensor noise(struct wf_backend *be, int ndim, const int *shape, bool padded)
 {
     int room[WF_MAXDIM];
@@ -169,7 +169,7 @@ static struct wf_dconv_in input(const struct fixture *f)
                                  .act = f->r.act };
 }
 
-/* T_m(x) of one sample, [N, C]. */
+/* Computes the term T_m(x) of one sample, [N, C]. */
 static void term(const struct fixture *f, int m, int b, double *T)
 {
     int N = f->r.N, C = f->C;
@@ -209,7 +209,7 @@ static double derivative(enum wf_act act, double y)
     }
 }
 
-/* The largest difference, in units of the largest number and of rounding. */
+/* The largest difference, and the largest number that was wanted. */
 struct gap {
     double diff, size;
 };
@@ -217,11 +217,12 @@ struct gap {
 static void compare(struct gap *g, double found, double wanted)
 {
     double diff = fabs(found - wanted);
-    if (!(diff <= g->diff)) g->diff = diff; /* NaN wins */
+    if (!(diff <= g->diff)) g->diff = diff; /* a NaN stays */
     g->size = fmax(g->size, fabs(wanted));
 }
 
-/* Sums of some hundred products of numbers below 1, then up to three hops: below 6 observed. */
+/* Values are sums of some hundred products of numbers below 1, after up to three hops. Their error is
+ * below 6 units of rounding as a rule; the bound leaves a factor of five. */
 static void check(struct gap g, const char *what)
 {
     double ulps = g.diff / (WF_REAL_EPS * (1 + g.size));
@@ -260,8 +261,8 @@ TEST_ROWS(dconv, agrees_with_dense_matrices, ROWS)
     done(&f);
 }
 
-/* E_m of one sample, [M, N, C]: the gradients of the terms. dS gets the gradients of the supports,
- * dense; E_0 ends as the gradient of x. */
+/* E holds the gradients E_m of the terms of one sample, [M, N, C]; E_0 becomes the gradient of x. The
+ * gradients of the supports go into dS as dense matrices. */
 static void reverse(const struct fixture *f, double *E, const double *T, double *dS, double *D)
 {
     int N = f->r.N, C = f->C;
@@ -326,7 +327,7 @@ static struct reference reference(const struct fixture *f)
     return ref;
 }
 
-/* What grad[i] held before is `old`; only the wanted ones may have changed. */
+/* grad[i] held `old` before; only the wanted gradients may have been added to it. */
 static void check_gradient(const struct fixture *f, const struct reference *ref,
                            const struct wf_tensor *old, unsigned wanted)
 {

@@ -44,7 +44,7 @@ static struct wf_tensor *filled(struct wf_tape *g, int n, double value)
     return t;
 }
 
-/* Kept tensors of a tape move down over the memory that is given back, in whatever order they lie. */
+/* Kept tensors of a tape move down over the memory that is given back, whatever their order. */
 Test(arena, kept_tensors_survive_what_is_given_back)
 {
     enum { N = 1000 };

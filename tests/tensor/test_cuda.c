@@ -1,5 +1,5 @@
-/* The kernels of the CUDA backend compared with those of the CPU, and recorded kernels compared with
- * kernels that run at once. */
+/* The kernels of the CUDA backend compared with those of the CPU, and recorded kernels compared
+ * with kernels that run at once. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -86,7 +86,7 @@ static void end(struct step *s)
 }
 
 /* The largest relative error of a part: its largest difference over its largest number, or over a
- * hundredth of the largest number of all parts if that is more. tests/parity measures it likewise. */
+ * hundredth of the largest number of all parts if that is more. tests/parity does the same. */
 static double error_of(const struct step *got, const struct step *want)
 {
     double peak[1 + CASE_INPUTS] = { 0 }, diff[1 + CASE_INPUTS] = { 0 }, most = 0, worst = 0;
@@ -108,8 +108,8 @@ static bool same_bits(const struct step *a, const wf_real *v)
     return memcmp(a->v, v, (size_t)a->end[a->parts - 1] * sizeof *v) == 0;
 }
 
-/* The rows are divided into parts, each of which runs in a process of its own, because a device that
- * has failed once does nothing more in that process. */
+/* The rows are divided into parts, each of which runs in a process of its own, because a device
+ * that has failed once does nothing more in that process. */
 enum { PARTS = 8 };
 
 #define IN_PARTS(name)                                                                             \
@@ -208,9 +208,9 @@ IN_PARTS(every_row_gives_the_same_bits_again_and_recorded)
     each_row(*part, expect_the_same_bits);
 }
 
-/* Numbers of elements, and of samples to which they belong; 0 samples: they are of no batch. One draw
- * gives random numbers to four elements. These are of one sample, or reach across samples, or, in the
- * last row, the number of elements is no multiple of four. */
+/* Numbers of elements, and of samples to which they belong; 0 samples: they are of no batch. One
+ * draw gives random numbers to four elements. These are of one sample, or reach across samples, or,
+ * in the last row, the number of elements is no multiple of four. */
 static const int dropped[][2] = { { 4096, 0 }, { 96, 8 }, { 36, 4 }, { 36, 8 }, { 35, 7 } };
 
 /* Applies dropout to a tensor of ones on a backend. */

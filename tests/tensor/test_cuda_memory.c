@@ -136,7 +136,7 @@ Test(cuda, fetched_bytes_are_there_for_what_is_queued_then)
     expect_no_leaks();
 }
 
-/* The sizes go beyond what one launch of a kernel carries, and beyond what is quicker without a copy. */
+/* Some sizes are beyond what one launch carries, some beyond what is quicker without a copy. */
 Test(cuda, a_recording_keeps_what_is_uploaded)
 {
     enum { N = 20000 };
@@ -163,8 +163,8 @@ Test(cuda, a_recording_keeps_what_is_uploaded)
     expect_no_leaks();
 }
 
-/* A recording cannot repeat a call that reads device memory on the host: it fails, and calls after it
- * work. */
+/* A recording cannot repeat a call that reads device memory on the host: it fails, and calls after
+ * it work. */
 Test(cuda, a_recording_refuses_to_wait)
 {
     struct wf_backend *be = device_open();

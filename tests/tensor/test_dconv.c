@@ -221,8 +221,8 @@ static void compare(struct gap *g, double found, double wanted)
     g->size = fmax(g->size, fabs(wanted));
 }
 
-/* Values are sums of some hundred products of numbers below 1, after up to three hops. Their error is
- * below 6 units of rounding as a rule; the bound leaves a factor of five. */
+/* Values are sums of some hundred products of numbers below 1, after up to three hops. Errors below
+ * 6 units of rounding were observed; the bound leaves a factor of five. */
 static void check(struct gap g, const char *what)
 {
     double ulps = g.diff / (WF_REAL_EPS * (1 + g.size));
@@ -261,8 +261,8 @@ TEST_ROWS(dconv, agrees_with_dense_matrices, ROWS)
     done(&f);
 }
 
-/* E holds the gradients E_m of the terms of one sample, [M, N, C]; E_0 becomes the gradient of x. The
- * gradients of the supports go into dS as dense matrices. */
+/* E holds the gradients E_m of the terms of one sample, [M, N, C]; E_0 becomes the gradient of x.
+ * The gradients of the supports go into dS as dense matrices. */
 static void reverse(const struct fixture *f, double *E, const double *T, double *dS, double *D)
 {
     int N = f->r.N, C = f->C;

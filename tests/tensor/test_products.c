@@ -46,15 +46,15 @@ static double at(const struct wf_tensor *t, int i, int j, int k)
     return (double)t->data[i * t->stride[0] + j * t->stride[1] + k * t->stride[2]];
 }
 
-/* A bound of the rounding error of a sum of `terms` numbers below 1/4 with random signs, which grows
- * as the square root of their number. */
+/* A bound of the rounding error of a sum of `terms` numbers below 1/4 with random signs, which
+ * grows as the square root of their number. */
 static double slack(int terms)
 {
     return 8 * WF_REAL_EPS * (1 + sqrt(terms));
 }
 
-/* C = A B + beta C for G pairs of matrices. ta, tb: A, B is stored transposed; shared: all pairs have
- * the same B; gap: unused columns at the end of A's rows. */
+/* C = A B + beta C for G pairs of matrices. ta, tb: A, B is stored transposed; shared: all pairs
+ * have the same B; gap: unused columns at the end of A's rows. */
 struct gemm_row {
     int G, M, N, K;
     bool ta, tb, shared;
@@ -112,8 +112,8 @@ TEST_ROWS(products, gemm_agrees_with_loops_on_any_number_of_threads, GEMMS)
     expect_no_leaks();
 }
 
-/* If the group stride of c is 0, the products of all groups are added: in chunks of groups, or as one
- * long sum if the terms of the groups follow each other in memory. */
+/* If the group stride of c is 0, the products of all groups are added: in chunks of groups, or as
+ * one long sum if the terms of the groups follow each other in memory. */
 Test(products, groups_add_up_where_the_result_is_shared)
 {
     enum { G = 40, M = 6, N = 5 };

@@ -1,4 +1,4 @@
-/* The diffusion convolutional GRU cell in one op against the same cell made of other ops. */
+/* The diffusion convolutional GRU cell as one op, compared with the cell made of other ops. */
 #include <criterion/criterion.h>
 #include <omp.h>
 #include "nn/layers.h"
@@ -8,10 +8,12 @@
 
 enum { X, H, GATES, GATES_BIAS, CAND, CAND_BIAS, VALUE, LEAVES = VALUE + 2 };
 
+/* Both cells add the same products in another order, so that results differ by rounding. */
 static const double bar = sizeof(wf_real) == 8 ? 1e-12 : 1e-4;
 
-/* Groups of one sample and of 16, with and without a rest; gates or candidate alone too wide for
- * 16; fewer channels in the state than before it; gradients of some leaves only. */
+/* A kernel takes samples one by one or in groups of 16. Rows have whole groups and groups with a
+ * rest; gates alone or the candidate alone too wide for groups of 16; fewer channels in the state
+ * than before it; and gradients of only some leaves. */
 static const struct row {
     int B, N, C, H;
     enum wf_diffusion kind;
@@ -108,7 +110,8 @@ static struct wf_tensor *composed(struct wf_tape *g, const struct fixture *f, st
     return wf_lerp(g, c, h, z);
 }
 
-/* Two steps, backward; copies of the last state and of the gradients, the latter then 0. */
+/* Runs two steps and the sweep back. got holds copies of the last state and of the gradients, which
+ * are set to 0 afterwards. */
 static void run(struct fixture *f,
                 struct wf_tensor *(*cell)(struct wf_tape *, const struct fixture *,
                                           struct wf_tensor *, struct wf_tensor *),

@@ -1,4 +1,5 @@
-/* Gradients that are written before they are added to: what is filled with zeros, and when. */
+/* Fresh gradients: their first writer stores instead of adding. Tests which gradients are still
+ * filled with zeros, and when. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "autograd/ops.h"
@@ -15,7 +16,7 @@ static enum wf_status counted_fill(struct wf_backend *be, struct wf_tensor *y, d
     return plain->fill(be, y, v);
 }
 
-/* A tape and a leaf of ones. */
+/* A tape, and a leaf of ones with its gradient. */
 struct set {
     struct wf_tape g;
     struct wf_tensor leaf, grad;
@@ -38,7 +39,7 @@ static void begin(struct set *s)
     be->k = &table;
 }
 
-/* The sweep from ones; how many fills it made. */
+/* Sweeps back from a gradient of ones at y. Returns how many fills the sweep makes. */
 static int sweep(struct set *s, struct wf_tensor *y)
 {
     struct wf_tape *g = &s->g;
@@ -74,23 +75,23 @@ Test(fresh, what_its_first_reader_writes_is_not_filled)
     struct wf_tensor *y = wf_lerp(g, wf_square(g, x), wf_mul(g, x, w), w);
     y = wf_concat(g, wf_reshape(g, y, 2, wf_dims(4, 3)), wf_zeros(g, 2, wf_dims(4, 1)));
     cr_expect_eq(sweep(&s, y), 0);
-    expect_grad(&s, 1.25); /* of (1 - x / 2) x^2 + x^3 / 4 */
+    expect_grad(&s, 1.25); /* the slope of (1 - x / 2) x^2 + x^3 / 4 at 1 */
     end(&s);
 }
 
-/* Of a tensor that is read by slices, squared in turn: the slices, the axis, and how many fills
- * there are in the sweep. The sweep comes to the last slice first. */
+/* A tensor is read by n slices along an axis, each of which is squared; `fills` is how many fills
+ * the sweep makes. It comes to the last slice first. */
 static const struct {
     int axis, n, from[4], to[4], fills;
 } parts[] = {
-    { 1, 2, { 0, 1 }, { 1, 4 }, 0 },       /* all, in order */
-    { 1, 2, { 1, 0 }, { 4, 1 }, 0 },       /* and the other way round */
-    { 0, 3, { 1, 2, 0 }, { 2, 3, 1 }, 0 }, /* from both ends */
-    { 1, 3, { 0, 2, 1 }, { 1, 4, 2 }, 1 }, /* the middle first */
-    { 1, 1, { 1 }, { 4 }, 1 },             /* a part that nobody reads */
-    { 1, 1, { 1 }, { 3 }, 1 },             /* two of them */
-    { 1, 2, { 0, 1 }, { 3, 4 }, 1 },       /* one reaches into the other */
-    { 1, 3, { 0, 2, 2 }, { 2, 4, 4 }, 0 }, /* one twice */
+    { 1, 2, { 0, 1 }, { 1, 4 }, 0 },       /* slices cover all, in order */
+    { 1, 2, { 1, 0 }, { 4, 1 }, 0 },       /* slices cover all, in reverse order */
+    { 0, 3, { 1, 2, 0 }, { 2, 3, 1 }, 0 }, /* the sweep comes to both ends before the middle */
+    { 1, 3, { 0, 2, 1 }, { 1, 4, 2 }, 1 }, /* the sweep comes to the middle first */
+    { 1, 1, { 1 }, { 4 }, 1 },             /* nothing reads a part at the start */
+    { 1, 1, { 1 }, { 3 }, 1 },             /* nothing reads the start and the end */
+    { 1, 2, { 0, 1 }, { 3, 4 }, 1 },       /* the two slices overlap */
+    { 1, 3, { 0, 2, 2 }, { 2, 4, 4 }, 0 }, /* a slice is read twice */
     { 1, 4, { 0, 2, 0, 2 }, { 2, 4, 4, 4 }, 1 },
 };
 
@@ -143,12 +144,12 @@ Test(fresh, steps_in_time_are_slices_and_a_transpose_is_none)
     end(&s);
 }
 
-/* y = 3 x; ctx: which of the ways below its vjp goes. */
+/* The vjp of y = 3 x; n->i[0] selects one of the ways below to ask for the gradient of x. */
 static void odd_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *d = wf_tape_grad_fresh(g, n->in[0]);
     cr_expect(d->fresh);
-    if (n->i[0] == 0) return; /* writes nothing */
+    if (n->i[0] == 0) return; /* this way writes nothing */
     if (n->i[0] == 1) d = wf_tape_grad(g, n->in[0]);
     if (n->i[0] == 2) cr_expect_eq(wf_tape_grad_fresh(g, n->in[0]), d);
     if (n->i[0] == 3) d = wf_tape_grad_fresh(g, n->in[0]->base);
@@ -173,7 +174,7 @@ Test(fresh, no_gradient_is_fresh_after_the_vjp_that_asked_or_when_it_asks_again)
     }
 }
 
-/* More outputs than a vjp has inputs, all asked for before the sweep. */
+/* There are more outputs than a vjp has inputs, and their gradients are all asked for in advance. */
 Test(fresh, a_sweep_may_start_anywhere)
 {
     struct set s;
@@ -203,7 +204,7 @@ Test(fresh, a_leaf_has_all_of_its_gradient_after_the_sweep)
     end(&s);
 }
 
-/* Kernels of a dry run write nothing. */
+/* Kernels of a dry run write nothing, and yet no gradient may stay fresh. */
 Test(fresh, a_dry_run_leaves_no_gradient_fresh)
 {
     struct wf_tape g;

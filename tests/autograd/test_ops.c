@@ -1,4 +1,4 @@
-/* Every row of tests/kit/cases.c: gradients, strided inputs, failing allocations, threads. */
+/* Tests every row of tests/kit/cases.c: gradients, strided inputs, failing allocations, threads. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>
@@ -29,7 +29,7 @@ static void expect_gradient(int row, enum case_inputs how)
     cr_assert_eq(case_run_init(&r, wf_backend_cpu(), &op_cases[row], how, false, &err), WF_OK, "%s",
                  err.message);
     cr_assert_eq(check(&r, &worst, &which, &err), WF_OK, "%s: %s", r.row->name, err.message);
-    /* Float: differences of values near 1 over a step of 1e-3. */
+    /* In float, gradients are differences of values near 1 over a step of 1e-3. */
     double bar = sizeof(wf_real) == 8 ? 1e-7 : 1e-2;
     cr_expect(worst <= bar, "%s: input %d off by %.3g", r.row->name, which, worst);
     case_run_free(&r);

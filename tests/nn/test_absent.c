@@ -1,5 +1,6 @@
-/* A graph that is another in every sample, given as the edges of all of them with weight 0 where
- * one is not there: each layer does what it does on a graph of the sample's own edges alone. */
+/* A graph may have other edges in every sample. It is then given as the edges of all samples, with
+ * weight 0 in the samples that lack an edge. Expects each layer to do on it what it does on a graph
+ * that has only the edges of the sample. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,12 +15,13 @@ TestSuite(absent);
 
 enum { N = 5, E = 9, B = 4, T = 2, C = 3, H = 2, MOST = 600 };
 
-/* Two loops at 0, one at 3; parallel edges 1 -> 2; sorted by target and source, as entries are. */
+/* A graph with two loops at node 0, one loop at node 3, and two parallel edges 1 -> 2. The edges are
+ * sorted by target and then by source, as the entries of a pattern are. */
 static const int source[E] = { 0, 0, 4, 0, 1, 1, 3, 2, 3 };
 static const int target[E] = { 0, 0, 1, 2, 2, 2, 3, 4, 4 };
 static const float weight[B][E] = {
     { 0.5f, 2, 1.5f, 0.75f, 3, 0.25f, 1.25f, 4, 0.5f },
-    { 0, 0, 1.5f, 0, 0, 0.5f, 0, 2, 0 },   /* no loops, node 3 alone, one of two parallel edges */
+    { 0, 0, 1.5f, 0, 0, 0.5f, 0, 2, 0 },   /* no loops, no edges at node 3, one of two parallel edges */
     { 0, 2.5f, 0, 1, 0, 0, 0.125f, 0, 3 }, /* one of two loops */
     { 0 },
 };
@@ -41,7 +43,7 @@ static const struct wf_graph_config configs[] = {
 };
 enum { CONFIGS = sizeof configs / sizeof *configs };
 
-/* The edges of sample b; of all samples for b = B. */
+/* The edges that sample b has, or for b = B the edges of all samples. */
 struct edges {
     int source[E], target[E], type[E];
     float weight[E];
@@ -111,7 +113,7 @@ static void net_free(struct net *n)
     wf_tape_free(&n->g);
 }
 
-/* Inputs of sample b, or of all for B. */
+/* The inputs of sample b, or for b = B those of all samples. */
 struct in {
     struct wf_tensor *x, *h, *steps, *A; /* [b, N, C], [b, N, H], [b, T, N, C], [b, N, N] */
 };
@@ -270,7 +272,7 @@ static struct wf_tensor *by_relation(struct wf_tape *g)
     return wf_input(g, w, 2, wf_dims(B, E));
 }
 
-/* The types of edges go with them: those of a sample are the rows of its own pattern. */
+/* Types belong to edges: in a sample alone they are those of the edges that it has. */
 Test(absent, relations_take_the_mean_of_the_edges_that_are_there)
 {
     struct edges ed;
@@ -298,7 +300,7 @@ Test(absent, relations_take_the_mean_of_the_edges_that_are_there)
     expect_no_leaks();
 }
 
-/* Attributes of the edges in a sample's own order. */
+/* The attributes of the edges that sample b has, or for b = B those of all edges. */
 static struct wf_tensor *attributes(struct wf_tape *g, int b)
 {
     wf_real a[E * 2];

@@ -1,13 +1,15 @@
-/* Attention against loops; multi-head attention against its definition. */
+/* Attention compared with loops, and multi-head attention compared with its definition. */
 #include <criterion/criterion.h>
 #include <omp.h>
 #include "nn/attention.h"
 #include "tests/kit/dense.h"
 #include "tests/kit/rows.h"
 
+/* The results are sums of at most 150 products of numbers below 1. */
 static const double bar = sizeof(wf_real) == 8 ? 1e-12 : 2e-5;
 
-/* q [G, L, H d], k [G, S, H d], v [G, S, H e]; more rows than one block of scores. */
+/* Shapes are q [G, L, H d], k [G, S, H d] and v [G, S, H e]. Some have more rows of q than the kernel
+ * takes at once. */
 struct row {
     int G, L, S, H, d, e;
     bool mask;
@@ -51,7 +53,7 @@ static double naive_at(ptrdiff_t at, const void *ctx)
     return y / sum;
 }
 
-/* Some pairs forbidden, never a whole row. */
+/* A mask that forbids some pairs, but never all pairs of a query. */
 static struct wf_tensor *make_mask(struct wf_tape *g, const struct row *r)
 {
     if (!r->mask) return NULL;
@@ -86,7 +88,8 @@ TEST_ROWS(attention, agrees_with_loops_and_has_their_gradient, ROWS)
     dense_expect_gradient(&c);
 }
 
-/* y, the logarithms and the three gradients of a row, one after the other. */
+/* Runs the kernels on a row. Puts the result, the logarithms of the sums of exponentials and the three
+ * gradients into `to`, one after the other, and returns their number. */
 static size_t run_kernels(struct dense *d, const struct row *r, wf_real *to)
 {
     struct wf_tensor *q = dense_input(d, 1, 3, wf_dims(r->G, r->L, r->H * r->d));
@@ -127,7 +130,8 @@ Test(attention, gives_the_same_bits_on_any_number_of_threads)
         }
 }
 
-/* Over time per node, from parts of one product: nothing is copied but the result. */
+/* Attention over time for each node, with q, k and v as slices of one tensor. They are read in place,
+ * so that only the result takes memory. */
 static struct wf_tensor *over_time(struct wf_tape *g, struct wf_tensor **in, const void *ctx)
 {
     (void)ctx;
@@ -206,7 +210,7 @@ Test(attention, self_attention_is_the_same_in_one_product_and_in_three)
     struct wf_tensor *v = dense_input(&d, 1, 4, wf_dims(2, 3, 5, 6));
     struct wf_tensor *mask = wf_causal_mask(&d.g, 5);
     dense_expect_same(&d, wf_mha(&d.g, &l, x, x, x, mask), wf_mha(&d.g, &l, x, k, v, mask), bar);
-    /* other keys and values, by the definition */
+    /* Keys and values differ from x here, and the definition is written out. */
     struct wf_tensor *in[3] = { x, dense_input(&d, 2, 4, wf_dims(2, 3, 5, 6)),
                                 dense_input(&d, 3, 4, wf_dims(2, 3, 5, 6)) },
                      *p[3];

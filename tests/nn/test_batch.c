@@ -1,4 +1,4 @@
-/* Graphs that change with time: the supports of a batch, and the models made for them. */
+/* Graphs that change with time: the supports of a batch, and the models made for such graphs. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static void expect_values(struct wf_tape *g, struct wf_tensor *a, struct wf_tens
     cr_expect_arr_eq(x, y, (size_t)wf_tensor_count(a) * sizeof *x);
 }
 
-/* Of the rows that the windows have at step t. */
+/* The weights of edges in the rows of the series that the first n windows have at step t. */
 static struct wf_tensor *rows_at(struct wf_tape *g, const struct tiny *t, int step, int n)
 {
     wf_real w[3 * TINY_EDGES];
@@ -46,7 +46,7 @@ Test(dynamic, each_step_of_a_batch_has_the_supports_of_its_row)
               (struct tiny_config){ .model = "dcrnn", .options = "hidden=3\n", .dynamic = true },
               ".");
     ok(wf_tape_init(&g, wf_backend_cpu(), &err));
-    for (int n = 3; n > 0; n--) { /* a short batch too */
+    for (int n = 3; n > 0; n--) { /* a batch may hold fewer windows than the first */
         wf_tape_reset(&g);
         ok(wf_windows_batch(&t.windows, &b, starts, n));
         wf_batch_bind(&g, &b, &t.graph);
@@ -182,7 +182,7 @@ Test(dynamic, models_whose_sizes_do_not_fit_are_refused)
     expect_no_leaks();
 }
 
-/* Cells one after the other, each on all steps before the next begins. */
+/* The forecast of EvolveGCN, computed cell by cell: each takes all steps before the next begins. */
 static struct wf_tensor *by_cells(struct wf_tape *g, const struct wf_evolvegcn *m,
                                   const struct wf_batch *b)
 {

@@ -1,4 +1,4 @@
-/* Training runs in files: what is saved comes back, and what does not fit changes nothing. */
+/* Training runs in files: what is saved is loaded again, and a file that does not fit changes nothing. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -82,7 +82,7 @@ static bool same_block(const struct wf_tensor *a, const struct wf_tensor *b)
            memcmp(a->data, b->data, (size_t)wf_tensor_count(a) * sizeof *a->data) == 0;
 }
 
-/* Whole blocks, so the padding counts too. */
+/* Compares whole blocks of memory, including the padding between parameters. */
 static bool same(const struct run *a, const struct run *b)
 {
     const struct wf_train_state *s = &a->train, *t = &b->train;
@@ -106,7 +106,7 @@ static enum wf_status load(const char *path, struct run *r, struct wf_error *err
     return wf_checkpoint_load(path, &c, err);
 }
 
-/* One line that begins with the path. */
+/* Whether the message is one line that begins with the path. */
 static bool clear_line(const struct wf_error *err, const char *path)
 {
     return strncmp(err->message, path, strlen(path)) == 0 && !strchr(err->message, '\n') &&
@@ -339,7 +339,7 @@ Test(checkpoint, cut_short_or_lengthened_is_refused)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Puts the checksum, worked out here on its own, behind the bytes of a file. */
+/* Appends to a file the checksum of its bytes, which is computed here independently. */
 static void append_checksum(const char *path)
 {
     char *bytes;
@@ -409,7 +409,7 @@ Test(checkpoint, of_either_precision_is_read)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* The old checkpoint is whole, and nothing stands beside it. */
+/* Expects that the old checkpoint is whole, and that its folder holds no other file. */
 static void expect_old(const char *path, struct run *spare, const struct run *old)
 {
     fill(spare, 9);
@@ -433,7 +433,8 @@ Test(checkpoint, survives_a_full_disk)
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit;
     getrlimit(RLIMIT_FSIZE, &limit);
-    /* From no byte at all to all but the last, which cuts the checksum. */
+    /* The disk has room for nothing at first, and at last for all but the last byte, which belongs to
+     * the checksum. */
     for (int i = 0; i <= 8; i++) {
         struct wf_error err = { 0 };
         struct rlimit low = limit;

@@ -1,4 +1,4 @@
-/* Convolution against loops. */
+/* Convolution compared with loops, and tables of embeddings. */
 #include <criterion/criterion.h>
 #include "nn/conv.h"
 #include "nn/embedding.h"
@@ -9,7 +9,8 @@ struct row {
     int x[4], out; /* [B, H, W, C] */
     struct wf_conv_config cfg;
 };
-/* Along H alone with stride 1: no copies. The others copy what every tap sees. */
+/* Kernels along H alone with stride 1 read x in place. For the others, the inputs of every tap are
+ * copied. */
 static const struct row rows[] = {
     { { 2, 7, 3, 4 }, 5, { .kernel = { 3 } } },
     { { 2, 7, 3, 4 }, 5, { .kernel = { 3 }, .dilation = { 2 }, .no_bias = true } },
@@ -91,7 +92,7 @@ TEST_ROWS(conv, agrees_with_loops_and_has_their_gradient, ROWS)
     dense_expect_gradient(&c);
 }
 
-/* A slice along time is no matrix of the whole, but one of each sample. */
+/* A slice along time is not one matrix over all samples, but is one in each sample. */
 Test(conv, slices_are_read_in_place_where_they_are_matrices)
 {
     struct dense d;
@@ -108,7 +109,7 @@ Test(conv, slices_are_read_in_place_where_they_are_matrices)
     cr_expect(used < bytes + 512, "%zu bytes for a result of %zu", used, bytes);
     dense_expect_same(&d, y, wf_conv_op(&d.g, wf_contiguous(&d.g, part), w, NULL, &cfg),
                       sizeof(wf_real) == 8 ? 1e-14 : 1e-6);
-    /* some nodes of all, and time inside: no matrices, to be copied first */
+    /* A slice of the nodes, and a tensor with time inside, are no matrices and must be copied first. */
     for (int k = 0; k < 2; k++) {
         part = k ? wf_permute(&d.g, x, 0, 2, 1, 3) : wf_slice(&d.g, x, 2, 1, 3);
         part = wf_slice(&d.g, part, 3, 0, 3);
@@ -175,7 +176,7 @@ Test(embedding, gradients_of_one_row_add_up)
     struct wf_tensor *x = dense_input(&d, 1, 1, wf_dims(N));
     struct wf_tensor *c = dense_input(&d, 2, 2, wf_dims(N, D));
     for (int i = 0; i < N; i++) {
-        int r = (i * 7 + i / 11) % (ROWS_OF_TABLE - 1); /* the last is never asked for */
+        int r = (i * 7 + i / 11) % (ROWS_OF_TABLE - 1); /* nothing selects the last row */
         x->data[i] = (wf_real)r;
         for (int k = 0; k < D; k++) want[r * D + k] += (double)c->data[i * D + k];
     }

@@ -1,4 +1,4 @@
-/* Eigenvalues of general matrices, and the one that scales a Laplacian. */
+/* Eigenvalues of general matrices, and the largest eigenvalue, which scales a Laplacian. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>
@@ -12,7 +12,7 @@
 
 enum { N = 6 };
 
-/* Every value is found, and once. */
+/* Expects every wanted eigenvalue to be found exactly once. */
 static void expect_spectrum(int n, const double *re, const double *im, double want[][2])
 {
     bool taken[N] = { 0 };
@@ -25,7 +25,8 @@ static void expect_spectrum(int n, const double *re, const double *im, double wa
     }
 }
 
-/* P D P^-1, D of blocks a and [[a, b], [-b, a]], P with ones on and below the diagonal. */
+/* The matrix is P D P^-1, where D has blocks a and [[a, b], [-b, a]], and P is lower triangular with
+ * ones on and below the diagonal. */
 Test(eigen, values_are_those_a_matrix_was_made_of)
 {
     double want[N][2] = { { -3, 0 }, { 1, 2 }, { 1, -2 }, { 0.5, 0 }, { 2, 7 }, { 2, -7 } };
@@ -38,7 +39,7 @@ Test(eigen, values_are_those_a_matrix_was_made_of)
     }
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
-            double sum = 0, next = 0; /* rows up to i of D, columns j and j + 1 */
+            double sum = 0, next = 0; /* sums of rows 0 to i of D, in columns j and j + 1 */
             for (int k = 0; k <= i; k++) {
                 sum += D[k][j];
                 next += j + 1 < N ? D[k][j + 1] : 0;
@@ -107,8 +108,9 @@ Test(eigen, matrices_that_have_none_are_refused)
 
 /* ---- graphs ---- */
 
-/* A directed ring of five with weight w on every edge, two half edges for one of them, and a loop,
- * which does not count: w (1 - r) for the fifth roots r of one. */
+/* A directed ring of five nodes with weight w on every edge, except for one that is two edges of half
+ * the weight. It also has a loop, which the Laplacian does not count. The eigenvalues are w (1 - r)
+ * for the fifth roots r of one. */
 static enum wf_status ring(struct wf_graph *gr, enum wf_laplacian kind, float w,
                            struct wf_error *err)
 {
@@ -131,7 +133,7 @@ Test(eigen, a_pair_of_them_scales_the_laplacian_of_a_ring_by_its_real_part)
             cr_expect_float_eq(gr.cfg.lambda_max, want * scale, 1e-12, "laplacian %d: %g, want %g",
                                kind, gr.cfg.lambda_max, want * scale);
             const struct wf_csr *A = gr.supports.pattern[0];
-            for (int e = A->ptr[1]; e < A->ptr[2]; e++) { /* node 1 from node 0 and from itself */
+            for (int e = A->ptr[1]; e < A->ptr[2]; e++) { /* node 1 takes from nodes 0 and 1 */
                 double value = 2 / want * (A->idx[e] == 1 ? 1 : -1) - (A->idx[e] == 1);
                 cr_expect_float_eq((double)gr.supports.value[0]->data[e], value, 1e-6);
             }

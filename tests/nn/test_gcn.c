@@ -1,4 +1,5 @@
-/* Supports of GCN and of Chebyshev polynomials against dense matrices; the layers on them. */
+/* Supports of GCN and of Chebyshev polynomials compared with dense matrices, and the layers that use
+ * them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 enum { N = 5, E = 7 };
 
-/* Loops at 1 (twice) and 4, parallel edges 0 -> 3, a node without edges (2). */
+/* A graph with loops at nodes 1 (twice) and 4, two parallel edges 0 -> 3, and node 2 without edges. */
 static const int source[E] = { 0, 1, 0, 4, 3, 1, 1 }, target[E] = { 3, 1, 3, 4, 1, 0, 1 };
 static const float weights[E] = { 0.5f, 0.75f, 0.25f, 2, 1.5f, 0.4f, 3 };
 
@@ -42,7 +43,7 @@ static void read_support(const struct wf_csr *A, const struct wf_tensor *value, 
         for (int e = A->ptr[i]; e < A->ptr[i + 1]; e++) S[i][A->idx[e]] += (double)value->data[e];
 }
 
-/* What node j takes from node i, by the formulas of nn/graph.h on a dense A. */
+/* Computes what node j takes from node i, by the formulas of nn/graph.h, on a dense A. */
 static void dense_gcn(const struct wf_graph_config *cfg, double S[N][N])
 {
     double A[N][N] = { 0 }, loop[N], d[N] = { 0 };
@@ -145,7 +146,7 @@ struct net {
     struct wf_graph gr;
     struct wf_params ps;
     struct wf_tensor *leaf[LEAVES]; /* edge weights, x, attention, weight, bias */
-    struct wf_supports S;           /* of the last build */
+    struct wf_supports S;           /* the supports of the last build() */
     struct wf_gcn gcn;
     struct wf_cheb cheb;
     struct wf_cheb_attention attention;
@@ -210,7 +211,7 @@ Test(gcn, gradients_reach_inputs_parameters_and_weights_of_edges)
     expect_no_leaks();
 }
 
-/* out[i][c] = sum_j M[i][j] in[j][c] */
+/* Computes out[i][c] = sum_j M[i][j] in[j][c]. */
 static void apply(double M[N][N], double in[N][C], double out[N][C])
 {
     for (int i = 0; i < N; i++)
@@ -220,7 +221,7 @@ static void apply(double M[N][N], double in[N][C], double out[N][C])
         }
 }
 
-/* T_k = (T_k(S) * a) x */
+/* Computes T_k = (T_k(S) * a) x, where * is the product of elements. */
 static void attended_terms(double S[N][N], const wf_real *a, double x[N][C], int K,
                            double T[WF_MAXTERM][N][C])
 {
@@ -238,7 +239,7 @@ static void attended_terms(double S[N][N], const wf_real *a, double x[N][C], int
     }
 }
 
-/* Terms of sample b in dense loops, by the formulas of nn/gcn.h; their number. */
+/* Computes the terms of sample b in dense loops, by the formulas of nn/gcn.h; returns their number. */
 static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
 {
     double S[N][N], M[N][N];
@@ -258,7 +259,7 @@ static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
     }
     for (int i = 0; i < N && n->layer == 3; i++) {
         for (int c = 0; c < C; c++) T[0][i][c] *= (double)a[i * N + i];
-        for (int j = 0; j < i; j++) { /* the operator is Lt, the support its transpose */
+        for (int j = 0; j < i; j++) { /* S holds the transpose of the operator Lt */
             double t = S[i][j];
             S[i][j] = S[j][i];
             S[j][i] = t;
@@ -350,7 +351,7 @@ Test(gcn, graphs_that_make_no_sense_are_refused)
     cr_expect_eq(wf_graph_init(&gr, wf_backend_cpu(), &ed, &cfg, &err), WF_EINVAL);
     cr_expect(strstr(err.message, "32 hops"), "%s", err.message);
     for (int k = 0; k < CONFIGS; k++)
-        for (int end = -1; end <= N; end += N + 1) { /* both ends of a loop outside */
+        for (int end = -1; end <= N; end += N + 1) { /* a loop at a node that does not exist */
             struct wf_edges odd = { N, 1, &end, &end, weights };
             cr_expect_eq(wf_graph_init(&gr, wf_backend_cpu(), &odd, &configs[k], &err), WF_EINVAL);
         }

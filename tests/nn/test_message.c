@@ -1,4 +1,4 @@
-/* Ops over the entries of a pattern, and the layers that pass messages. */
+/* Ops over the entries of a sparse pattern, and the layers that pass messages along edges. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>
@@ -14,7 +14,7 @@ TestSuite(message);
 
 enum { N = SPARSE_NODES, E = SPARSE_EDGES };
 
-/* A tape, parameters, the graph of sparse.h. */
+/* A tape, parameters, and the graph of tests/kit/sparse.h. */
 struct fix {
     struct wf_tape g;
     struct wf_params ps;
@@ -86,7 +86,7 @@ Test(message, largest_message_wins_the_first_of_equal_ones_gets_the_gradient)
     wf_tape_backward(g, wf_sum_all(g, out));
     cr_assert_eq(g->error.status, WF_OK, "%s", g->error.message);
     wf_tensor_download(out, y);
-    /* in-edges: 0 from 4; 1 from 0, 1, 3; 3 from 0, 1, 1; 4 from 3, 4 */
+    /* Node 0 has an edge from 4; 1 from 0, 1, 3; 3 from 0, 1, 1; and 4 from 3, 4. */
     const wf_real want[N] = { 1, 4, 0, 4, 4 }, want_grad[N] = { 0, 2, 0, 1, 1 };
     cr_expect_arr_eq(y, want, sizeof want);
     cr_expect_arr_eq(slope, want_grad, sizeof want);
@@ -143,7 +143,7 @@ Test(message, shapes_that_do_not_fit_the_pattern_are_refused)
 
 enum { LARGE = 600, EDGES = 9000, WIDE = 70 };
 
-/* Gradients of x and of the weights, and the result: in that order, into out. */
+/* Puts the gradients of x and of the weights, and then the result, into out. */
 static void large_run(struct wf_tape *g, const struct wf_csr *A, wf_real *out)
 {
     static wf_real data[3 * LARGE * WIDE];
@@ -283,7 +283,7 @@ Test(message, samples_of_a_batch_do_not_see_each_other)
     fix_free(&l.f);
 }
 
-/* With the unit matrix for coefficients, bases are the matrices of the relations. */
+/* If the coefficients are the unit matrix, the bases are the matrices of the relations. */
 Test(message, bases_with_unit_coefficients_are_a_matrix_per_relation)
 {
     struct fix f = fix_init();

@@ -174,7 +174,7 @@ Test(fresh, no_gradient_is_fresh_after_the_vjp_that_asked_or_when_it_asks_again)
     }
 }
 
-/* There are more outputs than a vjp has inputs, and their gradients are all asked for in advance. */
+/* There are more outputs than a vjp has inputs, and their gradients all exist before the sweep. */
 Test(fresh, a_sweep_may_start_anywhere)
 {
     struct set s;

@@ -15,13 +15,13 @@ TestSuite(absent);
 
 enum { N = 5, E = 9, B = 4, T = 2, C = 3, H = 2, MOST = 600 };
 
-/* A graph with two loops at node 0, one loop at node 3, and two parallel edges 1 -> 2. The edges are
- * sorted by target and then by source, as the entries of a pattern are. */
+/* A graph with two loops at node 0, one loop at node 3, and two parallel edges 1 -> 2. The edges
+ * are sorted by target and then by source, as the entries of a pattern are. */
 static const int source[E] = { 0, 0, 4, 0, 1, 1, 3, 2, 3 };
 static const int target[E] = { 0, 0, 1, 2, 2, 2, 3, 4, 4 };
 static const float weight[B][E] = {
     { 0.5f, 2, 1.5f, 0.75f, 3, 0.25f, 1.25f, 4, 0.5f },
-    { 0, 0, 1.5f, 0, 0, 0.5f, 0, 2, 0 },   /* no loops, no edges at node 3, one of two parallel edges */
+    { 0, 0, 1.5f, 0, 0, 0.5f, 0, 2, 0 },   /* no loops, node 3 alone, one of two parallel edges */
     { 0, 2.5f, 0, 1, 0, 0, 0.125f, 0, 3 }, /* one of two loops */
     { 0 },
 };

@@ -1,4 +1,4 @@
-/* Training runs in files: what is saved is loaded again, and a file that does not fit changes nothing. */
+/* Training runs in files: what is saved is loaded, and a file that does not fit changes nothing. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -433,8 +433,8 @@ Test(checkpoint, survives_a_full_disk)
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit;
     getrlimit(RLIMIT_FSIZE, &limit);
-    /* The disk has room for nothing at first, and at last for all but the last byte, which belongs to
-     * the checksum. */
+    /* The disk has room for nothing at first, and at last for all but the last byte, which belongs
+     * to the checksum. */
     for (int i = 0; i <= 8; i++) {
         struct wf_error err = { 0 };
         struct rlimit low = limit;

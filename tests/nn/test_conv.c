@@ -109,7 +109,7 @@ Test(conv, slices_are_read_in_place_where_they_are_matrices)
     cr_expect(used < bytes + 512, "%zu bytes for a result of %zu", used, bytes);
     dense_expect_same(&d, y, wf_conv_op(&d.g, wf_contiguous(&d.g, part), w, NULL, &cfg),
                       sizeof(wf_real) == 8 ? 1e-14 : 1e-6);
-    /* A slice of the nodes, and a tensor with time inside, are no matrices and must be copied first. */
+    /* Some nodes of all, or time inside the nodes, are no matrices and must be copied first. */
     for (int k = 0; k < 2; k++) {
         part = k ? wf_permute(&d.g, x, 0, 2, 1, 3) : wf_slice(&d.g, x, 2, 1, 3);
         part = wf_slice(&d.g, part, 3, 0, 3);

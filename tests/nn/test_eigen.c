@@ -1,4 +1,4 @@
-/* Eigenvalues of general matrices, and the largest eigenvalue, which scales a Laplacian. */
+/* Eigenvalues of general matrices, and the dominant eigenvalue, which scales a Laplacian. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>
@@ -25,8 +25,8 @@ static void expect_spectrum(int n, const double *re, const double *im, double wa
     }
 }
 
-/* The matrix is P D P^-1, where D has blocks a and [[a, b], [-b, a]], and P is lower triangular with
- * ones on and below the diagonal. */
+/* The matrix is P D P^-1, where D has blocks a and [[a, b], [-b, a]], and P is lower triangular
+ * with ones on and below the diagonal. */
 Test(eigen, values_are_those_a_matrix_was_made_of)
 {
     double want[N][2] = { { -3, 0 }, { 1, 2 }, { 1, -2 }, { 0.5, 0 }, { 2, 7 }, { 2, -7 } };
@@ -108,9 +108,9 @@ Test(eigen, matrices_that_have_none_are_refused)
 
 /* ---- graphs ---- */
 
-/* A directed ring of five nodes with weight w on every edge, except for one that is two edges of half
- * the weight. It also has a loop, which the Laplacian does not count. The eigenvalues are w (1 - r)
- * for the fifth roots r of one. */
+/* A directed ring of five nodes with weight w on every edge, except for one that is two edges of
+ * half the weight. It also has a loop, which the Laplacian does not count. The eigenvalues are
+ * w (1 - r) for the fifth roots r of one. */
 static enum wf_status ring(struct wf_graph *gr, enum wf_laplacian kind, float w,
                            struct wf_error *err)
 {

@@ -1,5 +1,5 @@
-/* Supports of GCN and of Chebyshev polynomials compared with dense matrices, and the layers that use
- * them. */
+/* Supports of GCN and of Chebyshev polynomials compared with dense matrices, and the layers that
+ * use them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { N = 5, E = 7 };
 
-/* A graph with loops at nodes 1 (twice) and 4, two parallel edges 0 -> 3, and node 2 without edges. */
+/* A graph with loops at nodes 1 (twice) and 4, parallel edges 0 -> 3, and node 2 without edges. */
 static const int source[E] = { 0, 1, 0, 4, 3, 1, 1 }, target[E] = { 3, 1, 3, 4, 1, 0, 1 };
 static const float weights[E] = { 0.5f, 0.75f, 0.25f, 2, 1.5f, 0.4f, 3 };
 
@@ -239,7 +239,7 @@ static void attended_terms(double S[N][N], const wf_real *a, double x[N][C], int
     }
 }
 
-/* Computes the terms of sample b in dense loops, by the formulas of nn/gcn.h; returns their number. */
+/* Computes the terms of sample b in dense loops as nn/gcn.h defines them; returns their number. */
 static int dense_terms(const struct net *n, int b, double T[WF_MAXTERM][N][C])
 {
     double S[N][N], M[N][N];

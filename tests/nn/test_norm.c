@@ -1,4 +1,4 @@
-/* Batch and layer normalisation against sums in double. */
+/* Batch and layer normalisation compared with sums in double. */
 #include <criterion/criterion.h>
 #include "nn/norm.h"
 #include "tests/kit/dense.h"
@@ -6,14 +6,14 @@
 
 static const double bar = sizeof(wf_real) == 8 ? 1e-12 : 2e-5;
 
-/* The naive result: moments over all positions that share the number of a group. */
+/* The expected result from plain sums: moments are over all positions with the same group. */
 enum { MOST = 1 << 16 };
 struct naive {
     ptrdiff_t n;
     int inner, groups; /* group of element i: i / inner % groups */
     double mean[1 << 12], var[1 << 12], eps;
     const struct wf_tensor *x, *w, *b;
-    int weights; /* weight of element i: i % weights, or that of its group where 0 */
+    int weights; /* element i has weight i % weights; if 0, that of its group */
 };
 
 static void naive_moments(struct naive *m)
@@ -46,7 +46,7 @@ static void put_noise(struct wf_tensor *t, int seed)
     for (ptrdiff_t i = 0; i < wf_tensor_count(t); i++) t->data[i] = (wf_real)dense_noise(seed, i);
 }
 
-/* Shapes beyond one piece of rows and of columns, and with one of each. */
+/* Some shapes have more rows or columns than the kernel takes at once, some fewer. */
 struct batch_row {
     int ndim, shape[4], axis;
 };
@@ -80,7 +80,7 @@ TEST_ROWS(norm, batch_norm_has_the_moments_of_the_batch, BATCHES)
         cr_assert_float_eq((double)l.running.var->data[c], 0.9 + 0.1 * m.var[c] * n / (n - 1), bar);
     }
     cr_expect_eq(l.running.count->data[0], 1);
-    /* without training the state counts, and stays */
+    /* Without training the running moments are used, and do not change. */
     for (int c = 0; c < C; c++) {
         m.mean[c] = (double)l.running.mean->data[c];
         m.var[c] = (double)l.running.var->data[c];
@@ -111,7 +111,7 @@ Test(norm, gradient_of_batch_norm_is_right_beyond_one_piece)
     }
 }
 
-/* The average over two batches of unlike numbers. */
+/* With a negative momentum, running moments are the plain average over all batches. */
 Test(norm, a_negative_momentum_averages_all_batches)
 {
     struct dense d;
@@ -172,7 +172,7 @@ Test(norm, layer_norm_has_the_moments_of_every_row)
     }
 }
 
-/* A mean far from 0 must not drown the variance. */
+/* A mean far from 0 must not drown the variance: the kernel has to subtract it first. */
 Test(norm, numbers_far_from_zero_keep_their_variance)
 {
     static struct naive m;
@@ -188,7 +188,7 @@ Test(norm, numbers_far_from_zero_keep_their_variance)
     m.w = l.weight;
     m.b = l.bias;
     naive_moments(&m);
-    /* the means are rounded to wf_real, and so are the sums here: 1e-16 of 1e9, 6e-8 of 1e3 */
+    /* Means and the expected sums are rounded to wf_real: by 1e-16 of 1e9, or 6e-8 of 1e3. */
     dense_expect(&d, wf_batch_norm(&d.g, &l, x, -1), naive_at, &m,
                  sizeof(wf_real) == 8 ? 1e-8 : 3e-4);
     dense_free(&d);

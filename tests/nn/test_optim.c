@@ -1,4 +1,4 @@
-/* test_optim.c - optimizers against numbers worked out in double by PyTorch's formulas. */
+/* Optimizers compared with numbers that were computed in double by the formulas of PyTorch. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -16,8 +16,9 @@ static const double gradient[STEPS][COUNT] = { { 1, -2, .5, 0, .25, 3, -1 },
 static const double gradient_norm[STEPS] = { 3.913118960624632, 1.4577379737113252,
                                              0.5896246687512319 };
 
-/* Values after three steps. Rows: plain; weight decay; amsgrad, where the largest second moment is
- * the first; large eps; clipping, which Adam shows only through eps; the same for SGD. */
+/* Values after three steps. The rows are Adam plain, with weight decay, with amsgrad, where the first
+ * second moment is the largest, with a large eps, and with clipping, which Adam shows only through
+ * eps; then SGD likewise. */
 static const struct {
     struct wf_optim_config cfg;
     double want[COUNT];
@@ -71,7 +72,7 @@ static bool padding_is_zero(const struct wf_params *ps, const wf_real *block)
     return true;
 }
 
-/* A few roundings per step on values of size one. */
+/* The values are of size one, and every step rounds a few times. */
 TEST_ROWS(optim, follows_pytorch, sizeof sequence / sizeof *sequence)
 {
     struct wf_params ps = two_params();
@@ -219,10 +220,10 @@ Test(schedule, multistep_falls_at_each_milestone)
 Test(schedule, cosine_goes_from_lr_to_its_minimum_and_stays)
 {
     struct wf_schedule s = { .kind = WF_LR_COSINE, .period = 4, .lr_min = .2 };
-    /* .2 + .4 (1 + cos(pi t / 4)) */
+    /* The wanted numbers are .2 + .4 (1 + cos(pi t / 4)). */
     static const double want[] = { 1, 0.882842712474619, .6, 0.317157287525381, .2, .2, .2 };
     for (int t = 0; t < 7; t++)
         cr_expect_float_eq(wf_schedule_lr(&s, 1, t), want[t], 1e-15, "t = %d", t);
-    s.period = 0; /* nothing to go over: the end at once */
+    s.period = 0; /* with no steps to go over, the minimum is reached at once */
     cr_expect_eq(wf_schedule_lr(&s, 1, 0), .2);
 }

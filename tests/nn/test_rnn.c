@@ -1,7 +1,8 @@
-/* LSTM cell, and stacks of cells over time against loops of cells. */
+/* The LSTM cell, and stacks of cells over time compared with loops of cells. */
 #include "nn/rnn.h"
 #include "tests/kit/dense.h"
 
+/* Each state is a few sums of at most ten products, through functions whose slope is at most 1. */
 static const double bar = sizeof(wf_real) == 8 ? 1e-13 : 1e-5;
 
 static double s(double x)
@@ -9,7 +10,7 @@ static double s(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* a W + b, column c */
+/* Column c of x W + b. */
 static double affine(const struct wf_linear *l, const wf_real *x, int in, int c)
 {
     double y = dense_at(l->bias, c);
@@ -46,7 +47,7 @@ Test(rnn, the_lstm_cell_is_its_formula)
 
 enum { B = 2, T = 4, N = 3, I = 3, H = 4, LAYERS = 2 };
 
-/* Layer by layer and step by step, cell after cell. */
+/* The loops go layer by layer and step by step. Stacks start from given states or from zero. */
 Test(rnn, stacks_are_loops_of_cells_from_given_states_and_from_zero)
 {
     struct dense d;
@@ -138,7 +139,7 @@ Test(rnn, numbers_of_layers_and_shapes_that_do_not_fit_are_refused)
     dense_free(&d);
 }
 
-/* What the fused steps compute, of other ops. */
+/* The fused steps compute the same as other ops do on the parts of a: part k has H columns. */
 static struct wf_tensor *part(struct wf_tape *g, struct wf_tensor *x, int k)
 {
     return wf_slice(g, x, -1, k * H, (k + 1) * H);

@@ -1,4 +1,4 @@
-/* Published weights, which go into parameters by name, from HDF5 groups and .npz archives. */
+/* Published weights, which are put into parameters by name from HDF5 groups and .npz archives. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "data/formats/h5.h"
@@ -15,7 +15,8 @@ static void put(struct wf_h5 *f, const char *name, int ndim, ptrdiff_t a, ptrdif
     cr_assert_eq(wf_h5_write(f, name, &x, NULL), WF_OK);
 }
 
-/* z.w [3, 2], r.w [3, 2], lin [2, 3], s [], old [1]; element i of NAME is 100 NAME[0] + i. */
+/* Writes data sets z.w [3, 2], r.w [3, 2], lin [2, 3], s [] and old [1]. Element i of a data set is
+ * 100 times the first letter of its name, plus i. */
 static const char *published(void)
 {
     struct wf_h5 *f;
@@ -109,7 +110,8 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Two terms of three channels: their rows are c0m0 c0m1 c1m0 .., ours c0m0 c1m0 c2m0 c0m1 .. */
+/* The matrix has two terms m of three channels c. Published rows are in the order c0m0 c0m1 c1m0 ..,
+ * ours in the order c0m0 c1m0 c2m0 c0m1 .. */
 Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
 {
     struct wf_params ps;
@@ -133,8 +135,8 @@ Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* [O, C, k] = 0 .. 11 of a convolution along time to the rows (tap, channel) of ours, below two
- * rows that come from elsewhere. */
+/* The weight [O, C, k] = 0 .. 11 of a convolution along time becomes rows (tap, channel) of ours. It
+ * is put below two rows from another data set. */
 Test(weights, of_a_convolution_become_a_matrix_of_taps)
 {
     struct wf_params ps;
@@ -219,7 +221,7 @@ Test(weights, come_out_of_an_npz_archive)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Each changes one row of the good table, or leaves out the last `cut` of them. */
+/* Each row replaces row `row` of a table that works, or leaves out the last `cut` rows of it. */
 static const struct {
     int row, cut;
     struct wf_rename now;

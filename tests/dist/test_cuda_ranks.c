@@ -1,5 +1,5 @@
-/* Ranks that compute on devices: what they leave is what ranks on the CPU leave. In the float build
- * alone, for so are the programs. */
+/* Ranks that compute on devices give the results of ranks on the CPU. The test is in the float
+ * build alone, because the programs compute in float. */
 #include <criterion/criterion.h>
 #ifndef WF_DOUBLE
 #include <math.h>
@@ -11,13 +11,13 @@
 
 enum { EPOCHS = 2 };
 
-/* MPI itself leaks, which a sanitizer would take for the program's failure. */
+/* MPI itself leaks, which a sanitizer would report as a failure of the program. */
 #define TWO_RANKS                                                                                  \
     "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" "                                               \
     "mpirun --allow-run-as-root --oversubscribe --bind-to none --timeout 100 -n 2 "                \
     "'%s/bin/pems_ddp' --data '%s' --adjacency '' --out '%s' "
 
-/* On two ranks, in the folder `out`; the exit status. */
+/* Trains on two ranks, with output in the folder `out`. Returns the exit status. */
 static int run(const char *out, const char *options)
 {
     return program_run("/usr/bin/env",
@@ -27,7 +27,7 @@ static int run(const char *out, const char *options)
                        program_folder(), scratch("road.h5"), scratch(out), EPOCHS, options);
 }
 
-/* Each epoch's mean loss and validation error. */
+/* Reads the mean loss and the validation error of each epoch. */
 static void look(const char *out, double error[2 * EPOCHS])
 {
     char name[64], text[1024], *line = text;
@@ -50,13 +50,14 @@ static void expect_the_same(const char *options)
         cr_skip_test("NCCL wants a device for every rank");
     cr_assert_eq(status, 0, "%s: %s", options, program_complained);
     look("device", got);
+    /* Devices add in another order than the CPU, and the difference grows with the steps. */
     for (int i = 0; i < 2 * EPOCHS; i++)
         cr_expect_float_eq(got[i], want[i], 1e-3 * want[i], "%s: epoch %d: %.9g, on the CPU %.9g",
                            options, i / 2, got[i], want[i]);
     cr_expect(strstr(program_said, "cuda"), "%s: %s", options, program_said);
 }
 
-/* The series on the host, then on the devices; then sums by NCCL. */
+/* The series is on the host, then on the devices; at last NCCL sums over the ranks. */
 Test(cuda, ranks_train_on_devices_as_on_the_cpu)
 {
     wf_backend_close(device_open());

@@ -1,6 +1,7 @@
-/* Several ranks: the program tests/dist/ranks/ranks.c under mpirun, compared with one rank. Suite
- * ranks has them on this machine; suite hosts, where namespaces are permitted, each on a host of
- * its own, which the others reach by TCP alone (tests/scripts/netns.sh). */
+/* Runs the program tests/dist/ranks/ranks.c on several ranks under mpirun, and compares it with one
+ * rank. In suite `ranks` all ranks are on this host. In suite `hosts`, where network namespaces are
+ * permitted, each is on a host of its own, which the others reach by TCP alone
+ * (tests/scripts/netns.sh). */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -20,14 +21,14 @@
 #include "tests/kit/scratch.h"
 #include "tests/kit/tiny.h"
 
-/* Sums over ranks are taken in another order than over one batch. */
+/* Sums over ranks are taken in another order than over one batch, and so differ by rounding. */
 static const double tolerance = sizeof(wf_real) == sizeof(float) ? 1e-6 : 1e-12;
 
 static char said[8192], data[512];
-static bool apart; /* each rank on a host of its own */
+static bool apart; /* true: each rank is on a host of its own */
 static int patience = 120;
 
-/* Runs "ranks ARGUMENTS" on P ranks (0: without mpirun); the exit status. */
+/* Runs "ranks ARGUMENTS" on P ranks, or without mpirun if P is 0. Returns the exit status. */
 static int on_ranks(int P, const char *format, ...)
 {
     char command[8192], arguments[3000], log[512], mpi[700] = "";
@@ -57,7 +58,7 @@ static int on_ranks(int P, const char *format, ...)
     return rc;
 }
 
-/* Simulated traffic in `data`; 200 windows a day to train on. */
+/* Writes simulated traffic to the file `data`, with some 200 windows a day for training. */
 static void traffic(int days)
 {
     struct wf_traffic_config cfg = wf_traffic_defaults();
@@ -68,8 +69,8 @@ static void traffic(int days)
     cr_assert_eq(wf_simulate_traffic(data, &cfg, &err), WF_OK, "%s", err.message);
 }
 
-/* A test of both suites. What goes from host to host, and what ends when a rank fails, does not depend
- * on the precision: the double build asks for numbers alone. */
+/* Defines a test in both suites. The double build has suite `ranks` alone: what goes from host to
+ * host, and what ends when a rank fails, does not depend on the precision. */
 #ifdef WF_DOUBLE
 #define ON_HOSTS(name)
 #else
@@ -91,7 +92,7 @@ static void traffic(int days)
 
 #define SMALL "data='%s' hidden=3 layers=1 seed=4 input-steps=6 horizon=4"
 
-/* The numbers in a file that `ranks` wrote; to be freed. */
+/* The numbers in a file that `ranks` wrote; the caller frees them. */
 static double *numbers(const char *name, int *n)
 {
     FILE *f = fopen(scratch(name), "r");
@@ -103,7 +104,8 @@ static double *numbers(const char *name, int *n)
     return v;
 }
 
-/* Largest difference of two such files over the largest number of the first, behind its loss. */
+/* The largest difference between the numbers of two such files over the largest number, or the
+ * relative difference between their losses, which come first, if that is more. */
 static double differ(const char *a, const char *b)
 {
     int n, m;
@@ -119,7 +121,7 @@ static double differ(const char *a, const char *b)
     return fmax(most / peak, loss);
 }
 
-/* P ranks with batches of 16 / P do what one does with a batch of 16. */
+/* Expects P ranks with batches of 16 / P to do what one rank does with a batch of 16. */
 static void expect_like_one(int P, const char *mode, const char *kind, int steps, const char *more,
                             double limit)
 {
@@ -157,7 +159,7 @@ Test(ranks, graphs_that_change_are_whole_on_every_rank)
 ON_BOTH(train_like_one_rank_for_a_hundred_steps_and_stay_equal)
 {
     traffic(9);
-    /* Adam divides by gradients' sizes: rounding grows with the steps. */
+    /* Adam divides by the size of gradients, so that rounding errors grow with the steps. */
     double limit = sizeof(wf_real) == sizeof(float) ? 2e-3 : 1e-9;
     expect_like_one(2, "index", "train", 100, "", limit);
     expect_like_one(4, "ddp", "train", 100, "", limit);
@@ -166,6 +168,7 @@ ON_BOTH(train_like_one_rank_for_a_hundred_steps_and_stay_equal)
 ON_BOTH(partitioned_ones_train_like_one_that_is_given_their_order)
 {
     traffic(2);
+    /* Differences by rounding grow with the steps of Adam. */
     double limit = sizeof(wf_real) == sizeof(float) ? 1e-4 : 1e-9;
     char out[512];
     for (int P = 2; P <= 4; P += 2) {
@@ -193,8 +196,8 @@ ParameterizedTestParameters(ranks, see_every_window_once)
     return cr_make_param_array(int, row, sizeof row / sizeof *row);
 }
 
-/* A series whose values are row numbers, of irregular length, so that shares differ; rows of the
- * table from 4 on: on hosts of their own. */
+/* The values of the series are row numbers. Its length is no multiple of the number of ranks, so
+ * that shares differ. From row 4 of the table on, ranks are on hosts of their own. */
 ParameterizedTest(int *row, ranks, see_every_window_once)
 {
     enum { E = 331, N = 3 };
@@ -231,11 +234,12 @@ ON_BOTH(do_not_depend_on_when_messages_arrive)
     cr_expect_eq(differ("one", "many"), 0);
 }
 
-/* Six steps on two ranks; then one, or four, go on with batches that are as large together. */
+/* After six steps on two ranks, one or four ranks go on with joined batches of the same size. */
 ON_BOTH(go_on_where_another_number_of_ranks_stopped)
 {
     traffic(2);
     char one[512], many[512], out[512];
+    /* Differences by rounding grow with the steps of Adam. */
     double limit = sizeof(wf_real) == sizeof(float) ? 1e-4 : 1e-9;
     snprintf(one, sizeof one, "%s", scratch("one"));
     snprintf(many, sizeof many, "%s", scratch("many"));
@@ -288,7 +292,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* From row 4 on, on hosts of their own. */
+/* From row 4 of the table on, ranks are on hosts of their own. */
 ParameterizedTest(int *row, ranks, end_together_after)
 {
     const char *kind = faults[*row % 4].kind, *says = faults[*row % 4].says;
@@ -307,7 +311,7 @@ ParameterizedTest(int *row, ranks, end_together_after)
     cr_expect_neq(rc, 0, "%s: all went well", kind);
     cr_expect_lt(now() - started, 28, "%s: the ranks hung: %s", kind, said);
     cr_expect(strstr(said, says), "%s: %s", kind, said);
-    /* The checkpoint before is whole, and training goes on from it. */
+    /* The last checkpoint before the fault is whole, and training goes on from it. */
     patience = 120;
     rc = on_ranks(2, "train '%s' 2 " SMALL " mode=index batch-size=5 out='%s' resume=True", params,
                   data, out);
@@ -331,7 +335,7 @@ Test(ranks, shares_differ_by_one_at_most)
         }
 }
 
-/* Windows that P samplers draw in the step after `seen`, in the order of the joined batch. */
+/* Draws the windows of P samplers for the step after `seen`, in the order of the joined batch. */
 static int draw_all(struct wf_sampler *s, int P, int seen, int *out)
 {
     int start[8][16], taken = 0;
@@ -379,7 +383,7 @@ Test(ranks, joined_draws_are_those_of_one_rank)
     expect_no_leaks();
 }
 
-/* The first batches of the same order. */
+/* A short epoch has the first batches of a whole one, in the same order. */
 Test(ranks, short_epochs_are_the_beginning_of_whole_ones)
 {
     struct wf_error err = { 0 };

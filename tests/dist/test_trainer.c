@@ -1,4 +1,4 @@
-/* Training that is killed, stopped and resumed, to the same bits. */
+/* Training that is killed or stopped, and resumed, ends with the same bits. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <omp.h>
@@ -18,7 +18,7 @@ static const struct tiny_config dcrnn = { .model = "dcrnn",
                                           .seed = 4 };
 enum { MOST = 8192 };
 
-/* Parameters after training, into p; returns their number. */
+/* Trains, and puts the parameters into p. Returns their number. */
 static int train(struct tiny_config cfg, const char *out, bool resume, wf_real p[MOST])
 {
     struct tiny t;
@@ -112,7 +112,7 @@ Test(trainer, base_and_index_mode_train_the_same_bits)
     expect_same(a, b, n, "base mode");
 }
 
-/* Killed for good at some instant, wherever it stands, and resumed until it is done. */
+/* A child is killed at some instant, wherever it stands, and resumed until training is done. */
 Test(trainer, a_killed_run_goes_on_to_the_same_bits, .timeout = TIME_LIMIT)
 {
     static wf_real a[MOST], b[MOST];
@@ -127,7 +127,7 @@ Test(trainer, a_killed_run_goes_on_to_the_same_bits, .timeout = TIME_LIMIT)
             struct wf_error err = { 0 };
             tiny_init(&t, dcrnn, scratch_folder("b"));
             t.trainer.cfg.resume = true;
-            t.trainer.cfg.save_s = 0; /* after every step */
+            t.trainer.cfg.save_s = 0; /* saves after every step */
             tiny_trainer(&t);
             wf_trainer_run(&t.trainer, &err);
             _exit(0);
@@ -203,7 +203,7 @@ Test(trainer, patience_ends_training_early)
     struct tiny t;
     struct wf_error err = { 0 };
     tiny_init(&t, dcrnn, scratch_folder("a"));
-    t.trainer.cfg.lr = 0; /* nothing ever gets better */
+    t.trainer.cfg.lr = 0; /* the validation error never improves */
     t.trainer.cfg.epochs = 50;
     t.trainer.cfg.patience = 2;
     tiny_trainer(&t);
@@ -224,7 +224,7 @@ Test(trainer, minutes_end_training_within_an_epoch_and_stay_spent)
         t.trainer.cfg.resume = run == 1;
         tiny_trainer(&t);
         ok(wf_trainer_run(&t.trainer, &err));
-        /* The first step is what shows that time passes. */
+        /* Only the first step shows that time passes, so that training ends after the second. */
         cr_expect_eq(t.trainer.state.step, 2, "run %d: step %d", run, (int)t.trainer.state.step);
         cr_expect_eq(t.trainer.state.epoch, 1, "run %d: epoch %d", run, t.trainer.state.epoch);
         cr_expect(isfinite(t.trainer.state.best), "run %d: no validation", run);

@@ -14,7 +14,7 @@ struct tiny_config {
     enum wf_compat compat;
     bool base, day_of_week, residual;
     uint64_t seed;
-    bool dynamic; /* edges and loops come and go from row to row */
+    bool dynamic;          /* edges and loops come and go from row to row */
     struct wf_backend *be; /* holds parameters and batches; NULL: the CPU */
     bool resident;         /* the series is in the memory of be too */
 };

@@ -16,9 +16,9 @@ static const double gradient[STEPS][COUNT] = { { 1, -2, .5, 0, .25, 3, -1 },
 static const double gradient_norm[STEPS] = { 3.913118960624632, 1.4577379737113252,
                                              0.5896246687512319 };
 
-/* Values after three steps. The rows are Adam plain, with weight decay, with amsgrad, where the first
- * second moment is the largest, with a large eps, and with clipping, which Adam shows only through
- * eps; then SGD likewise. */
+/* Values after three steps. The rows are Adam plain, with weight decay, with amsgrad, where the
+ * first second moment is the largest, with a large eps, and with clipping, which Adam shows only
+ * through eps; then SGD likewise. */
 static const struct {
     struct wf_optim_config cfg;
     double want[COUNT];

@@ -63,8 +63,8 @@ Test(params, without_any_parameter_still_commit)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* The half width of the interval (uniform rules) and the standard deviation that each rule gives to
- * a matrix of 200 x 300. */
+/* The half width of the interval (uniform rules) and the standard deviation of each rule, which
+ * draws 200 x 300 numbers. */
 static const struct {
     struct wf_init init;
     double bound, deviation;
@@ -81,8 +81,8 @@ static const struct {
 };
 
 /* There are 60000 draws. Their mean strays by deviation / 245, the deviation by at most 0.3 %, the
- * kurtosis by 0.02; five times that is allowed. The largest of so many uniform draws is within 0.1 %
- * of the bound. */
+ * kurtosis by 0.02; five times that is allowed. The largest of so many uniform draws is within
+ * 0.1 % of the bound. */
 TEST_ROWS(params, start_with_the_bounds_and_moments_of_their_rule, sizeof rule / sizeof *rule)
 {
     struct wf_params ps;

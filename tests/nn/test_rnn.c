@@ -139,7 +139,7 @@ Test(rnn, numbers_of_layers_and_shapes_that_do_not_fit_are_refused)
     dense_free(&d);
 }
 
-/* The fused steps compute the same as other ops do on the parts of a: part k has H columns. */
+/* Part k of x, of H columns. Fused steps are compared with other ops on such parts. */
 static struct wf_tensor *part(struct wf_tape *g, struct wf_tensor *x, int k)
 {
     return wf_slice(g, x, -1, k * H, (k + 1) * H);

@@ -110,8 +110,8 @@ Test(weights, are_found_in_a_group_and_may_be_state)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* The matrix has two terms m of three channels c. Published rows are in the order c0m0 c0m1 c1m0 ..,
- * ours in the order c0m0 c1m0 c2m0 c0m1 .. */
+/* The matrix has two terms m of three channels c. Published rows are in the order c0m0 c0m1 c1m0,
+ * and so on, ours in the order c0m0 c1m0 c2m0 c0m1. */
 Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
 {
     struct wf_params ps;
@@ -135,8 +135,8 @@ Test(weights, of_a_diffusion_convolution_are_put_term_by_term)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* The weight [O, C, k] = 0 .. 11 of a convolution along time becomes rows (tap, channel) of ours. It
- * is put below two rows from another data set. */
+/* The weight [O, C, k] = 0 .. 11 of a convolution along time becomes rows (tap, channel) of ours.
+ * It is put below two rows from another data set. */
 Test(weights, of_a_convolution_become_a_matrix_of_taps)
 {
     struct wf_params ps;

@@ -1,13 +1,16 @@
-/* ranks - what tests/dist/test_ranks.c starts on several ranks: one experiment of a few steps.
+/* ranks - the program that tests/dist/test_ranks.c starts on several ranks: an experiment of a few
+ * steps.
  *
- *     ranks first   OUT 1 LINES..   one step: its loss and the gradient, to the text file OUT
- *     ranks train   OUT K LINES..   K steps (0: all epochs): losses, then the parameters
- *     ranks joined  OUT K LINES..   one rank in place of P = npar: K steps in the order in which P
- *                                   partitioned ranks take them
- *     ranks windows OUT 1 LINES..   an epoch of windows over a series whose values are row numbers
- *     ranks KIND    OUT K LINES..   K steps, then a fault: kill, disk, memory; or file, at once
+ *     ranks first   OUT 1 LINES..   does one step; writes loss and gradient to the text file OUT
+ *     ranks train   OUT K LINES..   does K steps (0: all epochs); writes loss and parameters
+ *     ranks joined  OUT K LINES..   does K steps on one rank in place of P = npar, in the order in
+ *                                   which P partitioned ranks do them
+ *     ranks windows OUT 1 LINES..   counts the windows of an epoch, on a series whose values are
+ *                                   row numbers: every window must come once
+ *     ranks KIND    OUT K LINES..   does K steps, and then has a fault: kill, disk or memory; with
+ *                                   KIND file, a rank finds half of the data at the start
  *
- * LINES are settings, name=value. Exits with 1 and the error, as an experiment does. */
+ * LINES are settings, name=value. On an error it prints the message and exits with 1. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +31,7 @@ static enum wf_status write_block(FILE *f, const struct wf_tensor *block)
     return ferror(f) ? WF_EIO : WF_OK;
 }
 
-/* Loss and parameters or gradients, by rank 0. */
+/* Rank 0 writes the loss, and then the parameters or gradients in `block`. */
 static enum wf_status write_out(const struct wf_experiment *x, const char *path, double loss,
                                 const struct wf_tensor *block, struct wf_error *err)
 {
@@ -82,7 +85,7 @@ static enum wf_status first(struct wf_experiment *x, const char *out, struct wf_
     return write_out(x, out, st->loss_sum / st->loss_count, &x->params.grad, err);
 }
 
-/* The samplers of P ranks, all here. */
+/* One rank has the samplers of P ranks, and does each step on the windows that they draw. */
 static enum wf_status joined(struct wf_experiment *x, const char *out, int count,
                              struct wf_error *err)
 {
@@ -121,7 +124,8 @@ static enum wf_status joined(struct wf_experiment *x, const char *out, int count
 
 /* ---- windows ---- */
 
-/* A sample of a batch: every value is the number of its row. Returns the window's number. */
+/* Returns the number of the window that is sample i of a batch, or -1 if a value is not the number
+ * of its row. */
 static int window_of(const struct wf_experiment *x, const struct wf_batch *b, int i)
 {
     const wf_real *X = b->x.data, *Y = b->y.data;
@@ -158,7 +162,7 @@ static enum wf_status count_batch(struct wf_experiment *x, const struct wf_draw 
     return WF_OK;
 }
 
-/* Which windows this rank sees in an epoch, and in the validation and test parts. */
+/* Counts the windows that this rank sees in an epoch, and in the validation and test parts. */
 static enum wf_status count_windows(struct wf_experiment *x, double *seen, struct wf_error *err)
 {
     struct wf_trainer *t = &x->trainer;
@@ -222,7 +226,7 @@ static enum wf_status fault(struct wf_experiment *x, const char *kind, int count
 
 /* ---- */
 
-/* A rank that finds half of the file. */
+/* Makes this rank find only the beginning of the data file. */
 static void cut_file(struct wf_experiment *x)
 {
     char path[WF_CONFIG_TEXT + 8], command[2 * WF_CONFIG_TEXT + 80];

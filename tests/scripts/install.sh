@@ -68,8 +68,8 @@ foreign='lib(mpi|curl|crypto)\.'
 hdf5=$(ldd "$prefix/lib/libweft.so" | awk '/libhdf5/ { print $3 }')
 for file in "$prefix/lib/libweft.so" example-ring; do
     if readelf -d "$file" | grep NEEDED | grep -E "$foreign"; then echo "install: $file needs these" >&2; exit 1; fi
-    loaded=$(ldd "$file" | grep -oE "$foreign[^ ]*" | sort || true)
-    brought=$(ldd "$hdf5" | grep -oE "$foreign[^ ]*" | sort || true)
+    loaded=$(ldd "$file" | grep -oE "${foreign}[^ ]*" | sort || true)
+    brought=$(ldd "$hdf5" | grep -oE "${foreign}[^ ]*" | sort || true)
     if [ -n "$(comm -23 <(echo "$loaded") <(echo "$brought"))" ]; then
         echo "install: $file loads $loaded, HDF5 brings $brought" >&2
         exit 1

@@ -1,4 +1,4 @@
-/* ASTGCN and MSTGCN beyond what every model is tested for: attention, graphs per step, samples. */
+/* These tests check what only ASTGCN and MSTGCN have: attention, graphs per step and samples. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -71,8 +71,8 @@ Test(astgcn, the_same_graph_for_every_step_is_one_graph)
     expect_no_leaks();
 }
 
-/* softmax(V s((x^T U1) U2 (U3 x) + b)) in loops; x [1, T, N, C]. The published softmax runs over
- * the first axis. */
+/* Computes softmax(V s((x^T U1) U2 (U3 x) + b)) in loops, where x is [1, T, N, C]. The published
+ * softmax runs over the first axis. */
 static void loops(const struct wf_astgcn_attention *l, const double *x, int I, int J,
                   const int stride[2], double *a)
 {

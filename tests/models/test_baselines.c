@@ -1,12 +1,12 @@
-/* Persistence, historical average and ridge: the forecasts that a network has to beat, on made
- * data. */
+/* These tests check persistence, historical average and ridge regression, the forecasts that a
+ * network has to beat, on made data. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 #include "models/baselines.h"
 #include "tensor/alloc.h"
 
-/* Three weeks of hours from Sunday, 2017-01-01. */
+/* The series has three weeks of hourly rows from Sunday, 2017-01-01. */
 enum { E = 504, N = 3, T = 4, Q = 3 };
 static const int64_t sunday = 1483228800;
 static const double shares[3] = { 0.7, 0.1, 0.2 };
@@ -51,7 +51,7 @@ static struct wf_baseline fit(enum wf_baseline_kind kind, const struct wf_series
     return b;
 }
 
-/* Hours of the day on weekdays, 50 more at weekends, 1000 for each node. */
+/* The value is the hour of the day on weekdays, plus 50 at weekends, plus 1000 for each node. */
 static float daily(int e, int n)
 {
     bool weekend = (e / 24 + 6) % 7 >= 5;
@@ -66,7 +66,7 @@ static float daily_with_gaps(int e, int n)
     return daily(e, n);
 }
 
-/* Node 1 shows what node 0 showed one step before. */
+/* In this series node 1 repeats what node 0 showed one step before. */
 static float noise(int e)
 {
     uint32_t h = (uint32_t)e * 2654435761u;
@@ -121,7 +121,7 @@ Test(baselines, historical_average_falls_back_to_the_node)
     struct wf_baseline b = fit(WF_HISTORICAL_AVERAGE, &s, &cfg);
     struct wf_baseline c = fit(WF_HISTORICAL_AVERAGE, &blind, &cfg);
     wf_real pred[Q * N];
-    wf_baseline_predict(&b, 24 + 5 - T, pred); /* first target at 5 o'clock */
+    wf_baseline_predict(&b, 24 + 5 - T, pred); /* the first target is at 5 o'clock */
     cr_assert_eq(pred[0], 5);
     cr_assert_eq(pred[2], b.node_mean[2]);
     wf_baseline_predict(&c, 0, pred);
@@ -132,7 +132,7 @@ Test(baselines, historical_average_falls_back_to_the_node)
     wf_series_free(&blind);
 }
 
-/* Training rows only: what happens later must not show. */
+/* The averages come from the training rows only, so changes in later rows must not show. */
 Test(baselines, averages_do_not_see_the_test_part)
 {
     struct wf_series s = make(daily, true);
@@ -176,7 +176,7 @@ Test(baselines, ridge_learns_from_a_neighbour)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Row 0 has itself and seven neighbours, the seventh drops out; row 1 has one, and a zero. */
+/* Row 0 keeps itself and six of its seven neighbours; row 1 has one neighbour and a zero weight. */
 Test(baselines, ridge_takes_the_six_largest_weights)
 {
     enum { NODES = 10 };
@@ -203,7 +203,7 @@ Test(baselines, ridge_takes_the_six_largest_weights)
     wf_series_free(&s);
 }
 
-/* A sine is a linear recurrence of two terms: with next to no penalty the forecast is exact. */
+/* A sine is a linear recurrence of two terms, so with almost no penalty the forecast is exact. */
 static float sine(int e, int n)
 {
     return (float)(50 + 10 * sin(0.7 * e + n));
@@ -280,7 +280,7 @@ Test(baselines, refusals_name_what_is_wrong)
     cr_assert(wf_metrics_init(&m, Q + 1, &err) == WF_OK);
     cr_assert(wf_baseline_eval(WF_PERSISTENCE, &s, &sp, &good, &m, &err) == WF_EINVAL);
     wf_metrics_free(&m);
-    good.lambda = 0; /* the same value everywhere: features that say nothing */
+    good.lambda = 0; /* all values are equal, so that the features carry no information */
     for (int i = 0; i < E * N; i++) empty.values[i] = 3;
     cr_assert(wf_baseline_fit(&b, WF_RIDGE, &empty, &sp, &good, &err) == WF_ENUMERIC);
     cr_assert(strstr(err.message, "singular"), "%s", err.message);

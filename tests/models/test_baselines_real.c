@@ -1,13 +1,14 @@
-/* The same forecasts on real data, against errors that are known. */
+/* This test compares the baselines' errors on real data with known values. */
 #include <criterion/criterion.h>
 #include "data/formats/series_file.h"
 #include "models/baselines.h"
 #include "tensor/alloc.h"
 #include "tests/kit/scratch.h"
 
-/* Masked MAE at 15, 30 and 60 minutes on 74 sensors of PEMS-BAY, and how far we may be off.
- * Persistence and historical average have one definition and were computed independently; the ridge
- * is a bound that a correct regression with these inputs meets. */
+/* The table has the masked MAE at 15, 30 and 60 minutes on 74 sensors of PEMS-BAY, and the
+ * tolerances. Persistence and historical average have one definition, and their errors were
+ * computed independently; the value for ridge is a bound that a correct regression with these
+ * inputs meets. */
 static const struct {
     enum wf_baseline_kind kind;
     double mae[3], within;

@@ -1,4 +1,4 @@
-/* The checks of a model: every model passes them, and a model that is wrong does not. */
+/* These tests show that every model passes the model checks, and that a wrong model fails them. */
 #include "models/check.h"
 #include <criterion/criterion.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 static struct wf_check_config config_of(int row)
 {
     struct tiny_config t = tiny_model(row);
-    bool cell = strcmp(t.model, "dcrnn-pgt") == 0; /* its horizon is the input's length */
+    bool cell = strcmp(t.model, "dcrnn-pgt") == 0; /* its horizon equals the length of its input */
     return (struct wf_check_config){ .type = wf_model_find(t.model),
                                      .options = t.options,
                                      .Q = cell ? 4 : 0,
@@ -73,7 +73,7 @@ static void wf_faulty_init(struct wf_faulty *m, struct wf_params *ps, struct wf_
     m->weight = wf_params_add(ps, "weight", 1, wf_dims(1), one);
 }
 
-/* y = x, whose gradient is said to be 1.1. */
+/* Returns y = x, but its backward pass claims a gradient of 1.1. */
 static void wrong_vjp(struct wf_tape *g, const struct wf_node *n)
 {
     struct wf_tensor *dx = wf_tape_grad(g, n->in[0]), *dy = wf_tape_grad(g, n->out);

@@ -1,4 +1,4 @@
-/* D2STGNN in loops: its blocks, and the model made of them. */
+/* These tests compare D2STGNN's blocks and its whole model with the same computation in loops. */
 #include "models/d2stgnn.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
@@ -21,7 +21,7 @@ enum { TERMS = 1 + 3 * HOPS, FEATURES = H + 3 * E, BLOCKS = 2 * LAYERS };
 static const char options[] = "hidden=4\nembedding=2\ngate=3\nforecast=5\nend=4\nlayers=2\n"
                               "kernel=2\nheads=2\ngap=2\n";
 
-/* Powers of the graphs, without diagonal. */
+/* These are the powers of the graphs' matrices, with their diagonals set to zero. */
 struct powers {
     int count;
     double P[3 * HOPS][N][N];
@@ -32,7 +32,7 @@ static const wf_real *row_of(const struct byhand *m, const char *table, int row)
     return byhand_param(m, NULL, table) + (ptrdiff_t)row * E;
 }
 
-/* The rows of step t behind z; returns how many numbers. */
+/* Appends the calendar embeddings of step t to z; returns how many numbers it wrote. */
 static int put_times(const struct byhand *m, int b, int t, double *z)
 {
     int n = 0, c = MEASURED;
@@ -64,7 +64,7 @@ static void add_powers(struct powers *G, double A[N][N])
     }
 }
 
-/* What the graph of sample b knows of node n but for the node's own row. */
+/* Writes the features of node n in sample b, except the node's own embedding, into f. */
 static int describe(const struct byhand *m, int b, int n, double *f)
 {
     const wf_real *mean = byhand_param(m, "graph.norm", "mean");
@@ -82,7 +82,7 @@ static int describe(const struct byhand *m, int b, int n, double *f)
     return H + put_times(m, b, T - 1, f + H);
 }
 
-/* S becomes P of sample b. */
+/* Computes the learned graph P of sample b into S. */
 static void weigh(const struct byhand *m, int b, const char *embedding, double S[N][N])
 {
     const wf_real *W = byhand_param(m, "graph", "query_key");
@@ -129,7 +129,7 @@ static void graphs(const struct byhand *m, int b, struct powers *G)
 
 /* ---- blocks ---- */
 
-/* x less relu(h W + b), normalised */
+/* Subtracts relu(h W + b) from x and normalises the result. */
 static void take_out(const struct byhand *m, const char *block, double *x, const double *h)
 {
     char backcast[WF_NAME_TEXT], norm[WF_NAME_TEXT];
@@ -145,7 +145,7 @@ static void take_out(const struct byhand *m, const char *block, double *x, const
         x[c] = (x[c] - mean) / sqrt(var + 1e-5) * (double)w[c] + (double)b[c];
 }
 
-/* K steps x -> h of the last */
+/* Computes h of the last of the K steps in x. */
 static void diffuse(const struct byhand *m, const char *block, const struct powers *G,
                     double x[K][N][H], double h[N][H])
 {
@@ -171,7 +171,7 @@ static void diffuse(const struct byhand *m, const char *block, const struct powe
     }
 }
 
-/* The steps from .. T - 1 of x and share; of x those that a full kernel sees are left. */
+/* Processes steps from .. T - 1 of x and share; x keeps only the steps that a full kernel sees. */
 static void diffusion(const struct byhand *m, const char *block, const struct powers *G, int from,
                       double x[T][N][H], double share[T][N][H], double ahead[STATES][N][H])
 {
@@ -201,7 +201,7 @@ static void gru(const struct byhand *m, const char *block, const double *x, doub
     }
 }
 
-/* [q k v] of state r at position t */
+/* Computes [q k v] of the state r at position t. */
 static void project(const struct byhand *m, const char *block, int t, const double *r, double *qkv)
 {
     char name[WF_NAME_TEXT];
@@ -214,7 +214,7 @@ static void project(const struct byhand *m, const char *block, int t, const doub
     byhand_linear(m, name, e, H, 3 * H, qkv);
 }
 
-/* h of q, which attends to all L states */
+/* Computes h of the query q, which attends to all L states. */
 static void attend(const struct byhand *m, const char *block, const double *q, int L,
                    double all[T + STATES][3 * H], double *h)
 {
@@ -234,7 +234,7 @@ static void attend(const struct byhand *m, const char *block, const double *q, i
     byhand_linear(m, name, y, H, H, h);
 }
 
-/* The steps from .. T - 1 of x, in place; positions count from there. */
+/* Processes steps from .. T - 1 of x in place; positions count from step `from`. */
 static void inherent(const struct byhand *m, const char *block, int from, double x[T][N][H],
                      double ahead[STATES][N][H], bool last)
 {
@@ -350,9 +350,9 @@ Test(d2stgnn, is_its_formula_on_the_learned_graph_alone)
     expect_formula(true, NULL);
 }
 
-/* By the published code's layers at its METR-LA settings, 391962. There is no use in an embedding
- * of the time that no graph reads, a normalisation that no layer calls, and what the last layer
- * leaves of its signal; ten biases are added up. */
+/* By the layers of the published code at its METR-LA settings there are 391962 parameters. This
+ * model leaves out an embedding of the time that no graph reads, a normalisation that no layer
+ * calls, and what the last layer leaves of its signal; ten biases are merged with others. */
 Test(d2stgnn, has_the_published_number_of_parameters_at_metr_la)
 {
     ptrdiff_t layer = (40 * 64 + 64) + (64 + 1)               /* gate */
@@ -382,7 +382,7 @@ Test(d2stgnn, sizes_that_do_not_fit_are_refused)
     byhand_refuses("d2stgnn", &cfg, "32 units, 1 states, kernel 0: want 1 to 1024, 512, 16");
 }
 
-/* A block of the given sizes, on x [2, steps, N, H] and as many supports of the same pattern. */
+/* This is one block of the given sizes, on x [2, steps, N, H], with supports of one pattern. */
 static void expect_no_block(struct wf_d2stgnn_sizes sizes, int steps, const char *diffusion,
                             const char *inherent)
 {

@@ -1,4 +1,4 @@
-/* DCRNN: the number of parameters that its authors publish, and sizes that do not fit. */
+/* These tests check DCRNN's published number of parameters, and that sizes that do not fit fail. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "models/dcrnn.h"

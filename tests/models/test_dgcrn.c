@@ -1,4 +1,4 @@
-/* DGCRN in loops. */
+/* These tests compare DGCRN with the same computation in loops. */
 #include "models/dgcrn.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
@@ -7,7 +7,7 @@ enum { T = 2, N = BYHAND_NODES, Q = 2, H = 2, E = 3, K = 2, HYPER = 3, INNER = 2
 enum { IN = BYHAND_NODES, MOST = (K + 1) * (IN + H) }; /* channels of a cell's input, of G_d */
 static const double keep = 0.05, share = 0.95, slope = 3;
 
-/* What node j takes from node i: row i of A + I (or of A^T + I), which sums to 1. */
+/* P[..][j][i] is what node j takes from node i: row i of A + I (or A^T + I), scaled to sum to 1. */
 static void normalised(double A[N][N], double P[2][N][N])
 {
     for (int i = 0; i < N; i++) {
@@ -23,7 +23,7 @@ static void normalised(double A[N][N], double P[2][N][N])
     }
 }
 
-/* x [N, C] -> all [N, (K + 1) C]; P NULL: the given graph alone. */
+/* Computes all [N, (K + 1) C] from x [N, C]; where P is NULL, it uses the given graph alone. */
 static void propagate(double S[N][N], double P[N][N], double x[N][MOST], int C, double all[N][MOST])
 {
     double h[N][MOST], next[N][MOST];
@@ -76,7 +76,7 @@ static void learn(const struct byhand *m, const char *cell, double S[2][N][N], d
     normalised(A, P);
 }
 
-/* [G_1 G_2](x) through a linear layer. */
+/* Applies a linear layer to the concatenation [G_1 G_2](x). */
 static void both(const struct byhand *m, const char *cell, const char *layer, double S[2][N][N],
                  double P[2][N][N], double x[N][MOST], int C, int out, double y[N][2 * H])
 {
@@ -92,7 +92,7 @@ static void both(const struct byhand *m, const char *cell, const char *layer, do
     }
 }
 
-/* xh: the input in its first IN channels; h in place. */
+/* xh holds the input in its first IN channels; h is updated in place. */
 static void step(const struct byhand *m, const char *cell, double xh[N][MOST], double h[N][H])
 {
     double S[2][N][N], P[2][N][N], zr[N][2 * H], c[N][2 * H];
@@ -153,8 +153,8 @@ Test(dgcrn, is_its_formula)
     byhand_free(&m);
 }
 
-/* From Sunday's last step but one, by steps of a minute: 1440 of them are less than a thousandth
- * of a day apart. */
+/* The series starts at Sunday's last step but one, in steps of one minute, of which a day has
+ * 1440: neighbouring times of day differ by less than a thousandth. */
 Test(dgcrn, the_calendar_goes_on_over_midnight_and_the_week)
 {
     struct dense d;

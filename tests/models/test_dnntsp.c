@@ -1,4 +1,4 @@
-/* The layers of DNNTSP: gradients, what depends on what, and what is refused. */
+/* These tests check the gradients of DNNTSP's layers, their dependences, and what they refuse. */
 #include "models/dnntsp.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
@@ -15,7 +15,7 @@ struct dnntsp {
     struct wf_graph graph;
 };
 
-/* In place: supports point into their graph. */
+/* Initialises m in place, since supports point into their graph. */
 static void dnntsp_init(struct dnntsp *m)
 {
     struct wf_error err = { 0 };
@@ -69,7 +69,7 @@ Test(dnntsp, samples_do_not_see_each_other_outside_training)
     expect_no_leaks();
 }
 
-/* Node 2 of the graph has no edge: nothing but the attention brings it to others. */
+/* Node 2 of the graph has no edge, so only the attention brings its values to other nodes. */
 Test(dnntsp, items_see_those_before_them_and_alpha_weighs_the_embedding)
 {
     struct dnntsp m;
@@ -86,7 +86,8 @@ Test(dnntsp, items_see_those_before_them_and_alpha_weighs_the_embedding)
     for (int i = 0; i < 2; i++) {
         wf_tensor_download(forecast(&g, &m, x), out[i]);
         for (int c = 0; c < D; c++) x->data[2 * D + c] += 3;
-        for (int c = 0; c < D; c++) m.net.items->data[c] = 7; /* item 0 has none of it */
+        for (int c = 0; c < D; c++)
+            m.net.items->data[c] = 7; /* item 0 does not depend on the embedding */
     }
     ok(g.error.status);
     for (int i = 0; i < 2 * D; i++)

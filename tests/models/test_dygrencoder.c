@@ -1,4 +1,4 @@
-/* The cell of DyGrEncoder: its gradient through three steps, and what it refuses. */
+/* These tests check the gradient of DyGrEncoder's cell through three steps, and what it refuses. */
 #include "models/dygrencoder.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
@@ -11,10 +11,10 @@ struct dygrencoder {
     struct wf_params ps;
     struct wf_dygrencoder_cell cell;
     struct wf_graph graph;
-    struct wf_tensor *weight; /* of the edges, a parameter here */
+    struct wf_tensor *weight; /* the edge weights, which are a parameter here */
 };
 
-/* In place: supports point into their graph. */
+/* Initialises the cell in place, since supports point into their graph. */
 static void dygrencoder_init(struct dygrencoder *m, enum wf_aggr aggr)
 {
     struct wf_error err = { 0 };

@@ -1,5 +1,5 @@
-/* The cells of EvolveGCN: gradients through the evolving weight, samples apart, and what they
- * refuse. */
+/* These tests check the gradients of EvolveGCN's cells through the evolving weight, that samples
+ * are independent, and what the cells refuse. */
 #include "models/evolvegcn.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"
@@ -16,7 +16,7 @@ struct evolvegcn {
     struct wf_graph graph;
 };
 
-/* In place: supports point into their graph. */
+/* Initialises the cell in place, since supports point into their graph. */
 static void evolvegcn_init(struct evolvegcn *m, bool nodes, int channels)
 {
     struct wf_error err = { 0 };

@@ -1,11 +1,11 @@
-/* FC-LSTM in loops. */
+/* These tests compare FC-LSTM with the same computation in loops. */
 #include "models/fclstm.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
 
 enum { T = 3, N = 2, Q = 3, H = 3, LAYERS = 2, C = 2 };
 
-/* One cell, h and c in place. */
+/* Computes one step of a cell, with h and c in place. */
 static void cell(const struct byhand *m, const char *name, const double *x, int in, double *h,
                  double *c)
 {
@@ -97,7 +97,7 @@ Test(fclstm, learns_a_wave_on_a_ring)
         .model = "fc-lstm", .options = "hidden=16\nlayers=1\n", .day_of_week = false, .seed = 1 });
 }
 
-/* A probability of 1 and of 0; outside of training, 1 as well. */
+/* The sampling probability is 1, then 0; outside of training it counts as 1 as well. */
 Test(fclstm, a_decoder_is_taught_as_often_as_the_step_says)
 {
     struct dense d;

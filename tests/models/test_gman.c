@@ -1,4 +1,4 @@
-/* The layers of GMAN against loops, the times of a forecast, and what is refused. */
+/* These tests compare GMAN's layers with loops, and check its forecast times and its refusals. */
 #include "models/gman.h"
 #include "tests/kit/dense.h"
 
@@ -23,7 +23,8 @@ Test(gman, the_step_after_the_last_of_sunday_is_the_first_of_monday)
 {
     struct dense d;
     struct wf_gman_net l;
-    const wf_real run_on[3] = { (wf_real)5 / DAY, 1, (wf_real)7 / DAY }; /* no number is exact */
+    const wf_real run_on[3] = { (wf_real)5 / DAY, 1,
+                                (wf_real)7 / DAY }; /* no value has an exact representation */
     const wf_real within[3] = { (wf_real)5 / DAY, 0, (wf_real)1 / DAY };
     const wf_real sunday[3] = { (wf_real)6 / 7, (wf_real)6 / 7, (wf_real)6 / 7 };
     const wf_real monday[3] = { (wf_real)6 / 7, 0, 0 };
@@ -39,14 +40,14 @@ Test(gman, the_step_after_the_last_of_sunday_is_the_first_of_monday)
                       input(&d, monday, 2, wf_dims(1, 3)));
     cr_assert_arr_eq(a->shape, wf_dims(1, 3, NODES, 4), 4 * sizeof(int));
     dense_expect_same(&d, a, b, 1e-12);
-    for (int i = 0; i < 2; i++) { /* steps differ, places differ */
+    for (int i = 0; i < 2; i++) { /* results must differ between steps and between places */
         struct wf_tensor *u = wf_select(&d.g, a, i + 1, 0), *v = wf_select(&d.g, a, i + 1, 1);
         cr_expect(fabs(dense_at(u, 0) - dense_at(v, 0)) > 1e-3);
     }
     dense_free(&d);
 }
 
-/* Times of the forecast are made out of the last step that is read. */
+/* The times of the forecast continue from the last step of the input. */
 Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
 {
     enum { B = 2, T = 3, Q = 5, C = 3 };
@@ -67,7 +68,8 @@ Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
     d.g.training = false;
     for (int b = 0; b < B; b++)
         for (int t = 0; t < T + Q; t++) {
-            int at = 39 * b + 3 + t; /* in steps from Monday on; wraps round the week */
+            int at =
+                39 * b + 3 + t; /* counts steps from Monday on and wraps round at the week's end */
             time[b * (T + Q) + t] = (wf_real)(at % DAY) / DAY;
             day[b * (T + Q) + t] = (wf_real)(at / DAY % 7) / 7;
             for (int n = 0; n < NODES && t < T; n++) {
@@ -87,7 +89,7 @@ Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
     dense_free(&d);
 }
 
-/* The place in the window stands for the time of day; the day of the week is not read. */
+/* The position in the window stands for the time of day; the day of the week is not read. */
 Test(gman, without_a_clock_steps_are_known_by_their_place)
 {
     enum { B = 2, T = 3, Q = 5, C = 2 };

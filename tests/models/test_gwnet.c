@@ -1,4 +1,4 @@
-/* Graph WaveNet in loops. */
+/* These tests compare Graph WaveNet with the same computation in loops. */
 #include "models/gwnet.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
@@ -17,7 +17,7 @@ enum {
 };
 enum { HOPS = 2, GRAPHS = 3, TERMS = 1 + HOPS * GRAPHS };
 
-/* The two random walks, then the graph that is learned. */
+/* The graphs are the two random walks, then the learned one. */
 static void graphs(const struct byhand *m, double P[GRAPHS][N][N])
 {
     const wf_real *E1 = byhand_param(m, NULL, "source"), *E2 = byhand_param(m, NULL, "target");
@@ -33,7 +33,7 @@ static void graphs(const struct byhand *m, double P[GRAPHS][N][N])
     }
 }
 
-/* u [N, H] of one step -> [N, H] */
+/* Computes the graph convolution y [N, H] of one step u [N, H]. */
 static void diffuse(const struct byhand *m, const char *name, double P[GRAPHS][N][N],
                     double u[N][H], double y[N][H])
 {
@@ -60,7 +60,7 @@ static double normal(const struct byhand *m, const char *norm, int c, double x)
     return (x - (double)mean[c]) / sqrt((double)var[c] + 1e-5) * (double)w[c] + (double)b[c];
 }
 
-/* u[t], t = dilation .., from x[t - dilation] and x[t]. */
+/* Computes u[t], for t >= dilation, from x[t - dilation] and x[t]. */
 static void gate(const struct byhand *m, const char *name, int dilation, double x[REACH][N][H],
                  int t, double u[N][H])
 {
@@ -73,7 +73,7 @@ static void gate(const struct byhand *m, const char *name, int dilation, double 
     }
 }
 
-/* Layer i on x[from ..], in place; adds to skip. Returns the first step that is left. */
+/* Applies layer i to x[from ..] in place and adds to skip. Returns the first step that remains. */
 static int layer(const struct byhand *m, int i, double P[GRAPHS][N][N], double x[REACH][N][H],
                  int from, double skip[N][SKIP])
 {
@@ -84,7 +84,8 @@ static int layer(const struct byhand *m, int i, double P[GRAPHS][N][N], double x
     snprintf(graph, sizeof graph, "layer.%d.graph", i);
     snprintf(norm, sizeof norm, "layer.%d.norm", i);
     snprintf(to_skip, sizeof to_skip, "layer.%d.skip", i);
-    for (int t = REACH - 1; t >= from + dilation; t--) { /* falling: x[t - dilation] is old */
+    for (int t = REACH - 1; t >= from + dilation;
+         t--) { /* t falls, so that x[t - dilation] is still the layer's input */
         gate(m, gated, dilation, x, t, u);
         for (int n = 0; n < N && t == REACH - 1; n++) {
             byhand_linear(m, to_skip, u[n], H, SKIP, s);
@@ -140,7 +141,7 @@ Test(gwnet, is_its_formula)
     byhand_free(&m);
 }
 
-/* E1 E2 = [[0, ln 3], [-1, ln 2]]: rows [1 3] / 4 and [1 2] / 3. */
+/* E1 E2 = [[0, ln 3], [-1, ln 2]], so the rows of the softmax are [1 3] / 4 and [1 2] / 3. */
 Test(gwnet, the_learned_graph_is_a_softmax_of_each_row)
 {
     struct dense d;
@@ -153,8 +154,8 @@ Test(gwnet, the_learned_graph_is_a_softmax_of_each_row)
     dense_free(&d);
 }
 
-/* The published code has 309400; in 8448 of them, convolutions that a graph convolution replaces,
- * and 7264 of the last layer there is no use. */
+/* The published code has 309400 parameters, but never uses 8448 of them, in convolutions that a
+ * graph convolution replaces, and 7264 of the last layer. */
 Test(gwnet, has_the_published_number_of_parameters_at_metr_la)
 {
     ptrdiff_t unused = 8 * (32 * 32 + 32) + (7 * 32 * 32 + 32) + 2 * 32;

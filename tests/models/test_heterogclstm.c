@@ -1,4 +1,4 @@
-/* The cell of HeteroGCLSTM: its gradient over all types of nodes, and what it refuses. */
+/* These tests check the gradient of HeteroGCLSTM's cell over all node types, and its refusals. */
 #include "models/heterogclstm.h"
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The cell of LRGCN: its gradient through three steps, with and without bases, and what it
- * refuses. */
+/* These tests check the gradient of LRGCN's cell through three steps, with and without bases, and
+ * what the cell refuses. */
 #include "models/lrgcn.h"
 #include <criterion/criterion.h>
 #include "tests/kit/leaks.h"

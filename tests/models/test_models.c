@@ -1,4 +1,4 @@
-/* Every model as a whole, on a tiny series: gradients, inference, refusals. */
+/* These tests run every whole model on a tiny series: gradients, inference and refusals. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -49,11 +49,11 @@ static void expect_gradients(struct tiny_config config)
     expect_no_leaks();
 }
 
-/* Through every parameter of the whole model, the recurrence and the sampling included. */
+/* This checks every parameter of the whole model, with the recurrence and the sampling. */
 FOR_EVERY_MODEL(models, gradient_through_the_whole_model)
 {
     struct tiny_config config = tiny_model(row);
-    /* Through dozens of batch normalisations over few samples; parity compares float gradients. */
+    /* Float is too inexact for dozens of batch normalisations; parity compares float gradients. */
     if (sizeof(wf_real) == 4 && strcmp(config.model, "gman") == 0) return;
     expect_gradients(config);
 }
@@ -101,7 +101,7 @@ FOR_EVERY_MODEL(models, gradient_through_graphs_that_change)
     if (tiny_changing(row, &config)) expect_gradients(config);
 }
 
-/* Of the windows; one_graph: with the constant supports. */
+/* Forecasts the windows; one_graph chooses the constant supports. */
 static void forecast(struct tiny *t, bool one_graph, wf_real out[TINY_SIZE])
 {
     struct wf_tape g;
@@ -119,7 +119,7 @@ static void forecast(struct tiny *t, bool one_graph, wf_real out[TINY_SIZE])
     wf_tape_free(&g);
 }
 
-/* But for the published MSTGCN, which mixes nodes and steps on one graph and not on several. */
+/* The published MSTGCN is left out: it mixes nodes and steps on one graph but not on several. */
 FOR_EVERY_MODEL(models, graphs_that_stay_the_same_are_one_graph)
 {
     struct tiny_config config;
@@ -152,7 +152,7 @@ static bool reads(struct tiny *t, int from, int to)
     return memcmp(before, after, sizeof before) != 0;
 }
 
-/* models/README.md says which; the future is known to none of them. */
+/* Models read the graphs of all input steps, except those in `last`; none reads the future. */
 FOR_EVERY_MODEL(models, the_graphs_of_the_input_steps_are_read_or_the_last_one_alone)
 {
     static const char *const last[] = { "mpnnlstm", "stgcn",       "gwnet",
@@ -203,7 +203,7 @@ Test(models, of_graphs_that_change_some_are_refused)
     expect_no_leaks();
 }
 
-/* T-GCN as its formula stands, against the step that folds two products into one. */
+/* This is T-GCN as its formula stands; the library's step folds two products into one. */
 static struct wf_tensor *tgcn_plain(struct wf_tape *g, const struct wf_tgcn_cell *l,
                                     const struct wf_supports *S, struct wf_tensor *x,
                                     struct wf_tensor *h)
@@ -221,7 +221,7 @@ static struct wf_tensor *tgcn_plain(struct wf_tape *g, const struct wf_tgcn_cell
     return wf_lerp(g, gate[2], h, gate[1]);
 }
 
-/* y = largest |a - b| */
+/* Returns the largest |a - b|. */
 static double distance(struct wf_tape *g, struct wf_tensor *a, struct wf_tensor *b)
 {
     wf_real d = NAN;

@@ -1,4 +1,4 @@
-/* The layers of MTGNN against loops, the times of a forecast, and what is refused. */
+/* These tests compare MTGNN's layers with loops, and check its forecast times and its refusals. */
 #include "models/mtgnn.h"
 #include "tests/kit/dense.h"
 #include "tests/kit/outcome.h"
@@ -126,7 +126,7 @@ Test(mtgnn, a_learned_graph_holds_the_largest_of_every_row_and_one_direction_of_
     dense_free(&d);
 }
 
-/* Many of these tanh are exactly 1; the choice goes by what stands in them. */
+/* Many of these tanh are exactly 1, so the choice goes by their arguments. */
 Test(mtgnn, entries_that_saturate_are_chosen_by_their_arguments)
 {
     enum { MANY = 8, DIM = 40 };
@@ -198,7 +198,7 @@ Test(mtgnn, nodes_in_another_order_give_forecasts_in_that_order)
     dense_init(&d);
     wf_mtgnn_net_init(&l, &d.ps, NULL, net_sizes());
     dense_commit(&d, 6);
-    for (int j = 0; j < 2; j++) /* weights of the normalisation that differ from node to node */
+    for (int j = 0; j < 2; j++) /* the normalisation's weights differ between nodes */
         for (ptrdiff_t i = 0; i < wf_tensor_count(l.layer[j].norm.weight); i++)
             l.layer[j].norm.weight->data[i] = (wf_real)dense_noise(8, i);
     ok(wf_index_init(&only, d.ps.be, N, N, order, &err));

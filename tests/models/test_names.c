@@ -1,4 +1,4 @@
-/* Weights of published implementations, loaded by name into the models of this library. */
+/* These tests load the weights of published implementations by name into this library's models. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +10,11 @@
 #include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
-/* C input channels */
+/* C is the number of input channels. */
 enum { C = 3, OUT = 4, NODES = 5, STEPS = 4 };
 
 /* clang-format off */
-/* What their layers keep: "name dimension ..", an array per line. */
+/* These are the arrays of the published layers, one per line, as "name dimension ..". */
 #define LINEAR(name, in, out) name ".weight " #out " " #in "\n" name ".bias " #out "\n"
 #define POINT(name, in, out) name ".weight " #out " " #in " 1 1\n" name ".bias " #out "\n"
 #define GCN(name, in, out) name ".lin.weight " #out " " #in "\n" name ".bias " #out "\n"
@@ -136,8 +136,8 @@ static const struct published {
 };
 /* clang-format on */
 
-/* Writes what `arrays` says; element k of array i is 100 i + k. Returns the number of `name`, -1:
- * there is none. */
+/* Writes the arrays that `arrays` lists; element k of array i is 100 i + k. Returns the number of
+ * the array `name`, or -1 where there is none. */
 static int write_theirs(const char *const arrays[3], const char *name)
 {
     struct wf_error err = { 0 };
@@ -167,7 +167,7 @@ struct net {
     struct wf_params ps;
 };
 
-/* As a program makes it, with three terms of one or each of two supports. */
+/* Makes a network as a program does, with three terms of one support or of each of two. */
 static void net_init(struct net *n, const char *model, const char *options)
 {
     struct wf_error err = { 0 };
@@ -195,7 +195,7 @@ static void net_free(struct net *n)
     wf_model_free(&n->m);
 }
 
-/* Every array has a place, every element of ours comes from one. */
+/* Every published array has a place, and every element of our model comes from one. */
 Test(names, weights_of_published_implementations_are_loaded_by_name)
 {
     struct wf_error err = { 0 };
@@ -222,10 +222,10 @@ Test(names, weights_of_published_implementations_are_loaded_by_name)
     expect_no_leaks();
 }
 
-/* Theirs has a weight for X in each direction, ours one: their sum. */
+/* The published cell has one weight for X per direction; ours has one, which is their sum. */
 Test(names, two_weights_of_the_input_become_one)
 {
-    enum { IN = C + C, K = 3 }; /* hidden: as many units as channels */
+    enum { IN = C + C, K = 3 }; /* the hidden size equals the number of channels */
     struct wf_error err = { 0 };
     struct net n;
     net_init(&n, "dcrnn-pgt", "hidden=0\n");

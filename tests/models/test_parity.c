@@ -1,4 +1,4 @@
-/* Parity with published implementations: runs the program `parity` on files of reference values. */
+/* These tests run the program `parity` on files with published implementations' values. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #define OWN "tests/fixtures"
 #endif
 
-/* Runs the program of this precision over a folder; last gets its last line, fails the lines of
- * failed cases. Returns its exit status. */
+/* Runs the program of this precision over a folder; `last` gets its last line, and `failed` the
+ * lines of the failed cases. Returns the exit status. */
 static int parity(const char *dir, char last[256], char fails[1024])
 {
     char command[1024], line[1024];
@@ -64,7 +64,7 @@ static void copy_attr(struct wf_h5 *to, const struct wf_h5 *from, const char *ob
     cr_assert_eq(wf_h5_set_int(to, object, attr, v, NULL), WF_OK);
 }
 
-/* Copies a group and what is below it; of array `change` the largest value, times `by`. */
+/* Copies a group and what is below it; multiplies the largest value of array `change` by `by`. */
 static void copy_group(struct wf_h5 *to, const struct wf_h5 *from, const char *group,
                        const char *change, double by)
 {

@@ -1,10 +1,10 @@
-/* STAEformer in loops. */
+/* These tests compare STAEformer with the same computation in loops. */
 #include "models/staeformer.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
 
 enum { T = 2, N = 3, Q = 2, D = 2, A = 4, WIDTH = 3 * D + A, FF = 5, HEADS = 2, DAY = 5 };
-enum { HEAD = WIDTH / HEADS, MOST = 3 }; /* vectors that attend to each other */
+enum { HEAD = WIDTH / HEADS, MOST = 3 }; /* MOST is the longest sequence that attends to itself */
 
 static void normalise(const struct byhand *m, const char *name, double *x)
 {
@@ -16,7 +16,7 @@ static void normalise(const struct byhand *m, const char *name, double *x)
         x[i] = (x[i] - mean) / sqrt(var + 1e-5) * (double)w[i] + (double)b[i];
 }
 
-/* Vectors x[L], one head: what vector i takes from all. */
+/* Computes what vector i of the L vectors takes from all of them in one attention head. */
 static void one_head(int L, double qkv[MOST][3 * WIDTH], int i, int head, double *y)
 {
     double p[MOST], sum = 0;
@@ -111,9 +111,10 @@ Test(staeformer, is_its_formula)
     byhand_free(&m);
 }
 
-/* By the published code's layers at its METR-LA settings, width w = 3 * 24 + 80 = 152: 6 layers of
- * 4 (w^2 + w) + w 256 + 256 + 256 w + w + 4 w, 4 * 24 for the inputs, (288 + 7) * 24 for the
- * calendar, 12 * 207 * 80 adaptive ones, 12 w * 12 + 12 for the forecast. */
+/* By the layers of the published code at its METR-LA settings, with width w = 3 * 24 + 80 = 152,
+ * there are 6 layers of 4 (w^2 + w) + w 256 + 256 + 256 w + w + 4 w parameters, 4 * 24 for the
+ * inputs, (288 + 7) * 24 for the calendar, 12 * 207 * 80 adaptive ones, and 12 w * 12 + 12 for the
+ * forecast. */
 Test(staeformer, has_as_many_parameters_as_its_published_settings_make)
 {
     ptrdiff_t w = 152, layer = 4 * (w * w + w) + 2 * 256 * w + 256 + w + 4 * w;
@@ -125,7 +126,7 @@ Test(staeformer, has_as_many_parameters_as_its_published_settings_make)
 Test(staeformer, sizes_that_do_not_fit_are_refused)
 {
     struct wf_staeformer_config cfg = wf_staeformer_defaults();
-    cfg.heads = 5; /* of 24 + 80 channels */
+    cfg.heads = 5; /* does not divide the 24 + 80 channels */
     byhand_refuses("staeformer", &cfg, "104 channels are not split by 5 heads");
     cfg.layers = WF_STAEFORMER_LAYERS + 1;
     byhand_refuses("staeformer", &cfg, "staeformer: 9 layers, want at most 8");

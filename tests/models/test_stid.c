@@ -1,4 +1,4 @@
-/* STID in loops. */
+/* These tests compare STID with the same computation in loops. */
 #include "models/stid.h"
 #include "tests/kit/byhand.h"
 #include "tests/kit/tiny.h"
@@ -11,7 +11,7 @@ static void put_row(const struct byhand *m, const char *table, int row, double *
     for (int i = 0; i < D; i++) z[i] = (double)rows[row * D + i];
 }
 
-/* y[Q] of node n in sample b; the channels are one measured, the time of day, the day of week. */
+/* Computes y[Q] of node n in sample b; channels are the measured one, time of day and weekday. */
 static void by_formula(const struct byhand *m, int b, int n, double *y)
 {
     int C = m->task.channels, width = (2 + m->task.time_of_day + m->task.day_of_week) * D, at;
@@ -84,8 +84,8 @@ Test(stid, a_time_of_day_without_a_number_of_steps_has_no_table)
     dense_free(&d);
 }
 
-/* The paper's .12 M; exactly, 36 * 32 + 32 + (207 + 288 + 7) * 32 + 3 * 2 * (128^2 + 128) +
- * 128 * 12 + 12. */
+/* The paper gives .12 M parameters; the exact number is 36 * 32 + 32 + (207 + 288 + 7) * 32 +
+ * 3 * 2 * (128^2 + 128) + 128 * 12 + 12. */
 Test(stid, has_the_published_number_of_parameters_at_metr_la)
 {
     cr_expect_eq(byhand_metr_la("stid", true), 117868, "%td", byhand_metr_la("stid", true));

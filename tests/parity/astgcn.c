@@ -1,4 +1,4 @@
-/* astgcn.c - ASTGCN and MSTGCN of PyTorch Geometric Temporal, on one graph or one per step. */
+/* astgcn.c - compares PyTorch Geometric Temporal's ASTGCN and MSTGCN, on one graph or several. */
 #include "models/astgcn.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 enum { GRAPHS = 16 };
 
-/* The graph, or the graphs of the steps. */
+/* Holds the one graph, or the graphs of the steps. */
 struct graphs {
     int count;
     struct wf_graph graph[GRAPHS];
@@ -33,7 +33,7 @@ static enum wf_status add_graph(struct run *r, struct graphs *gs, const char *pa
     return WF_OK;
 }
 
-/* The eigenvalue, or the list of them as text. */
+/* Compares the largest eigenvalue, or the list of them, which is stored as text. */
 static enum wf_status check_lambda(struct run *r, const struct graphs *gs)
 {
     char *text = NULL;
@@ -42,7 +42,7 @@ static enum wf_status check_lambda(struct run *r, const struct graphs *gs)
         return compare_number(r, "lambda_max_computed", have, number(r, "lambda_max_computed", -1));
     }
     enum wf_status s = WF_OK;
-    char *at = text + 1; /* "[4.4, 4.2, ..]" */
+    char *at = text + 1; /* the text is "[4.4, 4.2, ..]" */
     for (int t = 0; t < gs->count && !s; t++) {
         s = compare_number(r, "lambda_max_computed", gs->graph[t].cfg.lambda_max, strtod(at, &at));
         while (*at == ',' || *at == ' ') at++;
@@ -66,7 +66,7 @@ static enum wf_status open_graphs(struct run *r, struct graphs *gs, bool plain)
     return has_attr(r, "", "lambda_max_computed") ? check_lambda(r, gs) : WF_OK;
 }
 
-/* [B, N, F, T] as [B, T, N, F]; and back. */
+/* Permutes [B, N, F, T] to [B, T, N, F], and back. */
 static struct wf_tensor *time_first(struct run *r, struct wf_tensor *X)
 {
     return wf_permute(&r->g, X, 0, 3, 1, 2);

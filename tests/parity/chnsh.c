@@ -1,4 +1,4 @@
-/* chnsh.c - the DCRNN of chnsh/DCRNN_PyTorch: its cell, and the whole model. */
+/* chnsh.c - compares the cell and the whole DCRNN model of chnsh/DCRNN_PyTorch. */
 #include <stdio.h>
 #include "models/dcrnn_names.h"
 #include "tensor/alloc.h"
@@ -42,7 +42,7 @@ struct wf_supports chnsh_supports(struct run *r, const char *path)
 
 /* ---- the cell ---- */
 
-/* The Laplacian of the reference is rounded to float32 on the way: it is taken from the file. */
+/* The reference rounds its Laplacian to float32 on the way, so it is taken from the file. */
 static enum wf_status laplacian(struct run *r, struct wf_csr *A, struct wf_supports *S)
 {
     struct wf_array a;
@@ -70,13 +70,13 @@ static enum wf_status laplacian(struct run *r, struct wf_csr *A, struct wf_suppo
     return s ? wf_fail(&r->err, s, "no memory or no terms for the Laplacian") : WF_OK;
 }
 
-/* Support d as a dense matrix: its product with the identity. */
+/* Returns support d as a dense matrix, by multiplying it with the identity. */
 static struct wf_tensor *dense(struct wf_tape *g, const struct wf_supports *S, int d)
 {
     return wf_spmm(g, S->pattern[d], S->value[d], wf_identity(g, S->nodes), false);
 }
 
-/* Rows c * M + m of the published weight to our m * C + c. */
+/* Row c * M + m of the published weight is row m * C + c of ours. */
 static struct wf_dconv dconv(struct run *r, int rows, int out, int terms)
 {
     char path[PATH_TEXT];
@@ -151,7 +151,7 @@ static enum wf_status run_model(struct run *r, const struct wf_dcrnn *m, struct 
     return finish_named(r, ps, names);
 }
 
-/* Labels are read in every step when the case says so; else never. */
+/* The decoder reads labels in every step when the case says so, otherwise never. */
 enum wf_status run_chnsh_dcrnn(struct run *r)
 {
     struct wf_dcrnn m;

@@ -1,4 +1,4 @@
-/* convolutional.c - PyTorch Geometric Temporal's layers of convolutions over time. */
+/* convolutional.c - compares PyTorch Geometric Temporal's layers of convolutions over time. */
 #include "models/aagcn_names.h"
 #include "models/stgcn.h"
 #include "tests/parity/spectral.h"
@@ -32,7 +32,7 @@ static enum wf_status st_conv(struct run *r, struct named *n)
     return finish_named(r, &n->ps, &n->names);
 }
 
-/* The loaded matrix is the whole graph, but where it is fixed. */
+/* The loaded matrix replaces the whole graph, except where the graph is fixed. */
 static enum wf_status aagcn(struct run *r, struct named *n)
 {
     struct wf_tape *g = &r->g;

@@ -1,4 +1,4 @@
-/* dnntsp.c - DNNTSP of PyTorch Geometric Temporal, with the edges of every sample in one graph. */
+/* dnntsp.c - compares PyTorch Geometric Temporal's DNNTSP; one graph has the edges of all samples. */
 #include "models/dnntsp.h"
 #include "tests/parity/spectral.h"
 

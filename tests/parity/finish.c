@@ -1,4 +1,4 @@
-/* The end of a comparison: losses, outputs and gradients against the file's. */
+/* This is the end of a comparison: it checks losses, outputs and gradients against the file's. */
 #include <stdio.h>
 #include <string.h>
 #include "tests/parity/parity.h"
@@ -44,7 +44,7 @@ static enum wf_status visit_grad(struct run *r, const char *path)
     return wf_fail(&r->err, WF_EINVAL, "%s is not computed", path);
 }
 
-/* sum over the outputs of sum(output * cotangent) */
+/* Returns the sum over the outputs of sum(output * cotangent). */
 static enum wf_status backward(struct run *r)
 {
     struct wf_tape *g = &r->g;

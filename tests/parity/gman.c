@@ -1,4 +1,4 @@
-/* gman.c - GMAN of PyTorch Geometric Temporal. Its K and d are d heads of K channels. */
+/* gman.c - compares PyTorch Geometric Temporal's GMAN. Its K and d mean d heads of K channels. */
 #include "models/gman_names.h"
 #include <math.h>
 #include <string.h>

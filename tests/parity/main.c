@@ -1,7 +1,8 @@
 /* parity [--device D] [DIR] - runs every case of every reference file *.h5 in DIR and compares.
  *
- * One line per case: file, case, pass, fail or not-covered, largest error and where. Error of an
- * array: max |a - b| / max(max |b|, 0.01 x the largest value compared in its case). */
+ * A case prints one line: file, case, pass, fail or not-covered, the largest error and its array.
+ * The error of an array is max |a - b| / max(max |b|, 0.01 x the largest value compared in its
+ * case). */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static double worst(const struct run *r, const char **where)
     for (int i = 0; i < r->checks; i++) {
         const struct check *c = &r->check[i];
         double e = c->diff == 0 ? 0 : c->diff / fmax(c->peak, 0.01 * peak);
-        if (e != e) e = INFINITY; /* an infinite reference */
+        if (e != e) e = INFINITY; /* the reference may be infinite */
         if (i && e <= most) continue;
         most = e;
         *where = c->where;
@@ -65,7 +66,7 @@ static void release(struct run *r)
 static void run_case(struct wf_backend *be, struct wf_h5 *h5, const char *path, const char *stem,
                      const char *name, struct total *sum)
 {
-    static struct run r; /* its leaves are too many for a stack */
+    static struct run r; /* the run's arrays of leaves are too large for the stack */
     const char *where;
     runner *run = find(stem);
     r = (struct run){ .file = path, .name = name, .h5 = h5, .covered = run != NULL };

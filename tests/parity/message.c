@@ -1,4 +1,4 @@
-/* message.c - PyTorch Geometric's message passing: GAT, GraphSAGE, RGCN, gated graph, top-k. */
+/* message.c - compares PyTorch Geometric's GAT, GraphSAGE, RGCN, gated graph and top-k pooling. */
 #include "nn/message.h"
 #include <math.h>
 #include <string.h>
@@ -109,7 +109,7 @@ enum wf_status run_pyg_gatconv(struct run *r)
 
 /* ---- layers on one pattern ---- */
 
-/* One case: parameters, their names, the pattern. */
+/* A case has parameters, their published names and the graph's sparsity pattern. */
 struct layer {
     struct wf_params ps;
     struct wf_renames names;
@@ -200,7 +200,7 @@ enum wf_status run_pyg_gatedgraphconv(struct run *r)
 
 /* ---- pooling ---- */
 
-/* The edges that are kept, as numbers [2, E]. */
+/* Returns the edges that pooling keeps, as node numbers [2, E]. */
 static enum wf_status kept_edges(struct run *r, const struct wf_edges *ed,
                                  const struct wf_tensor *perm, struct wf_tensor **out)
 {

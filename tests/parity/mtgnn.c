@@ -1,11 +1,11 @@
-/* mtgnn.c - MTGNN of PyTorch Geometric Temporal. Time is its last axis. */
+/* mtgnn.c - compares MTGNN of PyTorch Geometric Temporal, whose last axis is time. */
 #include "models/mtgnn_names.h"
 #include <stdio.h>
 #include <string.h>
 #include "tensor/alloc.h"
 #include "tests/parity/spectral.h"
 
-/* "[2, 3]": how many. */
+/* Reads the kernel widths, such as "[2, 3]"; returns how many there are. */
 static int widths(struct run *r, int width[WF_INCEPTION_WIDTHS])
 {
     char *text;
@@ -51,7 +51,7 @@ static enum wf_status inception(struct run *r, struct named *n)
     return finish_named(r, &n->ps, &n->names);
 }
 
-/* inputs/idx, where the case has it; free with wf_index_free. */
+/* Reads inputs/idx where the case has it; free it with wf_index_free. */
 static enum wf_status nodes_of(struct run *r, int range, struct wf_index *ix)
 {
     struct wf_array a;

@@ -1,9 +1,9 @@
-/* named.c - layers whose parameters and state come and are compared by their published names. */
+/* named.c - loads and compares a layer's parameters and state by their published names. */
 #include <stdio.h>
 #include <string.h>
 #include "tests/parity/parity.h"
 
-/* The state slot that the published name belongs to; NULL: none. */
+/* Returns the state slot that the published name belongs to, or NULL if there is none. */
 static struct wf_param *slot(const struct wf_params *ps, const struct wf_renames *t,
                              const char *theirs)
 {
@@ -17,7 +17,7 @@ static struct wf_param *slot(const struct wf_params *ps, const struct wf_renames
 
 enum { LOAD, COMPARE };
 
-/* Every array of a group of the case, into its state slot or against it. */
+/* Copies every array of a group of the case into its state slot, or compares the two. */
 static enum wf_status each_slot(struct run *r, const char *group, const struct wf_params *ps,
                                 const struct wf_renames *t, int what)
 {

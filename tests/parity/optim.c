@@ -1,4 +1,4 @@
-/* optim.c - trajectories of the optimizers, step by step. */
+/* optim.c - compares trajectories of the optimizers, step by step. */
 #include "nn/optim.h"
 #include <math.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ static enum wf_status config(struct run *r, struct wf_optim_config *c, struct wf
     return WF_OK;
 }
 
-/* An attribute of the step with what we have. */
+/* Compares an attribute of the step with our value. */
 static enum wf_status compare_attr(struct run *r, int step, const char *attr, double got)
 {
     char object[32], full[PATH_TEXT], where[64];
@@ -78,7 +78,7 @@ static enum wf_status compare_attr(struct run *r, int step, const char *attr, do
     return compare_number(r, where, got, want);
 }
 
-/* The gradient that was used: ours is clipped inside the update, so scale it here by our norm. */
+/* Compares the gradient that was used: ours is clipped inside the update, so it is scaled here. */
 static enum wf_status compare_clipped(struct run *r, const struct wf_optim *o, int step,
                                       double norm)
 {

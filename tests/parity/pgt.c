@@ -1,4 +1,4 @@
-/* pgt.c - PyTorch Geometric Temporal's diffusion convolution and the cells made of it. */
+/* pgt.c - compares PyTorch Geometric Temporal's diffusion convolution and the cells made of it. */
 #include "tests/parity/pgt.h"
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ struct wf_supports case_supports(struct run *r, const char *group)
     return wf_graph_supports(&r->g, &r->graph, leaf(r, path));
 }
 
-/* weight [2, K, in, out] of one convolution as [M * in, out]: both matrices of order 0 are applied
+/* Takes weight [2, K, in, out] of one convolution to [M * in, out]: both matrices of order 0 apply
  * to X, then come the forward and the backward terms. */
 static struct wf_tensor *joint(struct wf_tape *g, struct wf_tensor *w)
 {
@@ -94,7 +94,7 @@ static struct wf_dcgru leaf_cell(struct run *r)
     return pgt_cell(&r->g, p);
 }
 
-/* X [T, N, in] from zero, or one step X [N, in] from H [N, out]. */
+/* Runs the cell over X [T, N, in] from zero, or for one step on X [N, in] from H [N, out]. */
 enum wf_status run_dcrnn(struct run *r)
 {
     enum { MAXT = 256 };
@@ -118,7 +118,7 @@ enum wf_status run_dcrnn(struct run *r)
     return finish(r);
 }
 
-/* Cases named dconv_* are single convolutions, the others X [B, T, N, in] from zero. */
+/* Cases named dconv_* are single convolutions; the others run X [B, T, N, in] from zero. */
 enum wf_status run_batcheddcrnn(struct run *r)
 {
     if (strncmp(r->name, "dconv", strlen("dconv")) == 0) return dconv(r);

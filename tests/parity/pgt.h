@@ -1,4 +1,4 @@
-/* pgt.h - PyTorch Geometric Temporal's cell under its published names. */
+/* pgt.h - builds PyTorch Geometric Temporal's cell from its published names. */
 #ifndef WF_PARITY_PGT_H
 #define WF_PARITY_PGT_H
 
@@ -8,7 +8,7 @@
 enum { PGT_PARAMS = 6 };
 extern const char *const pgt_names[PGT_PARAMS];
 
-/* Our cell, built on the tape from the parameters in the order of pgt_names. */
+/* Builds our cell on the tape from the parameters in the order of pgt_names. */
 struct wf_dcgru pgt_cell(struct wf_tape *g, struct wf_tensor *const p[PGT_PARAMS]);
 
 #endif

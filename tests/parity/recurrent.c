@@ -1,4 +1,4 @@
-/* recurrent.c - PyTorch Geometric Temporal's recurrent cells on spectral convolutions. */
+/* recurrent.c - compares PyTorch Geometric Temporal's recurrent cells on spectral convolutions. */
 #include "models/a3tgcn.h"
 #include "models/agcrn.h"
 #include "models/gclstm.h"
@@ -9,13 +9,13 @@
 
 enum { MAXT = 256 };
 
-/* A cell whose state[0] is h, and state[1] c where it has two. */
+/* A cell's state[0] is h, and state[1] is c where it has two states. */
 struct cell {
     const void *layer;
     void (*step)(struct wf_tape *g, const void *layer, const struct wf_supports *S,
                  struct wf_tensor *x, struct wf_tensor **state);
     int hidden, states;
-    bool batched; /* X [T, B, N, F] or [B, N, F]; without, a given H says whether */
+    bool batched; /* X is [T, B, N, F] or [B, N, F]; if false, a given H says whether */
 };
 
 static int in_channels(struct run *r)
@@ -28,7 +28,7 @@ static int out_channels(struct run *r)
     return integer(r, "out_channels", 0);
 }
 
-/* X and the number of its nodes, on axis `axis` from the end. */
+/* Reads X and its number of nodes, which is axis `axis` from the end. */
 static struct wf_tensor *input(struct run *r, int axis, int *nodes)
 {
     struct wf_tensor *X = leaf(r, "inputs/X");
@@ -36,7 +36,7 @@ static struct wf_tensor *input(struct run *r, int axis, int *nodes)
     return X;
 }
 
-/* Over the sequence or one step, from the states given or from zero. */
+/* Runs a cell over the sequence or one step, from the given states or from zero. */
 static enum wf_status roll(struct run *r, struct named *n, const struct cell *c,
                            const struct wf_supports *S)
 {
@@ -111,7 +111,7 @@ enum wf_status run_tgcn2(struct run *r)
     return with_params(r, tgcn_batch);
 }
 
-/* X [N, F, T] or [B, N, F, T] */
+/* X is [N, F, T] or [B, N, F, T]. */
 static enum wf_status a3tgcn(struct run *r, struct named *n)
 {
     struct wf_a3tgcn_cell l;
@@ -260,7 +260,7 @@ enum wf_status run_agcrn(struct run *r)
 
 /* ---- MPNN-LSTM ---- */
 
-/* X [B * window * N, F], and a graph with as many nodes. */
+/* X is [B * window * N, F], and the graph has as many nodes as X has rows. */
 static enum wf_status mpnnlstm(struct run *r, struct named *n)
 {
     struct wf_mpnnlstm_cell l;

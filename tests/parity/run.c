@@ -1,4 +1,4 @@
-/* One comparison: a file of reference values, a tape and the parameters that the file names. */
+/* A comparison has a file of reference values, a tape and the parameters that the file names. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +98,7 @@ void output(struct run *r, const char *path, struct wf_tensor *value)
     if (r->outputs < OUTPUTS) r->output[r->outputs++] = (struct output){ path, value };
 }
 
-/* Room for one more comparison. */
+/* Returns room for one more comparison. */
 static struct check *next_check(struct run *r, const char *where)
 {
     if ((r->checks & (r->checks - 1)) == 0) {
@@ -139,7 +139,8 @@ enum wf_status compare_number(struct run *r, const char *where, double got, doub
 
 static bool same_shape(const struct wf_array *a, const struct wf_tensor *t)
 {
-    if (a->ndim == 0) return wf_tensor_count(t) == 1; /* a loss: theirs [], ours [1] */
+    if (a->ndim == 0)
+        return wf_tensor_count(t) == 1; /* a loss has shape [] in the file and [1] here */
     bool same = a->ndim == t->ndim;
     for (int i = 0; i < a->ndim && same; i++) same = a->dim[i] == t->shape[i];
     return same;

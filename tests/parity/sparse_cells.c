@@ -1,5 +1,5 @@
-/* sparse_cells.c - cells of PyTorch Geometric Temporal made of message passing: LRGCN, DyGrEncoder,
- * EvolveGCN, HeteroGCLSTM. */
+/* sparse_cells.c - compares PyTorch Geometric Temporal's message-passing cells: LRGCN,
+ * DyGrEncoder, EvolveGCN and HeteroGCLSTM. */
 #include <stdio.h>
 #include <string.h>
 #include "models/dygrencoder.h"
@@ -11,7 +11,7 @@
 
 enum { MAXT = 256 };
 
-/* One case: parameters, their names, patterns of the relations. */
+/* A case has parameters, their published names and the patterns of its relations. */
 struct cell {
     struct wf_params ps;
     struct wf_renames names;
@@ -147,7 +147,7 @@ enum wf_status run_evolvegcnh(struct run *r)
 
 /* ---- HeteroGCLSTM ---- */
 
-/* What the names of the arrays in a group say after a prefix, into text, which outlives the run. */
+/* Writes what follows a prefix in a group's array names into text, which outlives the run. */
 static enum wf_status names_after(struct run *r, const char *group, const char *prefix,
                                   char text[][64], int most, int *count)
 {
@@ -171,8 +171,8 @@ static int type_of(const struct wf_heterogclstm_config *cfg, const char *name)
     return -1;
 }
 
-/* Types from the arrays X_TYPE; relations from edge_index.SOURCE__NAME__TARGET, whose text is cut
- * into its three parts. */
+/* Reads node types from the arrays X_TYPE, and relations from edge_index.SOURCE__NAME__TARGET,
+ * whose text is cut into its three parts. */
 struct hetero {
     struct wf_heterogclstm_config cfg;
     char type[WF_HETERO_TYPES][64], relation[WF_HETERO_RELATIONS][64];
@@ -207,7 +207,7 @@ static enum wf_status read_hetero(struct run *r, struct hetero *m, struct wf_csr
     return WF_OK;
 }
 
-/* H_TYPE of all steps and C_TYPE of the last. */
+/* Computes H_TYPE of all steps and C_TYPE of the last. */
 static void steps(struct run *r, const struct wf_heterogclstm_cell *l, const struct hetero *m,
                   const struct wf_csr *A)
 {

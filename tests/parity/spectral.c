@@ -1,4 +1,4 @@
-/* spectral.c - GCN and Chebyshev convolutions of PyTorch Geometric, and the one with attention. */
+/* spectral.c - compares PyTorch Geometric's GCN and Chebyshev convolutions, also with attention. */
 #include "tests/parity/spectral.h"
 #include "nn/gcn.h"
 
@@ -28,7 +28,7 @@ enum wf_status cheb_graph(struct run *r, int nodes)
     return case_graph(r, "inputs/", nodes, &cfg);
 }
 
-/* X [.., N, in], sizes as the case's attributes say. */
+/* X is [.., N, in]; the sizes come from the case's attributes. */
 static enum wf_status run_gcn(struct run *r, struct named *n)
 {
     struct wf_gcn l;

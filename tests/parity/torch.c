@@ -1,4 +1,4 @@
-/* torch.c - PyTorch's own layers and losses. */
+/* torch.c - compares PyTorch's own layers and losses. */
 #include <stdio.h>
 #include "nn/rnn.h"
 #include "tests/parity/spectral.h"
@@ -11,7 +11,7 @@ enum wf_status run_torch_linear(struct run *r)
     return finish(r);
 }
 
-/* X [T, B, I], H and C [layers, B, H]: ours have the batch first and a state per layer. */
+/* X is [T, B, I], H and C are [layers, B, H]; ours have the batch first and a state per layer. */
 static void split_layers(struct run *r, const char *path, int layers, struct wf_tensor **h)
 {
     for (int k = 0; k < layers; k++) h[k] = wf_select(&r->g, leaf(r, path), 0, k);

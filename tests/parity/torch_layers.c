@@ -1,4 +1,4 @@
-/* torch_layers.c - PyTorch's normalisations, convolutions, attention and embedding. */
+/* torch_layers.c - compares PyTorch's normalisations, convolutions, attention and embedding. */
 #include <stdio.h>
 #include "nn/attention.h"
 #include "nn/conv.h"
@@ -10,7 +10,7 @@
 static enum wf_status layer_norm(struct run *r, struct named *n)
 {
     struct wf_layer_norm l;
-    struct wf_tensor *w = leaf(r, "params/weight"); /* for its shape */
+    struct wf_tensor *w = leaf(r, "params/weight"); /* is read for its shape */
     WF_TRY(tape_status(r));
     wf_layer_norm_init(&l, &n->ps, "norm", w->ndim, w->shape);
     wf_layer_norm_names(&n->names, NULL, "norm");
@@ -19,7 +19,7 @@ static enum wf_status layer_norm(struct run *r, struct named *n)
     return finish_named(r, &n->ps, &n->names);
 }
 
-/* Theirs has the channels on axis 1; ours takes any. */
+/* PyTorch has the channels on axis 1; our layer takes any axis. */
 static enum wf_status batch_norm(struct run *r, struct named *n)
 {
     struct wf_batch_norm l;
@@ -31,7 +31,7 @@ static enum wf_status batch_norm(struct run *r, struct named *n)
     return finish_named(r, &n->ps, &n->names);
 }
 
-/* "[H, W]", or a number for H. */
+/* Reads "[H, W]", or a single number for H. */
 static void pair(struct run *r, const char *attr, int out[2])
 {
     char *text;
@@ -88,7 +88,7 @@ static enum wf_status mha(struct run *r, struct named *n)
     WF_TRY(load_named(r, &n->ps, &n->names));
     bool batch_first = integer(r, "batch_first", 0);
     struct wf_tensor *q = leaf(r, "inputs/Q"), *mask = NULL;
-    if (has(r, "inputs/mask")) /* 1 is forbidden: log(1 - 1) */
+    if (has(r, "inputs/mask")) /* a mask of 1 forbids: log(1 - 1) is -infinity */
         mask = wf_log(g, wf_affine(g, leaf(r, "inputs/mask"), -1, 1));
     if (!batch_first) q = wf_permute(g, q, 1, 0, 2);
     struct wf_tensor *k = has(r, "inputs/K") ? leaf(r, "inputs/K") : q;

@@ -1,4 +1,4 @@
-/* traj.c - what the two training trajectories share, and which is which. */
+/* traj.c - holds what the two training trajectories share, and chooses between them. */
 #include "tests/parity/traj.h"
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,8 @@ enum wf_status run_train_traj(struct run *r)
     return WF_OK;
 }
 
-/* Reference and ours use the same formula for the mask, but only the former in plain double: the
- * caller gives the target in the data's units. */
+/* Reference and library use the same formula for the mask, but only the reference applies it in
+ * plain double, so the caller gives the target in the data's units. */
 struct wf_tensor *traj_loss(struct wf_tape *g, struct wf_tensor *out, struct wf_tensor *mean,
                             struct wf_tensor *std, struct wf_tensor *target)
 {

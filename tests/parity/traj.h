@@ -1,4 +1,4 @@
-/* traj.h - training trajectories: losses, updates, and their comparison. */
+/* traj.h - compares training trajectories: their losses and their updates. */
 #ifndef WF_PARITY_TRAJ_H
 #define WF_PARITY_TRAJ_H
 
@@ -7,10 +7,10 @@
 
 enum { MAXSTEP = 4096 };
 
-/* Masked MAE of out * std + mean with target, which is in the data's units. */
+/* Returns the masked MAE of out * std + mean with target, which is in the data's units. */
 struct wf_tensor *traj_loss(struct wf_tape *g, struct wf_tensor *out, struct wf_tensor *mean,
                             struct wf_tensor *std, struct wf_tensor *target);
-/* Gradients and one update; *value gets the loss. */
+/* Computes gradients and makes one update; *value gets the loss. */
 enum wf_status traj_update(struct run *r, struct wf_optim *o, int step, struct wf_tensor *loss,
                            double *value);
 enum wf_status traj_losses(struct run *r, const char *path, const double *got, int n);

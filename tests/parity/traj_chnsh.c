@@ -1,4 +1,4 @@
-/* traj_chnsh.c - two epochs of chnsh's DCRNN, batch after batch, with clipping. */
+/* traj_chnsh.c - compares two epochs of chnsh's DCRNN, batch after batch, with clipping. */
 #include <stdio.h>
 #include "models/dcrnn_names.h"
 #include "tensor/alloc.h"
@@ -11,11 +11,11 @@ struct traj {
     struct wf_optim o;
     struct wf_array X, Y; /* [samples, T or Q, N, C] as double */
     double mean, std;     /* of feature 0 */
-    int steps, B;         /* steps so far, batch */
+    int steps, B;         /* steps done so far, batch size */
     double *losses, *norms;
 };
 
-/* A published set of parameters with ours, or with our gradients. */
+/* Compares a published set of parameters with our parameters, or with our gradients. */
 static enum wf_status compare_set(struct traj *t, const char *group, bool grad)
 {
     struct run *r = t->r;
@@ -32,8 +32,8 @@ static enum wf_status compare_set(struct traj *t, const char *group, bool grad)
     return s;
 }
 
-/* Samples first .. first + n - 1: x with all features, and targets (feature 0) in their units:
- * multiplied, rounded, then added, so that zeros come back as zeros. */
+/* Makes a batch of samples first .. first + n - 1: x has all features, and the targets (feature 0)
+ * are in the data's units: multiplied, rounded, then added, so that zeros come back as zeros. */
 static struct wf_tensor *batch(struct traj *t, struct wf_batch *b, int first, int n)
 {
     struct wf_tape *g = &t->r->g;

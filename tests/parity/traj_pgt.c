@@ -1,4 +1,4 @@
-/* traj_pgt.c - index-batched training of PyTorch Geometric Temporal's DCRNN. */
+/* traj_pgt.c - compares index-batched training of PyTorch Geometric Temporal's DCRNN. */
 #include <math.h>
 #include <stdio.h>
 #include "tensor/alloc.h"
@@ -17,7 +17,7 @@ struct traj {
     double *losses;
 };
 
-/* The parameters under `group` of the case; pgt_names are names of ours too. */
+/* Reads the parameters under `group` of the case; pgt_names are our names as well. */
 static enum wf_status load(struct run *r, struct wf_params *ps, const char *group)
 {
     char path[PATH_TEXT];
@@ -47,7 +47,7 @@ static enum wf_status compare_set(struct traj *t, const char *group, bool grad)
     return s;
 }
 
-/* Loss of the windows start[0..n), the model built anew from the published parameters. */
+/* Returns the loss of windows start[0..n) of a model built anew from the published parameters. */
 static struct wf_tensor *loss(struct traj *t, struct wf_batch *b, const int *start, int n)
 {
     struct run *r = t->r;
@@ -85,7 +85,7 @@ static enum wf_status one_step(struct traj *t, const int *start, int n)
     return compare_set(t, "param_step1", false);
 }
 
-/* Plain mean over the validation batches. */
+/* Returns the plain mean over the validation batches. */
 static enum wf_status validate(struct traj *t, int epoch)
 {
     struct run *r = t->r;
@@ -120,7 +120,7 @@ static enum wf_status train(struct traj *t)
     return traj_losses(t->r, "losses", t->losses, t->steps);
 }
 
-/* The series in wf_real, the scaler of the whole series, and the standardised data. */
+/* Reads the series in wf_real, fits the scaler to the whole series, and standardises the data. */
 static enum wf_status put_series(struct traj *t, const struct wf_array *raw, struct wf_scaler *sc)
 {
     struct run *r = t->r;

@@ -1,4 +1,4 @@
-/* The experiment programs from outside: what they leave behind, and how they refuse. */
+/* These tests run the experiment programs from outside: their output files and their refusals. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "tests/kit/scratch.h"
 #include "tests/kit/tiny.h"
 
-/* A small data set in one file; the path stays valid in `data`. */
+/* Makes a small data set in one file; the path stays valid in `data`. */
 static char data[512], out[512];
 
 static void small_set(void)
@@ -103,7 +103,7 @@ Test(apps, chickenpox_trains_on_the_real_set)
     expect_file("per_epoch_stats.csv", "epoch,runtime,t_mae,v_mae,pgt_v_mae", 3);
 }
 
-/* The same seed makes the same bits. */
+/* The same seed gives the same bits. */
 Test(apps, graphs_that_change_train_the_models_made_for_them)
 {
     static const char *const models[] = { "evolvegcn-o", "evolvegcn-h --lags 2", "lrgcn --hidden 8",
@@ -137,7 +137,7 @@ Test(apps, real_graphs_that_change_are_trained_on)
     expect_file("per_epoch_stats.csv", "epoch,runtime,t_mae,v_mae,pgt_v_mae", 2);
 }
 
-/* A word of 300 characters, more than an option of text has room for. */
+/* This is a word of 300 characters, longer than a text option may be. */
 #define LONG10 "xxxxxxxxxx"
 #define LONG60 LONG10 LONG10 LONG10 LONG10 LONG10 LONG10
 #define LONG   LONG60 LONG60 LONG60 LONG60 LONG60
@@ -196,7 +196,7 @@ Test(apps, without_a_device_the_cpu_computes_and_one_line_says_so)
                     "--data '%s' --adjacency '' --out '%s' --precision tf32", data, out);
 }
 
-/* A machine without CUDA: the plugin's libraries are not to be had. */
+/* On a machine without CUDA the plugin's libraries cannot be loaded. */
 Test(apps, without_cuda_libraries_the_cpu_computes)
 {
     static const char *const names[] = { "libcudart.so.13", "libcudart.so.12", "libweft_cuda.so" };

@@ -1,4 +1,4 @@
-/* The program `dataset`: what it makes, describes, converts and refuses. */
+/* These tests check what the program `dataset` makes, describes, converts and refuses. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

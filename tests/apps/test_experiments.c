@@ -1,5 +1,5 @@
-/* The experiment programs on data sets of their names, real ones and stand-ins, and what the paper
- * claims: index-batching costs no accuracy. */
+/* These tests run the experiment programs on named data sets, real ones and stand-ins, and check
+ * the paper's claim that index-batching costs no accuracy. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static double stat_of(const char *column)
     return x;
 }
 
-/* The three files with the columns of dist/README.md, and numbers that can be. */
+/* Checks that the three files have the columns of dist/README.md and plausible numbers. */
 static void expect_files(int epochs)
 {
     char head[200];
@@ -58,7 +58,7 @@ static void expect_files(int epochs)
     wf_csv_free(&csv);
 }
 
-/* days: of the stand-in, as short as a run takes. */
+/* `days` is the length of the stand-in, which is as short as a run allows. */
 static const struct {
     const char *program, *set;
     int days;
@@ -98,7 +98,7 @@ Test(experiments, sets_that_are_solved_here_are_trained_on_by_name)
     }
 }
 
-/* Their stand-ins have as many nodes as the real sets, which is much for a test. */
+/* Stand-ins have as many nodes as the real sets, so this test uses a small file instead. */
 Test(experiments, of_large_sets_run_on_a_small_file)
 {
     static const char *const programs[] = { "pems_all_la", "pems" };
@@ -117,7 +117,7 @@ Test(experiments, of_large_sets_run_on_a_small_file)
 
 static char curves[2][65536];
 
-/* What a run says of each epoch but its time, and its errors on the test part. */
+/* Returns what a run reports of each epoch except its time, and its errors on the test part. */
 static void keep_curve(char *to, size_t size)
 {
     struct wf_csv csv = read_csv(scratch("out/per_epoch_stats.csv"));

@@ -1,4 +1,4 @@
-/* Downloads from a server on the loopback that breaks them off in every way. */
+/* These tests download from a server on the loopback that breaks connections in many ways. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ static void fill(struct server *s, size_t size, unsigned seed)
         s->body[i] = (char)((seed = seed * 1664525U + 1013904223U) >> 24);
 }
 
-/* A server with a file of version "1", whose bytes say nothing. */
+/* Starts a server with a file of version "1", whose content is arbitrary. */
 static struct server *start(void)
 {
     struct server *s = server_start();
@@ -67,7 +67,7 @@ static void expect_part(long size)
     cr_assert_eq(scratch_count(), size < 0 ? 0 : 2);
 }
 
-/* The first half is there, the connection broke. */
+/* The first half of the file is there, since the connection broke. */
 static void cut_in_half(struct server *s)
 {
     s->cut = HALF;
@@ -105,7 +105,7 @@ Test(fetch, a_broken_download_goes_on)
     cr_expect_str_eq(s->range, "bytes=150000-");
 }
 
-/* Many ends, and a date instead of a tag. */
+/* The connection ends many times, and the file has a date instead of an entity tag. */
 Test(fetch, a_download_that_breaks_often_comes_to_an_end)
 {
     struct server *s = start();
@@ -133,7 +133,7 @@ Test(fetch, a_server_without_ranges_sends_all_again)
 Test(fetch, a_file_that_changed_is_taken_anew)
 {
     struct server *s = start();
-    for (int no_if = 0; no_if < 2; no_if++) { /* the second server does not look at If-Range */
+    for (int no_if = 0; no_if < 2; no_if++) { /* the second server ignores If-Range */
         cut_in_half(s);
         fill(s, SIZE + 1000 * no_if, 2);
         strcpy(s->version, no_if ? "\"3\"" : "\"2\"");
@@ -146,7 +146,7 @@ Test(fetch, a_file_that_changed_is_taken_anew)
     }
 }
 
-/* A weak tag promises the same meaning, not the same bytes. */
+/* A weak entity tag promises the same meaning, not the same bytes. */
 Test(fetch, without_a_version_nothing_is_gone_on_with)
 {
     static const char *const versions[] = { "", "W/\"1\"" };
@@ -224,7 +224,7 @@ Test(fetch, the_digest_decides)
     expect_no_leaks();
 }
 
-/* A wrong byte in the part comes out at the end, and then all of it goes. */
+/* A wrong byte in the partial file shows at the end, and then all of the file is removed. */
 Test(fetch, a_damaged_part_is_found_by_its_digest)
 {
     struct server *s = start();
@@ -285,7 +285,7 @@ Test(fetch, servers_that_are_not_there_are_named)
 {
     struct server *s = start();
     char host[100] = "http://", want[160];
-    memset(host + 7, 'n', 70); /* longer than a name may be, so nobody is asked for it */
+    memset(host + 7, 'n', 70); /* is longer than a host name may be, so no resolver is asked */
     strcpy(host + 77, "/f.bin");
     const struct {
         const char *url, *says;
@@ -301,7 +301,7 @@ Test(fetch, servers_that_are_not_there_are_named)
         fails(wf_fetch_file(&got, &f, &err), WF_EIO, row[i].says);
         expect_part(-1);
     }
-    /* It speaks no TLS: whoever answers is not who was asked for. */
+    /* The server speaks no TLS, so it cannot prove that it is the host asked for. */
     snprintf(host, sizeof host, "https://127.0.0.1:%d/f.bin", s->port);
     struct wf_fetch f = { .url = host, .path = scratch("f.bin") };
     snprintf(want, sizeof want, "f.bin: %s: ", host);
@@ -325,7 +325,7 @@ Test(fetch, silence_is_not_waited_for, .timeout = TIME_LIMIT)
     expect_whole(s);
 }
 
-/* A file that has no length ends where the connection does. */
+/* A file without a length ends where the connection does. */
 Test(fetch, a_length_is_not_needed)
 {
     struct server *s = start();
@@ -414,7 +414,7 @@ Test(fetch, the_caller_may_stop_it)
 
 /* ---- dataset fetch ---- */
 
-/* The first set whose files, at least one, all have an address and no digest, or have none. */
+/* Finds the first set whose files (one at least) have an address and no digest, or no address. */
 static const struct wf_catalog_entry *some_set(bool offered)
 {
     const struct wf_catalog_entry *e;
@@ -503,7 +503,7 @@ Test(fetch, the_program_says_how_to_get_what_nobody_offers)
     }
 }
 
-/* Half of the file is there, nothing more comes, and somebody ends the program. */
+/* Half of the file is there, nothing more comes, and the program is interrupted. */
 Test(fetch, the_program_goes_on_after_a_signal, .timeout = TIME_LIMIT)
 {
     static const char *const signals[] = { "INT", "TERM" };

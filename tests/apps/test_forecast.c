@@ -1,4 +1,4 @@
-/* The program `forecast` and the functions behind it: forecasts from a checkpoint alone. */
+/* These tests check the program `forecast` and its functions: forecasts need a checkpoint alone. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,14 +23,14 @@ static void forecast(const char *arguments)
     program_works("forecast", "%s", arguments);
 }
 
-/* A run of a few steps, with its checkpoints. */
+/* Makes a run of a few steps, with its checkpoints. */
 static void train(void)
 {
     program_works("demo", "--sensors 8 --days 7 --hidden 4 --debug True --pictures False "
                           "--baselines False");
 }
 
-/* Refused in one line that contains the text, and the old output is as it was. */
+/* Expects a refusal in one line that contains the text, and that the old output is unchanged. */
 static void refuses(const char *arguments, const char *text)
 {
     char old[16];
@@ -72,7 +72,7 @@ Test(forecast, the_last_window_of_a_series_is_forecast)
     struct wf_array t = read_h5("a.h5", "times", WF_I64);
     cr_expect(a.ndim == 4 && a.dim[0] == 3 && a.dim[1] == 12 && a.dim[2] == 8 && a.dim[3] == 1);
     cr_assert(t.ndim == 2 && t.dim[0] == 3 && t.dim[1] == 12);
-    /* Seven days from a Monday: the last row is of 23:55, what follows is of the eighth day. */
+    /* The data have seven days from a Monday; after the last row, 23:55, comes the eighth day. */
     cr_expect_eq(t.i64[2 * 12] % 86400, 0);
     for (int i = 1; i < 12; i++) cr_expect_eq(t.i64[2 * 12 + i] - t.i64[2 * 12 + i - 1], 300);
     cr_expect_eq(t.i64[0], t.i64[2 * 12] - 600);
@@ -81,7 +81,7 @@ Test(forecast, the_last_window_of_a_series_is_forecast)
     wf_array_free(&t);
 }
 
-/* What the trainer, with its own windows and scaler, forecasts. */
+/* Returns what the trainer forecasts with its own windows and scaler. */
 static void trainers_forecast(const char *best, const char *data, int start, wf_real *pred)
 {
     struct wf_experiment x = { 0 };
@@ -113,13 +113,13 @@ Test(forecast, a_forecast_is_the_trainers)
     struct wf_array a = read_h5("a.h5", "forecast", WF_F32);
     trainers_forecast(BEST, "results/demo/road.h5", 1500, pred);
     cr_assert_eq(a.count, 12 * 8);
-    for (int i = 0; i < 12 * 8; i++) /* mph; a double build rounds elsewhere */
+    for (int i = 0; i < 12 * 8; i++) /* values are in mph, and a double build rounds differently */
         cr_expect_float_eq((double)a.f32[i], (double)pred[i], 1e-3);
     wf_array_free(&a);
     expect_no_leaks();
 }
 
-/* Rows that do not exist yet have no graph, and none is asked for. */
+/* Rows that do not exist yet have no graph, and the forecast needs none. */
 Test(forecast, of_a_graph_that_changes_reads_that_of_the_rows_seen)
 {
     static wf_real pred[4 * TINY_NODES];
@@ -136,7 +136,7 @@ Test(forecast, of_a_graph_that_changes_reads_that_of_the_rows_seen)
     expect_no_leaks();
 }
 
-/* The first rows of the demo's series as a data set of their own. */
+/* Writes the first rows of the demo's series as a data set of their own. */
 static void cut_series(int64_t rows)
 {
     struct wf_dataset ds;
@@ -152,7 +152,7 @@ static void cut_series(int64_t rows)
     wf_dataset_free(&ds);
 }
 
-/* Were the scaler fitted to the shorter file, or the future seen, the two would differ. */
+/* If the scaler were fitted to the shorter file, or the future were seen, the two would differ. */
 Test(forecast, depends_on_nothing_but_the_rows_seen_and_the_checkpoint)
 {
     train();
@@ -222,7 +222,7 @@ Test(forecast, bad_input_is_refused_in_one_line)
     }
 }
 
-/* The program on the published weights; both lines of differences, in the order of the file. */
+/* Runs the program on the published weights; reads its two differences in the file's order. */
 static void published(const char *options, double upstream, double correct)
 {
     char arguments[3000], path[3][700];

@@ -1,4 +1,4 @@
-/* A monitor that writes what its caller reads, and the program that watches a node. */
+/* These tests check the monitor of a caller's columns, and the program `worker_monitor`. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -96,7 +96,7 @@ Test(monitor, a_node_is_read)
     cr_expect(strncmp(source.names, "node_cpu_percent,node_mb,gpu0_mb,gpu0_percent", 45) == 0);
     cr_assert_geq(source.count, 4);
     source.read(node, v);
-    for (until = wf_now() + 0.3; wf_now() < until;) continue; /* one core is busy */
+    for (until = wf_now() + 0.3; wf_now() < until;) continue; /* keeps one core busy */
     source.read(node, v);
     cr_expect(v[0] > 0 && v[0] <= 100, "%g %%", v[0]);
     cr_expect(v[1] > 1 && v[1] < 1e9, "%g MB", v[1]);
@@ -109,7 +109,7 @@ Test(monitor, a_node_is_read)
 
 #define NODE "Timestamp,time_s,node_cpu_percent,node_mb,"
 
-/* A library that claims to be NVML, with so many GPUs. */
+/* Loads a library that claims to be NVML, with the given number of GPUs. */
 static void pretend_gpus(const char *count)
 {
     char path[600];
@@ -158,7 +158,7 @@ Test(worker_monitor, each_gpu_has_its_columns)
     cr_expect(v[0] == 1000 && v[1] == 10 && v[2] == 2000 && v[4] == 3000 && v[5] == 30);
     cr_expect(isnan(v[3]), "the second GPU does not tell: %g", v[3]);
     wf_csv_free(&csv);
-    pretend_gpus("40"); /* more than there are columns */
+    pretend_gpus("40"); /* exceeds the number of columns */
     program_works("worker_monitor", "--out g.csv -- true");
     csv = lines_of("g.csv");
     cr_expect_eq(csv.cols, 1 + 2 + 2 * 31);
@@ -190,7 +190,7 @@ Test(worker_monitor, an_experiment_tells_the_first_gpu_that_it_sees)
     }
 }
 
-/* The child is not waited for while it is watched: ended, it still has an entry. */
+/* The child is not waited for while it is watched, so it keeps its entry in /proc after its end. */
 Test(worker_monitor, lines_end_with_a_process, .timeout = TIME_LIMIT)
 {
     pid_t pid = fork();
@@ -208,7 +208,7 @@ Test(worker_monitor, lines_end_with_a_process, .timeout = TIME_LIMIT)
     program_refuses("there is no such process", "worker_monitor", "--out p.csv --pid %d", (int)pid);
 }
 
-/* Runs it in the background, stops it with a signal; the exit status. */
+/* Runs the program in the background, stops it with a signal, and returns the exit status. */
 static int stopped_by(const char *signal_name, const char *arguments)
 {
     return program_run("worker_monitor",
@@ -225,7 +225,7 @@ Test(worker_monitor, signals_end_it_in_order)
         size_t n = scratch_read("s.csv", text, sizeof text);
         cr_expect(n > 100 && text[n - 1] == '\n', "%s: %s", names[i], text);
     }
-    /* The command hears of it, and its own end counts. */
+    /* The command receives the signal, and its own exit status is returned. */
     cr_expect_eq(stopped_by("TERM", "--out s.csv -- sh -c 'trap \"exit 5\" TERM; "
                                     "for i in $(seq 60); do sleep 0.05; done'"),
                  5);

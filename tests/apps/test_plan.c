@@ -1,4 +1,4 @@
-/* The memory a run will take, said before it takes it. */
+/* These tests check the estimate of a run's memory that is made before the run takes it. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "apps/experiment/plan.h"
@@ -24,7 +24,7 @@ static void open_small(struct wf_experiment *x, const char *model)
     fclose(log);
 }
 
-/* What the arena of a real step and a real forecast held at most. */
+/* Returns the most that the arena of a real step and a real forecast held. */
 static void expect_peaks(const char *model)
 {
     struct wf_experiment x;
@@ -35,7 +35,7 @@ static void expect_peaks(const char *model)
     open_small(&x, model);
     ok(wf_plan_make(&p, &x, 24, &err));
     ok(wf_trainer_predict(&x.trainer, start, 24, pred, &err));
-    /* The trainer puts forecasts into the data's units: two more tensors of their size. */
+    /* The trainer puts forecasts into the data's units: that takes two more tensors. */
     size_t forecast = 24 * 12 * 8 * sizeof(wf_real), units = 4 * (forecast + 64);
     const struct wf_arena *mem = &wf_trainer_tape(&x.trainer)->mem;
     cr_expect(mem->peak >= p.forecast && mem->peak <= p.forecast + units,
@@ -92,7 +92,7 @@ Test(plan, lack_of_memory_names_a_batch_that_fits)
     struct wf_tape g;
     struct wf_tensor *t;
     ok(wf_tape_init(&g, wf_backend_dry(), &err));
-    t = wf_zeros(&g, 3, wf_dims(1000, 1000, 1000)); /* addresses alone */
+    t = wf_zeros(&g, 3, wf_dims(1000, 1000, 1000)); /* the tape plans addresses without memory */
     cr_expect(g.error.status == WF_OK && wf_tensor_count(t) == 1000000000);
     wf_tape_free(&g);
     char data[512];

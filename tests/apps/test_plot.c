@@ -1,4 +1,4 @@
-/* Pictures: each kind is drawn whole, or refused with a message that names what is wrong. */
+/* These tests check that each plot is drawn whole, or refused with a message that says why. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 enum { S = 2, D = 24 };
 static wf_real truth[S * D], near[S * D], far[S * D];
 
-/* Two sensors over a day of hours; one truth is missing. */
+/* The file has two sensors over a day of hours; one true value is missing. */
 static struct wf_plot_forecast day(void)
 {
     static const char *const names[] = { "it's {a}_b, \"c\"", "Szolnok" };

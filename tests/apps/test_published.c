@@ -1,4 +1,4 @@
-/* Forecasts with published weights, and supports built as the published code builds them. */
+/* These tests check forecasts with published weights, and supports built as published. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ static void build_graph(struct wf_graph *gr, enum wf_compat compat)
     wf_adjacency_free(&adj);
 }
 
-/* Support d as a dense matrix [N, N]. */
+/* Returns support d as a dense matrix [N, N]. */
 static void dense(const struct wf_graph *gr, int d, double *out)
 {
     const struct wf_csr *A = gr->supports.pattern[d];
@@ -74,7 +74,7 @@ Test(published, supports_are_those_of_the_trained_code)
     expect_no_leaks();
 }
 
-/* (D_O^-1 A)^T and (D_I^-1 A^T)^T, straight from the matrix. */
+/* Computes (D_O^-1 A)^T and (D_I^-1 A^T)^T directly from the matrix. */
 Test(published, supports_without_the_defect_are_random_walks)
 {
     NEED_SHARED();
@@ -86,7 +86,7 @@ Test(published, supports_without_the_defect_are_random_walks)
     double *have = wf_malloc((size_t)(N * N) * sizeof *have);
     float *want = wf_malloc((size_t)(N * N) * sizeof *want);
     for (int d = 0; d < 2; d++) {
-        for (ptrdiff_t i = 0; i < N; i++) { /* i: where the walk comes from */
+        for (ptrdiff_t i = 0; i < N; i++) { /* i is the node that the walk comes from */
             double sum = 0;
             for (ptrdiff_t j = 0; j < N; j++) sum += (double)adj.A[d ? j * N + i : i * N + j];
             for (ptrdiff_t j = 0; j < N; j++) {
@@ -104,8 +104,8 @@ Test(published, supports_without_the_defect_are_random_walks)
     expect_no_leaks();
 }
 
-/* The published predictions, in mph, from the published weights. The double build is slow and has
- * nothing to add to the other windows. */
+/* Published weights must give the published predictions, in mph. The double build is slow, and more
+ * windows would add nothing to its check. */
 static void expect_predictions(const char *adjacency, enum wf_compat compat, const char *member)
 {
     struct wf_forecast f;

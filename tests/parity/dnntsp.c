@@ -1,4 +1,4 @@
-/* dnntsp.c - compares PyTorch Geometric Temporal's DNNTSP; one graph has the edges of all samples. */
+/* dnntsp.c - compares DNNTSP of PyG Temporal, where the edges of all samples are one graph. */
 #include "models/dnntsp.h"
 #include "tests/parity/spectral.h"
 

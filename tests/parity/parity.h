@@ -82,12 +82,12 @@ enum wf_status finish(struct run *r);
 enum wf_status load_named(struct run *r, struct wf_params *ps, const struct wf_renames *t);
 enum wf_status finish_named(struct run *r, const struct wf_params *ps, const struct wf_renames *t);
 
-/* case_graph() reads the edges of array group + "edge_index" as r->graph; case_supports() returns its
- * supports, with the leaf "edge_weight" beside that array where there is one. */
+/* case_graph() reads the edges of array group + "edge_index" as r->graph; case_supports() returns
+ * its supports, with the leaf "edge_weight" beside that array where there is one. */
 enum wf_status case_graph(struct run *r, const char *group, int nodes,
                           const struct wf_graph_config *cfg);
 struct wf_supports case_supports(struct run *r, const char *group);
-/* Builds the supports of PyTorch Geometric Temporal's DConv from the same edges, with K - 1 hops. */
+/* Builds the graph of PyTorch Geometric Temporal's DConv from the same edges, K - 1 hops. */
 enum wf_status pgt_graph(struct run *r, const char *group, int nodes);
 
 /* These build chnsh's graph of the dense matrix at path, and its supports with wf_real weights. */

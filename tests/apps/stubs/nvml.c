@@ -1,5 +1,6 @@
-/* A library in NVML's place, for machines without a GPU: $WEFT_STUB_GPUS GPUs, of which I uses
- * 1000 (I + 1) MiB and 10 (I + 1) per cent; the second one does not tell its utilisation. */
+/* This library stands in for NVML on machines without a GPU. It shows $WEFT_STUB_GPUS GPUs, of
+ * which number I uses 1000 (I + 1) MiB and 10 (I + 1) per cent; the second does not tell its
+ * utilisation. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* What an experiment leaves behind: text files, the monitor's lines, the history of epochs,
- * tables. */
+/* These tests check what an experiment leaves behind: text files, the monitor's lines, the history
+ * of epochs, and tables. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -85,7 +85,7 @@ Test(report, fields_are_quoted_where_they_have_to_be)
 
 /* ---- monitor ---- */
 
-enum { COLUMNS = 6 }; /* beside the date */
+enum { COLUMNS = 6 }; /* without the date */
 
 static bool seven(void *ctx, double *used, double *total)
 {
@@ -101,7 +101,7 @@ Test(report, the_monitor_writes_at_once_and_when_it_stops)
     const char *path = scratch("system_stats.csv");
     struct wf_monitor m = { .every_s = 1000, .gpu = seven, .ctx = &half };
     ok(wf_monitor_start(&m, path, &err));
-    struct wf_csv csv = read_csv(path); /* what a kill would leave */
+    struct wf_csv csv = read_csv(path); /* a killed program would leave the same */
     cr_assert_eq(csv.rows, 1);
     cr_assert_str_eq(csv.names.name[0], "time_s");
     cr_assert(csv.times_ns != NULL);
@@ -260,7 +260,7 @@ Test(report, a_damaged_history_is_refused)
 
 /* ---- test errors ---- */
 
-/* Errors of scale and of 2 scale at two horizons, of targets 10; nothing counts in the third. */
+/* The errors are `scale` and 2 `scale` at two horizons, on targets of 10; the third has none. */
 static struct wf_metrics errors_of(double scale)
 {
     struct wf_error err = { 0 };

@@ -1,5 +1,5 @@
-/* The paper's tables from runs of programs; here the programs are scripts that leave known files,
- * so that what the tables say is known, and a failure or a stop can be had. */
+/* These tests make the paper's tables from runs of scripts that stand in for the programs. The
+ * scripts leave known files, so the tables' content is known, and they can fail or be stopped. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #include "tests/kit/program.h"
 #include "tests/kit/scratch.h"
 
-/* Writes its folder's files: memory by mode, errors by seed, none of it by name of the data. */
+/* This script writes its folder's files: memory by mode, errors by seed, nothing by data name. */
 static const char experiment[] =
     "#!/bin/sh\n"
     "mode=base seed=1 out=. set=none folder=. resume=False\n"
@@ -97,12 +97,12 @@ Test(reproduce, table3_has_a_row_for_each_set_and_mode)
     ok(run(&r, WF_TABLE3, &err));
     cr_expect(strstr(said, "[ 21/21] table3/pems-bay-index-3: done before"), "%s", said);
     cr_expect_str_eq(text_of("out/runs/table3/pems-bay-index-3/count"), "run\n");
-    ok(run(&r, WF_FIGURE5, &err)); /* of the same runs */
+    ok(run(&r, WF_FIGURE5, &err)); /* uses the same runs */
     cr_expect_str_eq(text_of("out/runs/table3/pems-bay-index-1/count"), "run\n");
     expect_no_leaks();
 }
 
-/* One digit of one epoch. */
+/* The curves differ in one digit of one epoch. */
 Test(reproduce, curves_that_differ_are_told)
 {
     static const char other[] = "epoch,runtime,t_mae,v_mae,pgt_v_mae\n1,2,3.1,2.1,2.5\n"
@@ -144,7 +144,7 @@ Test(reproduce, a_stop_ends_it_and_it_goes_on)
     wf_cli_catch_signals();
     raise(SIGTERM);
     fails(run(&r, WF_TABLE3, &err), WF_EINTR, "stopped before ");
-    wf_cli_catch_signals(); /* forgets it */
+    wf_cli_catch_signals(); /* clears the caught signal */
     ok(run(&r, WF_TABLE3, &err));
 }
 
@@ -166,7 +166,7 @@ Test(reproduce, table4_says_that_there_is_no_gpu)
 
 /* ---- memory ---- */
 
-/* The process's own peak; what else it holds, batches above all, is a few MiB. */
+/* This is the process's own peak; its other memory, batches above all, is a few MiB. */
 Test(reproduce, memory_follows_the_law)
 {
     double mib, law;
@@ -184,8 +184,8 @@ Test(reproduce, memory_follows_the_law)
     }
 }
 
-/* Windows as wide as those the paper compares, of a third of the rows: index saves 95 %, and base is
- * no straw man. */
+/* Windows are as wide as in the paper, over a third of the rows. Index-batching saves 95 %, and
+ * base takes no more than it needs. */
 Test(reproduce, at_the_width_of_pems_bay_index_takes_a_twentieth_of_base)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -1,4 +1,4 @@
-/* The model of scaling against sums by hand, and the pictures made of it. */
+/* These tests compare the model of scaling with sums by hand, and check its pictures. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void expect_near(double a, double b, const char *what)
     cr_expect(fabs(a - b) <= 1e-12 * fabs(b), "%s is %.15g, want %.15g", what, a, b);
 }
 
-/* Two ranks a node; numbers to reckon with by hand. A window is 4 steps of 5 bytes. */
+/* There are two ranks per node and round numbers. A window is 4 steps of 5 bytes. */
 static struct wf_scaling small(void)
 {
     struct wf_scaling s = wf_scaling_defaults();
@@ -40,17 +40,17 @@ Test(scaling, an_all_reduce_takes_the_quicker_way)
 {
     struct wf_scaling s = small();
     near(wf_scaling_allreduce(&s, 80, 1), 0);
-    near(wf_scaling_allreduce(&s, 80, 2), 0.25 + 80 / 200.0); /* one exchange of all */
-    /* Halves inside the nodes, there and back; then one exchange of all between the two. */
+    near(wf_scaling_allreduce(&s, 80, 2), 0.25 + 80 / 200.0); /* all bytes are exchanged once */
+    /* Halves are exchanged inside the nodes, there and back; one exchange of all joins the two nodes. */
     near(wf_scaling_allreduce(&s, 80, 4), 2 * (0.25 + 40 / 200.0) + (0.5 + 80 / 100.0));
-    /* Three nodes: a ring of thirds, for doubling would need three exchanges of all. */
+    /* Three nodes form a ring of thirds, since recursive doubling would need three exchanges of all. */
     near(wf_scaling_allreduce(&s, 80, 6), 2 * (0.25 + 40 / 200.0) + 4 * (0.5 + 80 / 300.0));
-    /* Few bytes: latency alone counts. Inside four ranks by a tree, between nodes by doubling. */
+    /* For few bytes only latency counts: a tree inside four ranks, recursive doubling between nodes. */
     s.ranks_per_node = 4;
     near(wf_scaling_allreduce(&s, 0, 4), 2 * 0.25);
     near(wf_scaling_allreduce(&s, 0, 16), 4 * 0.25 + 2 * 0.5);
     near(wf_scaling_allreduce(&s, 0, 12), 4 * 0.25 + 3 * 0.5);
-    /* Many bytes: a ring, 2 (P - 1) / P of them. */
+    /* Many bytes take a ring, which sends 2 (P - 1) / P of them. */
     near(wf_scaling_allreduce(&s, 1e9, 4), 6 * (0.25 + 0.25e9 / 200));
 }
 
@@ -68,7 +68,7 @@ Test(scaling, the_series_on_every_rank)
     near(c.reduce_s, 2 * 2 * (2 * (0.25 + 20 / 200.0) + (0.5 + 40 / 100.0)));
     near(c.data_s, 0);
     near(c.epoch_s, 2.85 + 6.4 + 7);
-    near(c.once_s, 2 + 4 + 4 * 240 / 15.0); /* together they reach the cap */
+    near(c.once_s, 2 + 4 + 4 * 240 / 15.0); /* together the ranks reach the cap */
     near(c.total_s, 70 + 3 * 16.25);
     near(c.efficiency, 13 / (4 * 16.25));
     near(c.data_bytes, 24 * 5);
@@ -83,7 +83,7 @@ Test(scaling, a_part_of_the_series_has_its_halo)
     struct wf_scaling s = small();
     struct wf_scaling_cost c = wf_scaling_predict(&s, WF_SCALING_PARTITIONED, 4);
     near(c.epoch_s, 16.25);
-    /* 3 windows to train, 1 to validate, 2 to test on, each with 3 rows more. */
+    /* There are 3 windows to train, 1 to validate and 2 to test on, each part with 3 rows more. */
     near(c.data_bytes, (3 + 3 + 1 + 3 + 2 + 3) * 5);
     near(c.once_s, 2 + 4 + 4 * 150 / 15.0);
     near(wf_scaling_predict(&s, WF_SCALING_PARTITIONED, 1).data_bytes, 24 * 5);
@@ -99,7 +99,7 @@ Test(scaling, materialised_windows_travel)
     double valid = 2 * 0.5 + 0.75 * 0.125 + 20 * (0.25 / 200 + 0.5 * 2 / 100) + 20 / 400.0;
     near(c.data_s, train + valid);
     near(c.epoch_s, 16.25 + 4.475);
-    near(c.data_bytes, 6 * 20); /* of 21 windows */
+    near(c.data_bytes, 6 * 20); /* counts 21 windows */
     near(c.once_s, 2 + 4 + 24 + 120 / 50.0);
     c = wf_scaling_predict(&s, WF_SCALING_DDP_BATCH, 4);
     near(c.data_s, (60 + 20) / 400.0);
@@ -305,7 +305,7 @@ Test(scaling, tables_are_written_for_programs_and_for_documents)
     struct wf_scaling_mark mark = { 4, WF_SCALING_DDP, 21.5 };
     const struct wf_scaling_marks m = { 1, &mark };
     snprintf(s.title, sizeof s.title, "by hand");
-    setenv("PATH", "/nonexistent", 1); /* without gnuplot all but the pictures is there */
+    setenv("PATH", "/nonexistent", 1); /* without gnuplot everything but the pictures is written */
     ok(wf_scaling_write(scratch("."), &s, &ranks, &m, NULL, &err));
     expect_in_file("scaling.csv",
                    "\n4,2,ddp,2,2.85,6.4,4.475,20.725,32.4,94.575,0.15681544,0.000114440918\n");
@@ -376,12 +376,12 @@ Test(scaling, the_program_takes_files_then_options)
     snprintf(out, sizeof out, "%s", scratch("out"));
     snprintf(measured, sizeof measured, "%s",
              scratch_file("m.csv", HEAD "2,index,600\n", strlen(HEAD) + 12));
-    setenv("PATH", "/nonexistent", 1); /* no gnuplot: quick */
+    setenv("PATH", "/nonexistent", 1); /* skips the slow pictures, since there is no gnuplot */
     program_works("scaling_model", "'%s' --ranks 1,2 --step 1.5 --out '%s' --measured '%s'",
                   shipped[1], out, measured);
     cr_expect(strstr(program_said, "# PEMS-BAY") && strstr(program_said, "| 2 | 1 | 285 |"), "%s",
               program_said);
-    /* 1.1 x (1.5 x 18233 / 64 + 0.7 x 2605 / 64) and little else */
+    /* The result is 1.1 x (1.5 x 18233 / 64 + 0.7 x 2605 / 64) and little else. */
     cr_expect(strstr(program_said, "2  index                 600         501.5    -16.4%"), "%s",
               program_said);
     cr_expect_eq(access(scratch("out/scaling.csv"), R_OK), 0);

@@ -1,4 +1,4 @@
-/* Shell scripts: the submit scripts with stand-ins for a cluster's commands, and netns.sh. */
+/* These tests run the submit scripts with stand-ins for a cluster's commands, and netns.sh. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ static void command(const char *name, const char *text)
     cr_assert_eq(chmod(scratch(file), 0755), 0);
 }
 
-/* Words of the command line between brackets, a line each call. The one that starts a monitor
- * runs until it is told to end. */
+/* A stand-in writes one line per call, with each word of its command line in brackets. The one
+ * that starts a monitor runs until it is told to end. */
 #define NOTE "for word; do line=\"$line [$word]\"; done; echo \"$line\" >>../calls\n"
 #define LAUNCHER                                                                                   \
     "#!/bin/sh\nline=\"${0##*/} $OMP_NUM_THREADS\"\n" NOTE "case \"$line\" in *worker_monitor*)\n" \
@@ -30,7 +30,7 @@ static void command(const char *name, const char *text)
     ";;\n"                                                                                         \
     "esac\n"
 
-/* Submitting runs the job at once, as the cluster would later, from a copy in another place. */
+/* Submitting runs the job at once from a copy in another folder, as the cluster would later. */
 static void cluster(void)
 {
     char path[1200];
@@ -48,7 +48,7 @@ static void cluster(void)
     unsetenv("PBS_JOBID");
 }
 
-/* Runs a submit script with these variables; what the cluster's commands were called with. */
+/* Runs a submit script with these variables; returns how the cluster's commands were called. */
 static const char *calls(const char *script, const char *variables, int status)
 {
     static char text[8192];

@@ -1,4 +1,4 @@
-/* Runs that are done once, and tables of them. */
+/* These tests check that a trial runs only once, and the tables of trials. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "tests/kit/outcome.h"
 #include "tests/kit/scratch.h"
 
-/* A shell command as a trial; $0 is its folder. */
+/* Makes a trial of a shell command, whose $0 is the trial's folder. */
 static struct wf_trial shell(const char *script)
 {
     struct wf_trial t;
@@ -40,7 +40,7 @@ Test(trial, what_is_done_is_not_done_again)
     cr_assert(wf_trial_done(&t));
     ok(wf_trial_run(&t, &err));
     cr_expect_str_eq(lines_of("run/count"), "x\n");
-    wf_trial_word(&t, "another"); /* another command: its results are others */
+    wf_trial_word(&t, "another"); /* another command has its own results */
     cr_assert(!wf_trial_done(&t));
     ok(wf_trial_run(&t, &err));
     cr_expect_str_eq(lines_of("run/count"), "x\nx\n");
@@ -77,7 +77,7 @@ Test(trial, a_failure_is_told_by_its_last_line)
     expect_no_leaks();
 }
 
-/* The signal goes to this process alone, as from a batch system; the child is told. */
+/* The signal goes to this process alone, as a batch system sends it; the child must be told. */
 Test(trial, a_request_to_stop_is_passed_on, .timeout = TIME_LIMIT)
 {
     struct wf_error err = { 0 };

@@ -1,5 +1,5 @@
-/* Every model as users train it: with a program, on real data. In the float build alone, for so are
- * the programs. */
+/* These tests train every model as users do, with a program on real data. They run in the float
+ * build alone, since the programs are in float. */
 #include <criterion/criterion.h>
 #ifndef WF_DOUBLE
 #include <criterion/parameterized.h>
@@ -13,13 +13,13 @@
 
 enum { MOST = 64, EPOCHS = 3, TEXT = 8192 };
 
-/* The table of a run's test errors, and each epoch's mean loss and validation error. */
+/* Returns the table of a run's test errors, and each epoch's mean loss and validation error. */
 struct trained {
     char errors[TEXT];
     double loss[EPOCHS], validation[EPOCHS];
 };
 
-/* Trains in the folder `out`, for as few steps as show whether a model learns. */
+/* Trains in the folder `out`, for just enough steps to show whether a model learns. */
 static struct trained train(const char *out, const char *model, const char *threads)
 {
     struct trained r = { 0 };

@@ -1,4 +1,4 @@
-/* Tables and lists of road distances in CSV. */
+/* These tests read tables and lists of road distances in CSV. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -103,10 +103,10 @@ Test(csv, distances_become_a_thresholded_gaussian)
 {
     struct wf_adjacency g;
     ok(wf_csv_adjacency(scratch_file("d.csv", roads, sizeof roads - 1), &ids, 0.05, &g, &err));
-    /* distances 0, 0, 6, 9: mean 3.75, variance 15.1875 */
+    /* The distances are 0, 0, 6 and 9, with mean 3.75 and variance 15.1875. */
     cr_assert_eq(g.N, 3);
     cr_assert(g.A[0] == 1 && g.A[4] == 1 && g.A[8] == 0);
-    cr_assert_float_eq(g.A[1], exp(-36 / 15.1875), 1e-8); /* float32 below 0.125 */
+    cr_assert_float_eq(g.A[1], exp(-36 / 15.1875), 1e-8); /* float32 below 0.125 is this exact */
     cr_assert(g.A[5] == 0, "below the threshold, %g", (double)g.A[5]);
     cr_assert(g.A[2] == 0 && g.A[3] == 0);
     cr_assert_str_eq(g.ids.name[2], "30");

@@ -1,5 +1,5 @@
-/* The layer under all HDF5 files: arrays, names and numbers in and out, and files that are
- * broken. */
+/* These tests check the layer under all HDF5 files: arrays, names and numbers written and read back,
+ * and broken files. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>
@@ -303,7 +303,7 @@ Test(h5, a_full_disk_leaves_the_old_file)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* Everything a reader can ask of a file, sound or not. */
+/* Asks a file for everything that a reader can ask for, whether the file is sound or not. */
 static enum wf_status read_all(const char *bytes, size_t size)
 {
     struct wf_h5 *f;

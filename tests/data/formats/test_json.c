@@ -1,4 +1,4 @@
-/* Data sets in the JSON layouts of PyTorch Geometric Temporal. */
+/* These tests read data sets in the JSON layouts of PyTorch Geometric Temporal. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -231,7 +231,7 @@ Test(json, weights_that_are_none_are_refused_by_name)
 
 /* ---- one list of edges for all steps ---- */
 
-/* Loops at 0: two, none, one; parallel edges 1 -> 0: one, two, none; 0 -> 1 in the last step. */
+/* Node 0 has two, no and one loop; 1 -> 0 has one, two and no edge; 0 -> 1 is in the last step. */
 static const char steps[] =
     "{\"0\":{\"y\":[1,2],\"edges\":[[1,0],[0,0],[0,0]],\"weights\":[1,2,3]},"
     "\"1\":{\"y\":[3,4],\"edges\":[[1,0],[1,0]],\"weights\":[4,5]},"
@@ -256,7 +256,7 @@ Test(json, edges_of_all_steps_are_one_list_with_a_weight_for_each)
     cr_expect_eq(u.count, 0);
     wf_edge_union_free(&u);
     ptrdiff_t many = (ptrdiff_t)1 << 30;
-    g.edges[0].count = g.edges[1].count = many; /* which are not there */
+    g.edges[0].count = g.edges[1].count = many; /* claims edges that do not exist */
     fails(wf_edge_union_make(&u, &g, &err), WF_EINVAL,
           "2147483648 edges of all steps, expected at most 2147483647");
     wf_temporal_graph_free(&g);

@@ -1,4 +1,4 @@
-/* JSON as a stream: what the tree keeps of it, wherever chunks end. */
+/* These tests read JSON as a stream: what the tree keeps of it, wherever chunks end. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ Test(json_tree, kinds_keys_and_order_are_kept)
     cr_expect(wf_json_at(&t.root, 2).kind == WF_JSON_OBJECT);
     cr_expect_eq(wf_json_get(&t.root, "")->number, -1500);
     cr_expect(!wf_json_get(&t.root, "c") && !wf_json_get(NULL, "a"));
-    const struct wf_json *b = wf_json_get(&t.root, "b"); /* the first of two */
+    const struct wf_json *b = wf_json_get(&t.root, "b"); /* returns the first of two members "b" */
     cr_assert(b->kind == WF_JSON_LIST && b->count == 4 && !wf_json_get(b, "b"));
     cr_expect(wf_json_at(b, 0).kind == WF_JSON_NULL && !wf_json_at(b, 0).key);
     cr_expect(wf_json_at(b, 1).kind == WF_JSON_NUMBER && wf_json_at(b, 1).number == 2);
@@ -54,9 +54,9 @@ Test(json_tree, numbers_are_floats_only_where_that_keeps_them)
         { "[16777216]", WF_JSON_FLOATS, 16777216 },
         { "[16777217]", WF_JSON_DOUBLES, 16777217 },
         { "[16777216.5, 1]", WF_JSON_DOUBLES, 16777216.5 },
-        { "[5.00000001]", WF_JSON_DOUBLES, 5.00000001 }, /* no integer */
-        { "[1e-50]", WF_JSON_DOUBLES, 1e-50 },           /* not 0 */
-        { "[1e99]", WF_JSON_DOUBLES, 1e99 },             /* not infinite */
+        { "[5.00000001]", WF_JSON_DOUBLES, 5.00000001 }, /* is no integer */
+        { "[1e-50]", WF_JSON_DOUBLES, 1e-50 },           /* is not 0 in double */
+        { "[1e99]", WF_JSON_DOUBLES, 1e99 },             /* is not infinite in double */
         { "[9007199254740991]", WF_JSON_DOUBLES, 9007199254740991 },
         { "[1e999]", WF_JSON_FLOATS, INFINITY },
         { "[1, true]", WF_JSON_VALUES, 1 },
@@ -76,8 +76,8 @@ Test(json_tree, numbers_are_floats_only_where_that_keeps_them)
     expect_no_leaks();
 }
 
-/* Lists that hold their own number, in one text of several chunks and blocks, at every offset that
- * a chunk's end can have in a list. */
+/* The text has lists that hold their own number; it spans several chunks and blocks, so that a
+ * chunk ends at every offset that a list has. */
 Test(json_tree, tokens_are_whole_where_chunks_end)
 {
     enum { LISTS = 6000 };
@@ -103,7 +103,7 @@ Test(json_tree, tokens_are_whole_where_chunks_end)
     expect_no_leaks();
 }
 
-/* One list is longer than a block, and all of it is there. */
+/* One list is longer than a block, and all of it must be there. */
 Test(json_tree, a_long_list_is_a_vector)
 {
     enum { N = 100000 };

@@ -1,4 +1,4 @@
-/* Arrays of numpy: .npy files, and .npz archives of them. */
+/* These tests read and write numpy's arrays: .npy files, and .npz archives of them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -267,7 +267,7 @@ Test(npy, truncated_and_damaged_archives_are_refused_cleanly)
         bytes[i] ^= 1;
         cr_assert_eq(wf_alloc_live(), 1);
     }
-    /* Data, checksums, names and sizes are most of it; dates and versions may change unseen. */
+    /* Most bytes are data, checksums, names and sizes; only changes of dates and versions may pass. */
     cr_assert_gt(refused, (int)size / 2);
     wf_free(bytes);
 }

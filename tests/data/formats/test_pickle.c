@@ -1,4 +1,4 @@
-/* Adjacency matrices in pickles, read by a machine that runs nothing. */
+/* These tests read adjacency matrices in pickles, with a pickle machine that calls no code. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include "data/file.h"
@@ -9,8 +9,8 @@
 
 static struct wf_error err;
 
-/* [["a1", "b2"], {"a1": 0, "b2": 1}, [[0, .5], [.25, 1]] as float32], protocols 0 to 4, as Python
- * 3.11 and numpy 2 write it. */
+/* The pickles hold [["a1", "b2"], {"a1": 0, "b2": 1}, [[0, .5], [.25, 1]] as float32], in protocols
+ * 0 to 4, as Python 3.11 and numpy 2 write it. */
 static const struct {
     const char *bytes;
     size_t size;
@@ -64,7 +64,7 @@ static const char fortran_f8[] =
     "\303\220\000\000\000\000\000\000\077\303\240\000\000\000\000\000\000\077\303\260\000\000"
     "\000\000\000\000q\021h\005\206q\022Rq\023tq\024b.";
 
-/* ((np.int64(7), 8), {7: 0, 8: 1}, [[1, 2], [3, 4]] as int16) */
+/* The pickle holds ((np.int64(7), 8), {7: 0, 8: 1}, [[1, 2], [3, 4]] as int16). */
 static const char integer_ids[] =
     "\200\002cnumpy._core.multiarray\012scalar\012q\000cnumpy\012dtype\012q\001X\002\000\000"
     "\000i8q\002\211\210\207q\003Rq\004(K\003X\001\000\000\000<q\005NNNJ\377\377\377\377J\377"

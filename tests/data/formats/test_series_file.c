@@ -1,4 +1,4 @@
-/* Series in HDF5: what pandas writes, and the layout of Weft. */
+/* These tests read series in HDF5: the files that pandas writes, and Weft's own layout. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -194,7 +194,7 @@ Test(series_file, an_unfinished_series_leaves_nothing)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* Weft's own layout with one thing wrong. */
+/* Writes Weft's own layout with one thing wrong. */
 static void wrong_own(const char *path, int what)
 {
     struct wf_h5 *f;

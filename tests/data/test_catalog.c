@@ -1,4 +1,4 @@
-/* Data sets by name: what the catalog says of them, and where their files are found. */
+/* These tests look data sets up by name: the catalog's entries, and where their files are found. */
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -206,7 +206,7 @@ Test(catalog, another_data_set_is_refused)
                                   "x 207: another data set?");
     ds = shaped(34272, 207, 1);
     ok(wf_catalog_check(la, &ds, "f", &err));
-    ds = shaped(34272, 207, 2); /* with the time of day */
+    ds = shaped(34272, 207, 2); /* has the time of day as well */
     ok(wf_catalog_check(la, &ds, "f", &err));
     ds = shaped(34272, 206, 1);
     fails(wf_catalog_check(la, &ds, "f", &err), WF_EINVAL, "");
@@ -221,7 +221,7 @@ Test(catalog, another_data_set_is_refused)
           "16992 steps x 307 nodes x 1 channels, expected 16992 x 307 x 3: another data set?");
 }
 
-/* A day of simulated traffic in the folder of data. */
+/* Writes a day of simulated traffic into the data folder. */
 static void simulate(const char *name, int nodes)
 {
     struct wf_traffic_config cfg = wf_traffic_defaults();
@@ -239,7 +239,7 @@ Test(catalog, a_stand_in_is_taken_and_says_so)
     struct wf_dataset ds;
     const struct wf_catalog_entry *c = wf_catalog_find("metr-la");
     simulate("metr-la.h5", 207);
-    put("adj_mx_metr-la.pkl"); /* of the real one; the simulated roads are other ones */
+    put("adj_mx_metr-la.pkl"); /* belongs to the real set, whose roads differ from the simulated ones */
     ok(locate("metr-la", &src));
     expect_at(src.data, "/metr-la.h5");
     cr_assert(!src.adjacency[0]);
@@ -261,7 +261,7 @@ Test(catalog, a_stand_in_is_taken_and_says_so)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* Every way of writing keeps the mark, and what was measured has none. */
+/* Every way of writing keeps the mark of simulated data, and measured data have none. */
 Test(catalog, the_mark_of_a_stand_in_travels)
 {
     struct wf_dataset_source src;
@@ -399,7 +399,7 @@ Test(catalog, real_sets_train_by_name, .timeout = TIME_LIMIT)
     }
 }
 
-/* Nobody takes the week for all of METR-LA. */
+/* The week of METR-LA must not pass for the whole set. */
 Test(catalog, a_real_set_under_another_name_is_refused)
 {
     NEED_SHARED();

@@ -1,4 +1,4 @@
-/* Tables of configuration fields, and the command lines made of them. */
+/* These tests check tables of configuration fields, and the command lines made of them. */
 #include <criterion/criterion.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* Data sets from files of every kind: series, graph, clock and what is refused. */
+/* These tests load data sets from files of every kind: series, graph, clock and refusals. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -171,7 +171,7 @@ Test(dataset, distances_go_by_name_or_by_number)
             source(k ? text_file("n.csv", "1,2,3\n4,5,6\n") : text_file("s.csv", SERIES),
                    text_file("d.csv", k ? numbered : named));
         ok(load(&ds, &src));
-        /* Standard deviation of 1, 2, 9 is sqrt(38/3); exp(-81 / 12.67) is below 0.1. */
+        /* The standard deviation of 1, 2, 9 is sqrt(38/3), and exp(-81 / 12.67) is below 0.1. */
         cr_assert(ds.edges == 2 && ds.source[0] == 0 && ds.target[0] == 1 && ds.target[1] == 2);
         cr_assert_float_eq(ds.weight[1], exp(-4 / (38.0 / 3)), 1e-6);
         wf_dataset_free(&ds);
@@ -183,7 +183,7 @@ Test(dataset, distances_go_by_name_or_by_number)
     expect_no_leaks();
 }
 
-/* An adjacency file whose nodes have the given names, with 0.5 from its first to its second. */
+/* Writes an adjacency file with the given node names and 0.5 from its first to its second node. */
 static const char *named_graph(const char *name, const char *const ids[3])
 {
     struct wf_h5 *f;
@@ -277,7 +277,7 @@ Test(dataset, the_first_bytes_tell_what_the_name_does_not)
     expect_no_leaks();
 }
 
-/* .npy of the given shape; the values count up from 0. */
+/* Writes a .npy file of the given shape, whose values count up from 0. */
 static const char *npy_file(const char *name, const char *shape, int count)
 {
     static unsigned char bytes[1024];
@@ -338,7 +338,7 @@ Test(dataset, one_file_keeps_series_and_graph)
 Test(dataset, real_series_come_back_bit_for_bit)
 {
     NEED_SHARED();
-    /* With a gap and of several pieces; then one whose clock is even. */
+    /* The first set has a gap and several pieces; the clock of the second is even. */
     for (size_t i = 0; i < 2; i++) {
         struct wf_dataset ds, back;
         struct wf_dataset_source src =

@@ -1,4 +1,4 @@
-/* Data sets whose graph changes with time. */
+/* These tests load data sets whose graph changes with time. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

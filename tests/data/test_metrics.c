@@ -1,4 +1,4 @@
-/* Masked errors against sums by hand. */
+/* These tests compare masked errors with sums by hand. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include "data/metrics.h"
@@ -12,7 +12,7 @@ static struct wf_metrics make(int Q)
     return m;
 }
 
-/* Two samples, two horizons, two nodes. Horizon 0 misses one target and has one of 0. */
+/* There are two samples, horizons and nodes; horizon 0 misses one target and has one of 0. */
 static const wf_real target[] = { 10, (wf_real)NAN, 4, 8, 0, 20, 5, 1 };
 static const wf_real pred[] = { 13, 99, 4, 6, 1, 16, 6, 1 };
 
@@ -31,7 +31,7 @@ Test(metrics, errors_are_means_over_what_counts)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Sample by sample gives what the batch gives: batches of any size weigh their targets alike. */
+/* Sample by sample gives the batch's result: batches of any size weigh their targets alike. */
 Test(metrics, sums_do_not_depend_on_the_batches)
 {
     struct wf_metrics whole = make(2), parts = make(2);

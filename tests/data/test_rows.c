@@ -1,4 +1,4 @@
-/* Parts of series: of every kind of file, only the rows that were chosen are kept. */
+/* These tests read parts of series from every kind of file: only the chosen rows are kept. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static struct wf_error err;
 struct choice {
     int n;
     struct wf_rows rows[WF_ROW_RANGES];
-    ptrdiff_t seen; /* length that choose was told */
+    ptrdiff_t seen; /* length that choose() received */
 };
 
 static int choose(void *ctx, ptrdiff_t E, struct wf_rows out[WF_ROW_RANGES])
@@ -30,7 +30,7 @@ static int choose(void *ctx, ptrdiff_t E, struct wf_rows out[WF_ROW_RANGES])
     return c->n;
 }
 
-/* Of series of 8 rows: one range, parts with a hole, halos that overlap (in two ways), all. */
+/* The choices of 8 rows are one range, parts with a hole, overlapping halos (two ways), and all. */
 static const struct choice choices[] = {
     { 1, { { 2, 3 } }, 0 },
     { 3, { { 0, 1 }, { 3, 2 }, { 7, 1 } }, 0 },
@@ -40,7 +40,7 @@ static const struct choice choices[] = {
 };
 enum { CHOICES = sizeof choices / sizeof *choices, ROWS = 8 };
 
-/* Rows of the file that c keeps, in order. */
+/* Lists the rows of the file that c keeps, in order. */
 static ptrdiff_t list_rows(const struct choice *c, ptrdiff_t *row)
 {
     ptrdiff_t n = 0;
@@ -128,7 +128,7 @@ Test(rows, of_our_own_layout_are_slices_of_the_whole)
     expect_no_leaks();
 }
 
-/* More than one piece of 2 MiB, in every block and range. */
+/* Every block and range has more than one piece of 2 MiB. */
 Test(rows, of_long_frames_pass_in_pieces)
 {
     enum { LONG = 70000 };
@@ -214,7 +214,7 @@ static enum wf_status load(struct wf_dataset *ds, const struct wf_dataset_source
     return wf_dataset_load(ds, wf_backend_cpu(), src, &err);
 }
 
-/* 8 rows of 2 nodes with zeros; the smallest step is the last. */
+/* The set has 8 rows of 2 nodes with zeros; the smallest time step is the last. */
 static const char *csv_file(void)
 {
     static const char text[] = "time,a,b\n2024-01-01 00:00,1,2\n2024-01-01 01:00,0,5\n"

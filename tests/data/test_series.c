@@ -1,4 +1,4 @@
-/* Series, splits and scalers, and the windows that are cut from them. */
+/* These tests check series, splits and scalers, and the windows that are cut from them. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -6,13 +6,14 @@
 #include "data/windows.h"
 #include "tensor/alloc.h"
 
-/* More values than the library copies at a time, so that a batch crosses a border. */
+/* There are more values than the library copies at a time, so that a batch crosses a border. */
 enum { E = 700, N = 5, C = 2, T = 4, Q = 3, B = 6 };
 static const int64_t sunday = 1483228800; /* 2017-01-01 00:00 */
 
 static float sample(int64_t e, int n, int c)
 {
-    if (e % 11 == 3 && n == 2) return c ? NAN : 0; /* missing: 0 in channel 0, NaN elsewhere */
+    if (e % 11 == 3 && n == 2)
+        return c ? NAN : 0; /* missing values are 0 in channel 0 and NaN elsewhere */
     return (float)(e % 97) * 0.25f - (float)n * 1.7f + (float)c * 100 + 0.1f;
 }
 
@@ -151,7 +152,7 @@ Test(series, clock_refuses_times_before_1970_and_no_interval)
     wf_series_free(&s);
 }
 
-/* Rows, shares, and the parts by Python's round(). */
+/* Each line has a number of rows, the shares, and the parts by Python's round(). */
 static const struct {
     int rows;
     double share[3];
@@ -217,7 +218,7 @@ static struct wf_split split_of(const struct wf_series *s)
     return sp;
 }
 
-/* Mean and population spread of channel c over rows [0, rows), valid values only. */
+/* Computes mean and population standard deviation of channel c over the valid values of [0, rows). */
 static void spread(int rows, int c, double *mean, double *std)
 {
     double sum = 0, square = 0, count = 0;
@@ -247,10 +248,12 @@ Test(series, scaler_sees_valid_training_rows_only)
         cr_assert_float_eq((double)sc[0].mean[c], mean, 1e-5 * fabs(mean));
         cr_assert_float_eq((double)sc[0].std[c], std, 1e-5 * std);
     }
-    s.values[(ptrdiff_t)rows * N * C] = (wf_real)1e6; /* the first row of no training input */
+    s.values[(ptrdiff_t)rows * N * C] =
+        (wf_real)1e6; /* is the first row that no training input has */
     cr_assert(wf_scaler_fit(&sc[1], &s, &sp, T, false, &err) == WF_OK);
     cr_assert(sc[1].mean[0] == sc[0].mean[0] && sc[1].std[0] == sc[0].std[0]);
-    s.values[(ptrdiff_t)(rows - 1) * N * C] = (wf_real)1e6; /* the last of them */
+    s.values[(ptrdiff_t)(rows - 1) * N * C] =
+        (wf_real)1e6; /* is the last row of a training input */
     cr_assert(wf_scaler_fit(&sc[2], &s, &sp, T, false, &err) == WF_OK);
     cr_assert(sc[2].mean[0] > sc[0].mean[0] + 100);
     wf_series_free(&s);
@@ -312,7 +315,7 @@ static struct wf_scaler scaler_of(const struct wf_series *s)
 
 static const int starts[B] = { 0, 693, 3, 350, 3, 12 }; /* first and last window, one twice */
 
-/* Sample b of the batch against the formula; sc NULL for values as they are. */
+/* Compares sample b of the batch with the formula; where sc is NULL, values are unscaled. */
 static void check_sample(const struct wf_batch *b, const struct wf_scaler *sc, int sample_index)
 {
     int start = starts[sample_index], targets = b->y.shape[3];
@@ -406,7 +409,7 @@ Test(series, base_batches_are_bit_identical_to_index_batches)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Base mode holds its own windows: it does not look at the series again. */
+/* Base mode holds its own windows, so it does not read the series again. */
 Test(series, base_mode_materialises)
 {
     struct wf_series s = make();
@@ -424,7 +427,7 @@ Test(series, base_mode_materialises)
     wf_series_free(&s);
 }
 
-/* Seconds since 1970, day of the week from Monday 0, hour. */
+/* Each line has the seconds since 1970, the day of the week with Monday as 0, and the hour. */
 static const struct {
     int64_t time_s;
     int day, hour;
@@ -499,7 +502,8 @@ Test(series, base_mode_refuses_what_memory_cannot_hold)
     struct wf_error err = { 0 };
     struct wf_windows w;
     char need[32];
-    huge.E = 100 * 1000 * 1000; /* never touched: refused before the first gather */
+    huge.E = 100 * 1000 *
+             1000; /* is never touched, since the series is refused before the first gather */
     snprintf(need, sizeof need, "%zu bytes", wf_windows_base_bytes(&huge, 2000, 2000));
     struct wf_window_config cfg = { .T = 2000, .Q = 2000, .targets = 1, .base = true };
     cr_assert(wf_windows_init(&w, &huge, cfg, NULL, 1, &err) == WF_ENOMEM);

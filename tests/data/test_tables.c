@@ -1,4 +1,4 @@
-/* What a source says of tables that say less themselves: by nodes, in two files, names, a clock. */
+/* These tests describe tables by options: nodes first, two files, node names, a clock. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ Test(tables, a_clock_and_names_come_from_the_source)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* As PEMS03: distances between sensors by their numbers, which only the names say. */
+/* As in PEMS03, distances are between sensor numbers, which only the list of names relates to nodes. */
 Test(tables, distances_go_by_the_names)
 {
     struct wf_dataset_source src = table("1,2,3\n3,4,5\n");
@@ -96,7 +96,7 @@ Test(tables, distances_go_by_the_names)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* A .npy of float32. */
+/* Writes a .npy file of float32. */
 static size_t array(char *to, const char *shape, const float *values, size_t n)
 {
     char head[128];

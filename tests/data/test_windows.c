@@ -1,4 +1,4 @@
-/* Windows that are padded, of a part of a series, or fetched from other ranks. */
+/* These tests check windows that are padded, of a part of a series, or fetched from other ranks. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "tensor/alloc.h"
 #include "tests/kit/outcome.h"
 
-/* Windows that are padded, materialised in part, or held by someone else. */
+/* Windows are padded, materialised in part, or held by other ranks. */
 enum { E = 60, N = 3, C = 2, T = 4, Q = 3, B = 5, COUNT = E - T - Q + 1 };
 
 static struct wf_error err;
@@ -109,7 +109,7 @@ Test(windows, of_a_part_are_those_of_base_mode)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* Windows in two owners' blocks; a window is in the second from `half` on. */
+/* Two owners have blocks of windows; a window is in the second from `half` on. */
 struct owners {
     int half, calls;
     struct wf_window_blocks part[2];
@@ -144,7 +144,7 @@ static struct owners share_out(const struct wf_series *s)
     return o;
 }
 
-/* The series of those who hold no values: its clock, and the shape. */
+/* A rank that holds no values has only the series' clock and shape. */
 static struct wf_series clock_only(void)
 {
     struct wf_series s = { .be = wf_backend_cpu(), .E = E, .N = N, .C = C };
@@ -232,7 +232,7 @@ Test(windows, that_are_fetched_are_staged_for_one_batch_and_fail_cleanly)
     cr_assert_eq(wf_alloc_live(), 0);
 }
 
-/* The weights of a graph that changes: one channel, an edge in place of a node. */
+/* This series has a changing graph's weights: one channel, with an edge in place of a node. */
 enum { EDGES = 5 };
 
 static struct wf_series weights(int64_t rows, int channels)

@@ -1,5 +1,5 @@
-/* Series that solve differential equations: what is conserved, orders and bounds of the schemes,
- * planar graphs. */
+/* These tests check series that solve differential equations: what is conserved, the orders and
+ * bounds of the schemes, and planar graphs. */
 #include "data/simulate/pde.h"
 #include <criterion/criterion.h>
 #include <math.h>
@@ -180,7 +180,7 @@ Test(pde, everybody_is_susceptible_infected_or_recovered)
     for (int t = 0; t < 240; t++) {
         wf_pde_step(p, row);
         int cells = g->n * g->n;
-        /* Some 2000 steps of a few roundings each. */
+        /* Rounding errors add up over some 2000 steps with a few roundings each. */
         for (int k = 0; k < cells; k++) {
             double S = g->u[k], I = g->u[cells + k], R = g->u[2 * cells + k];
             cr_assert_float_eq(S + I + R, 1, 1e-12);
@@ -199,7 +199,7 @@ Test(pde, everybody_is_susceptible_infected_or_recovered)
 Test(pde, a_puff_keeps_its_mass_and_its_sign)
 {
     struct wf_pde_config c = named("advection-diffusion");
-    c.runs = 3; /* one, two, four gyres */
+    c.runs = 3; /* the runs have one, two and four gyres */
     struct wf_pde *p = begin(c);
     const struct wf_pde_grid *g = wf_pde_state(p);
     float row[400];
@@ -268,7 +268,7 @@ static struct wf_pde_grid grid(int n, int fields, double D)
     return g;
 }
 
-/* Root of the mean square against f. */
+/* Returns the root mean square difference from f. */
 static double error(const struct wf_pde_grid *g, wf_pde_function *f, void *ctx)
 {
     double sum = 0;
@@ -309,7 +309,7 @@ Test(pde, diffusion_and_waves_are_of_second_order)
     }
 }
 
-/* A round puff in a wind that turns as a whole: it goes round and spreads. */
+/* A round puff in a wind of solid rotation goes round and spreads. */
 struct turning {
     double t, D;
 };
@@ -334,7 +334,7 @@ static double turning_error(int n)
     struct wf_pde_grid g = grid(n, 1, s.D);
     wf_pde_grid_wind(&g, whirl, NULL);
     wf_pde_grid_fill(&g, g.u, turning, &s);
-    /* Steps small enough that the error is that of the grid. */
+    /* The steps are so small that the grid makes the error. */
     int steps = 4 * n;
     for (int k = 0; k < steps; k++) wf_pde_advance(&g, 1.0 / steps);
     s.t = 1;
@@ -350,7 +350,7 @@ Test(pde, a_turning_puff_is_of_second_order)
     cr_assert_lt(c, 1e-3);
 }
 
-/* S, I of a place that is like all others, after T days. */
+/* Computes S and I of a place that is like all others, after T days. */
 static void epidemic(double *S, double *I, int steps)
 {
     struct wf_pde_grid g = grid(4, 3, 1e-3);
@@ -376,7 +376,7 @@ Test(pde, an_epidemic_without_neighbours_is_of_third_order)
         double s = (S[k] - S_end) / (S[k + 1] - S_end), i = (I[k] - I_end) / (I[k + 1] - I_end);
         cr_assert(s > 7 && s < 9 && i > 6.5 && i < 9, "%g, %g", s, i);
     }
-    /* ln S + (r / a) (1 - S - I) stays: it does not change on the way of S and I. */
+    /* ln S + (r / a) (1 - S - I) is conserved along the path of S and I. */
     cr_assert_float_eq(log(S_end) + 0.8 / 0.22 * (1 - S_end - I_end), log(0.9), 1e-8);
 }
 

@@ -1,4 +1,4 @@
-/* Simulated road traffic: conservation of vehicles, queues, days, graphs and refusals. */
+/* These tests check simulated road traffic: conservation of vehicles, queues, days and graphs. */
 #include "data/simulate/traffic.h"
 #include "data/simulate/road_private.h"
 #include "tensor/alloc.h"
@@ -122,7 +122,7 @@ Test(synth, speeds_stay_within_bounds_and_both_ends_occur)
     wf_traffic_data_free(&d);
 }
 
-/* Mean over the sensors of one day's readings between two hours. */
+/* Returns the mean over the sensors of one day's readings between two hours. */
 static double mean_speed(const struct wf_traffic_data *d, int day, int from, int to)
 {
     double sum = 0;
@@ -158,7 +158,7 @@ Test(synth, the_share_of_missing_readings_is_kept_in_stretches)
         missing += now;
         starts += now && !before;
     }
-    /* Some 1600 outages of 24 rows on average: 10 % is four deviations of their sum. */
+    /* There are some 1600 outages of 24 rows on average, so 10 % is four deviations of their sum. */
     cr_assert_float_eq(missing / (double)(d.E * d.N), 0.2, 0.02);
     cr_assert_float_eq(missing / starts, 24, 2.4);
     wf_traffic_data_free(&d);
@@ -168,7 +168,7 @@ Test(synth, the_share_of_missing_readings_is_kept_in_stretches)
     wf_traffic_data_free(&d);
 }
 
-/* The first row, after a block, in which the sensor is 10 mph slower than without it, or -1. */
+/* Finds the first row after a block where the sensor is 10 mph slower than without it, or -1. */
 static void slowed_at(int first[], struct wf_traffic_config c, int blocked, double *worst_ahead)
 {
     struct wf_traffic *free_road = begin(c), *s = begin(c);
@@ -200,7 +200,7 @@ Test(synth, a_blocked_road_slows_those_behind_one_after_another_and_nobody_ahead
 {
     struct wf_traffic_config c = wf_traffic_defaults();
     c.noise_mph = c.missing = c.incidents = 0;
-    c.demand = 0.65; /* free flow at eleven, so that the block alone makes the queue */
+    c.demand = 0.65; /* traffic flows freely at eleven, so that only the block makes a queue */
     struct wf_traffic *s = begin(c);
     const struct wf_sensor_graph *g = wf_traffic_graph(s);
     int tried = 0;
@@ -266,7 +266,7 @@ Test(synth, distances_follow_the_road_and_weights_the_kernel)
             one_way += isfinite(miles) && isinf(d.distance[j * d.N + i]);
             linked += i != j && w >= 0.1;
             if (isinf(miles)) continue;
-            /* Roads are straight but for sides, cell rounding and at most two bends. */
+            /* Roads are straight except for sides, cell rounding and at most two bends. */
             cr_assert_leq(hypot(d.x[i] - d.x[j], d.y[i] - d.y[j]), miles + 1.5);
         }
     }
@@ -319,13 +319,13 @@ Test(synth, draws_are_uniform_and_normal)
         z1 += z / n;
         z2 += z * z / n;
     }
-    /* Five deviations of a mean of n. */
+    /* The tolerance is five standard deviations of a mean of n. */
     cr_assert_float_eq(mean, 0.5, 5 * 0.289 / sqrt(n));
     cr_assert_float_eq(z1, 0, 5 / sqrt(n));
     cr_assert_float_eq(z2, 1, 5 * 1.3 / sqrt(n));
 }
 
-/* The pairs listed are the nearest: none of the roads' pairs that is not has a shorter distance. */
+/* The listed pairs are the nearest: no pair of the roads that is left out is shorter. */
 static void expect_nearest(const struct wf_sensor_graph *g, const struct wf_sensor_graph *roads,
                            bool loops)
 {
@@ -373,7 +373,7 @@ Test(synth, a_graph_has_just_the_edges_asked_for)
 
 Test(synth, a_long_row_is_the_mean_of_its_hours)
 {
-    enum { HOURS = 5, ROWS = 12 }; /* rows begin at every hour of the day, days within rows */
+    enum { HOURS = 5, ROWS = 12 }; /* rows begin at all hours, and days within rows */
     struct wf_traffic_config c = small();
     c.noise_mph = c.missing = 0;
     c.channels = 3;
@@ -395,7 +395,7 @@ Test(synth, a_long_row_is_the_mean_of_its_hours)
         const float *row = d.values + k * 3;
         cr_assert(row[0] >= slowest - 1e-4 && row[0] <= fastest + 1e-4);
         for (int x = 1; x < 3; x++) cr_assert_float_eq((double)row[x], sum[x], 1e-5 * sum[x]);
-        /* What passes is what is there times its speed. */
+        /* The flow is the density times its speed. */
         cr_assert_float_eq((double)row[1], (double)(row[0] * row[2]), 1e-5 * (double)row[1]);
     }
     wf_traffic_data_free(&hours);

@@ -41,11 +41,11 @@ Test(scaling, an_all_reduce_takes_the_quicker_way)
     struct wf_scaling s = small();
     near(wf_scaling_allreduce(&s, 80, 1), 0);
     near(wf_scaling_allreduce(&s, 80, 2), 0.25 + 80 / 200.0); /* all bytes are exchanged once */
-    /* Halves are exchanged inside the nodes, there and back; one exchange of all joins the two nodes. */
+    /* Halves are exchanged in the nodes, there and back; between them is one exchange of all. */
     near(wf_scaling_allreduce(&s, 80, 4), 2 * (0.25 + 40 / 200.0) + (0.5 + 80 / 100.0));
-    /* Three nodes form a ring of thirds, since recursive doubling would need three exchanges of all. */
+    /* Three nodes form a ring of thirds: recursive doubling would need three exchanges of all. */
     near(wf_scaling_allreduce(&s, 80, 6), 2 * (0.25 + 40 / 200.0) + 4 * (0.5 + 80 / 300.0));
-    /* For few bytes only latency counts: a tree inside four ranks, recursive doubling between nodes. */
+    /* For few bytes only latency counts: a tree in the nodes, recursive doubling between them. */
     s.ranks_per_node = 4;
     near(wf_scaling_allreduce(&s, 0, 4), 2 * 0.25);
     near(wf_scaling_allreduce(&s, 0, 16), 4 * 0.25 + 2 * 0.5);

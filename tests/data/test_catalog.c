@@ -239,7 +239,7 @@ Test(catalog, a_stand_in_is_taken_and_says_so)
     struct wf_dataset ds;
     const struct wf_catalog_entry *c = wf_catalog_find("metr-la");
     simulate("metr-la.h5", 207);
-    put("adj_mx_metr-la.pkl"); /* belongs to the real set, whose roads differ from the simulated ones */
+    put("adj_mx_metr-la.pkl"); /* has the real roads, not the simulated ones */
     ok(locate("metr-la", &src));
     expect_at(src.data, "/metr-la.h5");
     cr_assert(!src.adjacency[0]);

@@ -218,7 +218,7 @@ static struct wf_split split_of(const struct wf_series *s)
     return sp;
 }
 
-/* Computes mean and population standard deviation of channel c over the valid values of [0, rows). */
+/* Computes mean and population standard deviation of channel c over valid values in [0, rows). */
 static void spread(int rows, int c, double *mean, double *std)
 {
     double sum = 0, square = 0, count = 0;

@@ -83,7 +83,7 @@ Test(tables, a_clock_and_names_come_from_the_source)
     cr_expect_eq(wf_alloc_live(), 0);
 }
 
-/* As in PEMS03, distances are between sensor numbers, which only the list of names relates to nodes. */
+/* As in PEMS03, distances are between sensor numbers, which only the names relate to nodes. */
 Test(tables, distances_go_by_the_names)
 {
     struct wf_dataset_source src = table("1,2,3\n3,4,5\n");

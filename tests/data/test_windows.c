@@ -6,7 +6,6 @@
 #include "tensor/alloc.h"
 #include "tests/kit/outcome.h"
 
-/* Windows are padded, materialised in part, or held by other ranks. */
 enum { E = 60, N = 3, C = 2, T = 4, Q = 3, B = 5, COUNT = E - T - Q + 1 };
 
 static struct wf_error err;

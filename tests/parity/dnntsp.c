@@ -1,4 +1,4 @@
-/* dnntsp.c - compares DNNTSP of PyG Temporal, where the edges of all samples are one graph. */
+/* dnntsp.c - compares DNNTSP of PyTorch Geometric Temporal; all samples share one graph. */
 #include "models/dnntsp.h"
 #include "tests/parity/spectral.h"
 

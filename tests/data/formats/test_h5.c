@@ -1,5 +1,5 @@
-/* These tests check the layer under all HDF5 files: arrays, names and numbers written and read back,
- * and broken files. */
+/* These tests check the layer under all HDF5 files: arrays, names and numbers written and read
+ * back, and broken files. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <signal.h>

@@ -158,7 +158,7 @@ Test(synth, the_share_of_missing_readings_is_kept_in_stretches)
         missing += now;
         starts += now && !before;
     }
-    /* There are some 1600 outages of 24 rows on average, so 10 % is four deviations of their sum. */
+    /* Some 1600 outages have 24 rows on average, so 10 % is four deviations of their sum. */
     cr_assert_float_eq(missing / (double)(d.E * d.N), 0.2, 0.02);
     cr_assert_float_eq(missing / starts, 24, 2.4);
     wf_traffic_data_free(&d);

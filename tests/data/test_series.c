@@ -12,8 +12,7 @@ static const int64_t sunday = 1483228800; /* 2017-01-01 00:00 */
 
 static float sample(int64_t e, int n, int c)
 {
-    if (e % 11 == 3 && n == 2)
-        return c ? NAN : 0; /* missing values are 0 in channel 0 and NaN elsewhere */
+    if (e % 11 == 3 && n == 2) return c ? NAN : 0; /* missing: 0 in channel 0, NaN elsewhere */
     return (float)(e % 97) * 0.25f - (float)n * 1.7f + (float)c * 100 + 0.1f;
 }
 
@@ -248,12 +247,10 @@ Test(series, scaler_sees_valid_training_rows_only)
         cr_assert_float_eq((double)sc[0].mean[c], mean, 1e-5 * fabs(mean));
         cr_assert_float_eq((double)sc[0].std[c], std, 1e-5 * std);
     }
-    s.values[(ptrdiff_t)rows * N * C] =
-        (wf_real)1e6; /* is the first row that no training input has */
+    s.values[(ptrdiff_t)rows * N * C] = (wf_real)1e6; /* no training input has this row */
     cr_assert(wf_scaler_fit(&sc[1], &s, &sp, T, false, &err) == WF_OK);
     cr_assert(sc[1].mean[0] == sc[0].mean[0] && sc[1].std[0] == sc[0].std[0]);
-    s.values[(ptrdiff_t)(rows - 1) * N * C] =
-        (wf_real)1e6; /* is the last row of a training input */
+    s.values[(ptrdiff_t)(rows - 1) * N * C] = (wf_real)1e6; /* a training input ends here */
     cr_assert(wf_scaler_fit(&sc[2], &s, &sp, T, false, &err) == WF_OK);
     cr_assert(sc[2].mean[0] > sc[0].mean[0] + 100);
     wf_series_free(&s);
@@ -502,8 +499,7 @@ Test(series, base_mode_refuses_what_memory_cannot_hold)
     struct wf_error err = { 0 };
     struct wf_windows w;
     char need[32];
-    huge.E = 100 * 1000 *
-             1000; /* is never touched, since the series is refused before the first gather */
+    huge.E = 100 * 1000 * 1000; /* the series is refused before it is read */
     snprintf(need, sizeof need, "%zu bytes", wf_windows_base_bytes(&huge, 2000, 2000));
     struct wf_window_config cfg = { .T = 2000, .Q = 2000, .targets = 1, .base = true };
     cr_assert(wf_windows_init(&w, &huge, cfg, NULL, 1, &err) == WF_ENOMEM);

@@ -86,8 +86,7 @@ Test(dnntsp, items_see_those_before_them_and_alpha_weighs_the_embedding)
     for (int i = 0; i < 2; i++) {
         wf_tensor_download(forecast(&g, &m, x), out[i]);
         for (int c = 0; c < D; c++) x->data[2 * D + c] += 3;
-        for (int c = 0; c < D; c++)
-            m.net.items->data[c] = 7; /* item 0 does not depend on the embedding */
+        for (int c = 0; c < D; c++) m.net.items->data[c] = 7; /* item 0 does not see it */
     }
     ok(g.error.status);
     for (int i = 0; i < 2 * D; i++)

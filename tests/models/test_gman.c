@@ -23,8 +23,7 @@ Test(gman, the_step_after_the_last_of_sunday_is_the_first_of_monday)
 {
     struct dense d;
     struct wf_gman_net l;
-    const wf_real run_on[3] = { (wf_real)5 / DAY, 1,
-                                (wf_real)7 / DAY }; /* no value has an exact representation */
+    const wf_real run_on[3] = { (wf_real)5 / DAY, 1, (wf_real)7 / DAY }; /* no value is exact */
     const wf_real within[3] = { (wf_real)5 / DAY, 0, (wf_real)1 / DAY };
     const wf_real sunday[3] = { (wf_real)6 / 7, (wf_real)6 / 7, (wf_real)6 / 7 };
     const wf_real monday[3] = { (wf_real)6 / 7, 0, 0 };
@@ -68,8 +67,7 @@ Test(gman, a_forecast_goes_on_from_the_time_of_its_last_step)
     d.g.training = false;
     for (int b = 0; b < B; b++)
         for (int t = 0; t < T + Q; t++) {
-            int at =
-                39 * b + 3 + t; /* counts steps from Monday on and wraps round at the week's end */
+            int at = 39 * b + 3 + t; /* counts steps from Monday, wraps after a week */
             time[b * (T + Q) + t] = (wf_real)(at % DAY) / DAY;
             day[b * (T + Q) + t] = (wf_real)(at / DAY % 7) / 7;
             for (int n = 0; n < NODES && t < T; n++) {

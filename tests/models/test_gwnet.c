@@ -84,8 +84,7 @@ static int layer(const struct byhand *m, int i, double P[GRAPHS][N][N], double x
     snprintf(graph, sizeof graph, "layer.%d.graph", i);
     snprintf(norm, sizeof norm, "layer.%d.norm", i);
     snprintf(to_skip, sizeof to_skip, "layer.%d.skip", i);
-    for (int t = REACH - 1; t >= from + dilation;
-         t--) { /* t falls, so that x[t - dilation] is still the layer's input */
+    for (int t = REACH - 1; t >= from + dilation; t--) { /* falls: x[t - dilation] is old */
         gate(m, gated, dilation, x, t, u);
         for (int n = 0; n < N && t == REACH - 1; n++) {
             byhand_linear(m, to_skip, u[n], H, SKIP, s);

@@ -139,8 +139,7 @@ enum wf_status compare_number(struct run *r, const char *where, double got, doub
 
 static bool same_shape(const struct wf_array *a, const struct wf_tensor *t)
 {
-    if (a->ndim == 0)
-        return wf_tensor_count(t) == 1; /* a loss has shape [] in the file and [1] here */
+    if (a->ndim == 0) return wf_tensor_count(t) == 1; /* a loss is [] there, [1] here */
     bool same = a->ndim == t->ndim;
     for (int i = 0; i < a->ndim && same; i++) same = a->dim[i] == t->shape[i];
     return same;

@@ -267,7 +267,7 @@ Test(npy, truncated_and_damaged_archives_are_refused_cleanly)
         bytes[i] ^= 1;
         cr_assert_eq(wf_alloc_live(), 1);
     }
-    /* Most bytes are data, checksums, names and sizes; only dates and versions may change unseen. */
+    /* Most bytes are data, checksums, names and sizes; only dates and versions may change. */
     cr_assert_gt(refused, (int)size / 2);
     wf_free(bytes);
 }

@@ -2,7 +2,7 @@
  * and the table of test errors.
  *
  * Every file is written whole and then put in place, so that it is never half a file. Columns are
- * listed in dist/README.md. Keeps no copy of names or metrics: they are the caller's. */
+ * listed in apps/README.md. Keeps no copy of names or metrics: they are the caller's. */
 #ifndef WF_REPORT_H
 #define WF_REPORT_H
 

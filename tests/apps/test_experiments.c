@@ -29,7 +29,7 @@ static double stat_of(const char *column)
     return x;
 }
 
-/* Checks that the three files have the columns of dist/README.md and plausible numbers. */
+/* Checks that the three files have the columns of apps/README.md and plausible numbers. */
 static void expect_files(int epochs)
 {
     char head[200];

@@ -127,7 +127,8 @@ quiet_threads()
 # becomes one line on a terminal that says where the program is, elsewhere a line every ten seconds.
 progress()
 {
-    local line test total=$1 n=0 last= began=$SECONDS told=$SECONDS text
+    local line test total=$1 began=$SECONDS told=$SECONDS text
+    local -A seen=() # a test of many rows reports each
     while IFS= read -r line; do
         case $line in
         *': Test is disabled') # left out by a filter
@@ -143,9 +144,8 @@ progress()
             ;;
         esac
         test=${line#\[PASS\] } test=${test%%: (*}
-        # A test of many rows reports each.
-        if [ "$test" != "$last" ]; then n=$((n + 1)) last=$test; fi
-        text=$(printf '   %3d s  test %d of %d: %s' $((SECONDS - began)) "$n" "$total" "${test/::/\/}")
+        seen[$test]=1
+        text=$(printf '   %3d s  test %d of %d: %s' $((SECONDS - began)) ${#seen[@]} "$total" "${test/::/\/}")
         if [ -t 1 ]; then
             printf '\r\033[K%s' "${text:0:100}"
         elif [ $((SECONDS - told)) -ge 10 ]; then
